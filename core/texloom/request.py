@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The complete description of one job: everything that determines its result, the seed concrete."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+from .errors import RequestError
+
+SCHEMA_VERSION: Final = 1
+
+KINDS: Final = ("texture", "material", "reference")
+"""``texture``: one image.  ``material``: linked PBR maps.  ``reference``: one image, shown on a plane."""
+
+MAPS: Final = ("base_color", "normal", "height", "roughness", "metallic", "ambient_occlusion")
+"""PBR maps in the order in which they are written and shown."""
+
+DEFAULT_MAPS: Final = ("base_color", "normal", "height", "roughness", "metallic")
+
+IMAGE_MAP: Final = "image"
+"""Name of the only map of ``texture`` and ``reference`` results."""
+
+SEED_LIMIT: Final = 2**32
+SIZE_STEP: Final = 8
+
+# field -> (low, high), both inclusive; the one place for ranges, used by the check and by interfaces.
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "width": (64, 8192),
+    "height": (64, 8192),
+    "seed": (0, SEED_LIMIT - 1),
+    "count": (1, 16),
+    "steps": (1, 200),
+    "guidance_scale": (0.0, 30.0),
+    "real_world_width": (0.001, 10_000.0),
+    "preview_interval": (0, 200),
+}
+MAX_PROMPT_LENGTH: Final = 4000
+MAX_PARAMETERS: Final = 200
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+ParameterValue = str | float | int | bool
+"""A locked generator parameter: a colour as ``#rrggbb``, a number, an option's name or a switch."""
+
+
+def new_id() -> str:
+    """A fresh request id: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def random_seed() -> int:
+    """A seed that no caller chose; 31 bits, so that it fits Blender's integer property as well."""
+    return secrets.randbelow(2**31)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationRequest:
+    """One job, frozen: the same request with the same model on the same device gives the same bytes.
+
+    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres, or
+    None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's own default.
+    ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the instant
+    model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
+
+    Raises:
+        RequestError: a field is out of range; the message names the field and the allowed range.
+    """
+
+    prompt: str
+    id: str = field(default_factory=new_id)
+    kind: str = "material"
+    negative_prompt: str = ""
+    model: str = "instant"
+    width: int = 1024
+    height: int = 1024
+    seed: int = field(default_factory=random_seed)
+    count: int = 1
+    steps: int | None = None
+    guidance_scale: float | None = None
+    tile_x: bool = True
+    tile_y: bool = True
+    maps: tuple[str, ...] = DEFAULT_MAPS
+    real_world_width: float | None = None
+    preview_interval: int = 0
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_text("prompt", self.prompt, required=True)
+        _check_text("negative_prompt", self.negative_prompt)
+        _check_text("model", self.model, required=True)
+        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
+            raise RequestError("id: must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit.")
+        _check_choice("kind", self.kind, KINDS)
+        for name in ("width", "height", "seed", "count", "preview_interval"):
+            _check_integer(name, getattr(self, name))
+        if self.steps is not None:
+            _check_integer("steps", self.steps)
+        for name in ("width", "height"):
+            if getattr(self, name) % SIZE_STEP:
+                raise RequestError(f"{name}: must be a multiple of {SIZE_STEP}, got {getattr(self, name)}.")
+        for name in ("guidance_scale", "real_world_width"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_number(name, value)
+                object.__setattr__(self, name, float(value))
+        for name in ("tile_x", "tile_y"):
+            if not isinstance(getattr(self, name), bool):
+                raise RequestError(f"{name}: must be true or false.")
+        self._check_maps()
+        self._check_parameters()
+
+    def _check_maps(self) -> None:
+        if isinstance(self.maps, str) or not isinstance(self.maps, Sequence):
+            raise RequestError(f"maps: must be a list of {', '.join(MAPS)}.")
+        for name in self.maps:
+            _check_choice("maps", name, MAPS)
+        if not self.maps:
+            raise RequestError(f"maps: name at least one of {', '.join(MAPS)}.")
+        # One order for any order of asking, so that equal requests are equal values.
+        object.__setattr__(self, "maps", tuple(name for name in MAPS if name in self.maps))
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.parameters, Mapping):
+            raise RequestError("parameters: must be an object of name and value.")
+        if len(self.parameters) > MAX_PARAMETERS:
+            raise RequestError(f"parameters: at most {MAX_PARAMETERS} entries, got {len(self.parameters)}.")
+        for name, value in self.parameters.items():
+            if not isinstance(name, str) or not isinstance(value, (str, int, float, bool)):
+                raise RequestError("parameters: names are text; values are text, numbers or true/false.")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise RequestError(f"parameters: {name} must be a finite number.")
+        object.__setattr__(self, "parameters", dict(sorted(self.parameters.items())))
+
+    def replace(self, **changes: Any) -> GenerationRequest:
+        """A copy with other values, checked again."""
+        return replace(self, **changes)
+
+    def variation_seed(self, index: int) -> int:
+        """Seed of variation ``index`` (0-based)."""
+        return (self.seed + index) % SEED_LIMIT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field, as JSON types, with the schema version."""
+        data: dict[str, Any] = {"schema": SCHEMA_VERSION}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            data[item.name] = value
+        return data
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationRequest:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            RequestError: not an object, another schema, an unknown or missing field, a value out of range.
+        """
+        if not isinstance(data, Mapping):
+            raise RequestError("A request must be a JSON object.")
+        given = dict(data)
+        schema = given.pop("schema", None)
+        if schema != SCHEMA_VERSION or isinstance(schema, bool):
+            raise RequestError(
+                f"schema: this version of Texloom reads {SCHEMA_VERSION}, got {schema!r}.",
+                advice="Update the older side, so that the add-on and the engine have the same version.",
+            )
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(given) - known)
+        if unknown:
+            raise RequestError(f"Unknown field {', '.join(unknown)}; allowed are {', '.join(sorted(known))}.")
+        missing = sorted(known - set(given))
+        if missing:
+            raise RequestError(f"Missing field {', '.join(missing)}: every field must be on the wire.")
+        if isinstance(given["maps"], list):
+            given["maps"] = tuple(given["maps"])
+        return cls(**given)
+
+    @classmethod
+    def from_json(cls, text: str) -> GenerationRequest:
+        """Read one JSON text; errors as :meth:`from_dict`."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise RequestError(f"A request must be JSON: {error}.") from error
+        return cls.from_dict(data)
+
+
+def _range_text(name: str) -> str:
+    low, high = RANGES[name]
+    return f"from {low:g} to {high:g}" if isinstance(low, float) else f"from {low} to {high}"
+
+
+def _check_text(name: str, value: object, *, required: bool = False) -> None:
+    if not isinstance(value, str):
+        raise RequestError(f"{name}: must be text, got {type(value).__name__}.")
+    if required and not value.strip():
+        raise RequestError(f"{name}: must not be empty.")
+    if len(value) > MAX_PROMPT_LENGTH:
+        raise RequestError(f"{name}: at most {MAX_PROMPT_LENGTH} characters, got {len(value)}.")
+
+
+def _check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise RequestError(f"{name}: must be one of {', '.join(allowed)}, got {value!r}.")
+
+
+def _check_integer(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RequestError(f"{name}: must be a whole number {_range_text(name)}, got {value!r}.")
+    _check_range(name, value)
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise RequestError(f"{name}: must be a number {_range_text(name)}, got {value!r}.")
+    _check_range(name, value)
+
+
+def _check_range(name: str, value: float) -> None:
+    low, high = RANGES[name]
+    if not low <= value <= high:
+        raise RequestError(f"{name}: must be {_range_text(name)}, got {value}.")
