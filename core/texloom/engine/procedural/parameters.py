@@ -35,7 +35,7 @@ class Color(Parameter):
     """
 
     parts: tuple[str, ...] = ()
-    spread: float = 0.02
+    spread: float = 0.014
 
     def parse(self, value: object) -> Lab:
         """OKLab of ``#rrggbb``.

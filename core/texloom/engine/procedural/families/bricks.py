@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from ..common import irregularity, joint_width, scale, variation
+from ..family import Family
 from ..layout import courses
 from ..ops import clamp01, coverage, dome, mix, smoothstep
-from ..parameters import Choice, Color, Number, Params
+from ..parameters import Choice, Color, Params
 from ..surface import Surface, surface, vary
 from ..tile import Canvas
-from ..family import Family
-from ..weathering import size_words
 
 _BONDS = {
     "running": ((0.0, 1.0), (0.5, 1.0)),
@@ -38,7 +38,7 @@ class Bricks(Family):
         {"color": "#5b5654", "second_color": "#8b8782"},
     )
     parameters = (
-        Color(name="color", label="Brick color", spread=0.025),
+        Color(name="color", label="Brick color", spread=0.018),
         Color(name="second_color", label="Mortar color", parts=("mortar", "joints", "pointing", "grout lines")),
         Choice(
             name="bond",
@@ -52,25 +52,11 @@ class Bricks(Family):
             },
             weights={"running": 8.0, "english": 2.0},
         ),
-        Number(
-            name="scale", label="Brick length", low=0.08, high=0.6, natural=(0.2, 0.26), log=True, unit="m",
-            words=size_words(0.14, 0.38),
-        ),
-        Number(
-            name="joint_width", label="Joint width", low=0.002, high=0.04, natural=(0.008, 0.014), log=True, unit="m",
-            words={"thin joints": 0.005, "narrow joints": 0.005, "thick joints": 0.022, "wide joints": 0.022,
-                   "deep joints": 0.018},
-        ),
-        Number(
-            name="irregularity", label="Irregularity", natural=(0.2, 0.6),
-            words={"irregular": 0.9, "uneven": 0.85, "rough": 0.8, "handmade": 0.8, "rustic": 0.85, "regular": 0.05,
-                   "neat": 0.05, "precise": 0.05, "even": 0.08, "smooth": 0.1},
-        ),
-        Number(
-            name="variation", label="Tone variation", natural=(0.3, 0.7),
-            words={"multicolored": 1.0, "varied": 0.9, "mottled": 0.9, "uniform": 0.05, "even-toned": 0.05},
-        ),
-    )  # fmt: skip
+        scale("Brick length", 0.08, 0.6, (0.2, 0.26), 0.14, 0.38),
+        joint_width(0.002, 0.04, (0.008, 0.014), 0.005, 0.022),
+        irregularity((0.2, 0.6)),
+        variation((0.3, 0.7)),
+    )
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, rough = canvas, p.irregularity
