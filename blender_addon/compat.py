@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Differences between Blender 4.2 and 5.x; the only place that asks for Blender's version."""
+
+from __future__ import annotations
+
+import bpy
+
+OLDEST = (4, 2, 0)
+"""The oldest Blender that this add-on supports."""
+
+
+def node_tree(material: bpy.types.Material) -> bpy.types.ShaderNodeTree:
+    """The material's node tree, switched on where it is still optional.
+
+    Since 5.0 every material has one, and ``use_nodes`` only warns that it will go.
+    """
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    return material.node_tree
+
+
+def eevee_engine() -> str:
+    """Identifier of EEVEE for ``scene.render.engine``."""
+    return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+
+
+def normals_follow_original(node: bpy.types.ShaderNodeNormalMap) -> bool:
+    """Make a Normal Map node replace, not repeat, the relief of true displacement; whether Blender can.
+
+    Newer versions apply the map to the smooth surface from before displacement.  Older ones always apply it
+    on top, which shows the same relief twice.
+    """
+    if hasattr(node, "base"):
+        node.base = "ORIGINAL"
+        return True
+    return False
+
+
+def set_opengl_normals(node: bpy.types.ShaderNodeNormalMap) -> None:
+    """Say that green points up; older versions know nothing else."""
+    if hasattr(node, "convention"):
+        node.convention = "OPENGL"

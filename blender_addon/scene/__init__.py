@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a result becomes in a .blend: plain functions on Blender's data, without operators or interface.
+
+===============  ==============================================================================================
+``result``       a finished result, read from its manifest (no bpy)
+``images``       map files → image datablocks: colour space, packed or beside the .blend
+``materials``    images → a linked Principled material with real-world scale
+``nodes``        node positions without overlaps, frames
+``objects``      sizes: world size of a UV unit, which projection suits, metres per Blender unit
+``placement``    a material → material slots, never touching other slots
+``planes``       an image → an upright, unlit reference plane
+``transaction``  all or nothing: a failed build leaves no datablock behind
+``build``        the above in one call per kind of result
+===============  ==============================================================================================
+
+Datablocks are looked up again by name between calls: undo and file loading invalidate Python's pointers.
+"""
+
+from __future__ import annotations

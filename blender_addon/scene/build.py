@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A finished result → the scene, in one call per kind, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import bpy
+from mathutils import Matrix
+
+from . import images, materials, objects, placement, planes
+from .result import ResultImages
+from .transaction import all_or_nothing
+
+
+@dataclass
+class Built:
+    """Names of what was made (names, because undo and file loading invalidate pointers), and what to tell."""
+
+    images: list[str] = field(default_factory=list)
+    material: str = ""
+    object: str = ""
+    assigned: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+def load_images(result: ResultImages, *, store: images.Store = "PACK") -> dict[str, bpy.types.Image]:
+    """All maps of a result, by map name.
+
+    Raises:
+        StorageError: a file is missing or no picture; then none is loaded.
+    """
+    with all_or_nothing():
+        return {
+            key: images.load_map(path, materials.image_name(result, key), result.color_spaces[key], store=store)
+            for key, path in result.maps.items()
+        }
+
+
+def material_on_objects(
+    result: ResultImages,
+    targets: Sequence[bpy.types.Object] = (),
+    *,
+    active: bpy.types.Object | None = None,
+    store: images.Store = "PACK",
+    displacement: materials.Displacement = "BUMP",
+    slot: placement.Slot = "ACTIVE",
+    scene: bpy.types.Scene | None = None,
+) -> Built:
+    """A material of all maps, at its real size on ``targets``; without targets it gets a fake user.
+
+    The size on the active object (or else the first) counts where sizes differ.
+
+    Raises:
+        StorageError: a file is missing or no picture.
+        ValueError: an option is out of range.
+    """
+    ordered = objects.active_first(list(targets), active)
+    suited = [obj for obj in ordered if obj.type in objects.MATERIAL_TYPES and obj.library is None]
+    scale = objects.metres_per_unit(scene or bpy.context.scene)
+    with all_or_nothing():
+        maps = load_images(result, store=store)
+        projection = objects.projection_for(
+            suited,
+            result.tile_width_m,
+            result.tile_height_m,
+            metres_per_unit=scale,
+            **_measured_part(suited[0] if suited else None, slot),
+        )
+        material = materials.build_material(
+            result, images=maps, displacement=displacement, projection=projection, metres_per_unit=scale
+        )
+        report = placement.assign_material(ordered, material, slot=slot)
+        if not report.assigned:
+            # Nobody uses it yet; without this it would be gone after saving and loading.
+            material.use_fake_user = True
+    return Built(
+        images=[image.name for image in maps.values()],
+        material=material.name,
+        assigned=report.assigned,
+        messages=report.messages,
+    )
+
+
+def _measured_part(obj: bpy.types.Object | None, slot: placement.Slot) -> dict[str, int | bool]:
+    """The faces that will show the material, as arguments for :func:`objects.uv_world_scale`."""
+    if obj is None or obj.type != "MESH":
+        return {}
+    if obj.mode == "EDIT":
+        return {"selected": objects.uv_world_scale(obj, selected=True) is not None}
+    if slot == "ACTIVE" and len(obj.material_slots) > 1:
+        index = min(obj.active_material_index, len(obj.material_slots) - 1)
+        # A slot that no face uses yet says nothing about the size.
+        return {"slot": index} if objects.uv_world_scale(obj, slot=index) is not None else {}
+    return {}
+
+
+def image_only(result: ResultImages, *, store: images.Store = "PACK") -> Built:
+    """The image datablocks alone; each gets a fake user, so that saving keeps it.
+
+    Raises:
+        StorageError: a file is missing or no picture.
+    """
+    maps = load_images(result, store=store)
+    for image in maps.values():
+        image.use_fake_user = True
+    return Built(images=[image.name for image in maps.values()])
+
+
+def reference_plane(
+    result: ResultImages,
+    *,
+    height_m: float = 1.0,
+    facing: planes.Facing = "VIEW",
+    view_matrix: Matrix | None = None,
+    location: Sequence[float] = (0.0, 0.0, 0.0),
+    store: images.Store = "PACK",
+    scene: bpy.types.Scene | None = None,
+) -> Built:
+    """The result's picture (``image``, or else the base colour) on a plane; arguments as in :mod:`.planes`.
+
+    Raises:
+        StorageError: the file is missing or no picture.
+        ValueError: an option is out of range.
+    """
+    key = next((name for name in ("image", "base_color") if name in result.maps), next(iter(result.maps)))
+    with all_or_nothing():
+        image = images.load_map(
+            result.maps[key], materials.image_name(result, key), result.color_spaces[key], store=store
+        )
+        plane = planes.add_reference_plane(
+            image,
+            height_m=height_m,
+            facing=facing,
+            view_matrix=view_matrix,
+            location=location,
+            name=result.name,
+            scene=scene,
+            metres_per_unit=objects.metres_per_unit(scene or bpy.context.scene),
+        )
+    return Built(images=[image.name], material=plane.active_material.name, object=plane.name)

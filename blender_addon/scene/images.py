@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Map files → image datablocks: right colour space, packed, beside the .blend, or from the library."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+from typing import Final, Literal
+
+import bpy
+
+from ..core.texloom.errors import StorageError
+from ..core.texloom.storage import slug, storage_error
+from .transaction import COPIED
+
+Store = Literal["PACK", "BESIDE", "LIBRARY"]
+"""Inside the .blend; copied to ``//textures/``; or read from where the engine wrote it."""
+
+FOLDER: Final = "textures"
+
+# Identify the file that an image came from, wherever its pixels lie now.
+_SOURCE: Final = "texloom_source"
+_STAMP: Final = "texloom_stamp"
+_STORE: Final = "texloom_store"
+
+# A colour configuration other than Blender's own (ACES, say) has its own names for the two.
+_NAMES: Final = {
+    "sRGB": ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_tx", "srgb_texture"),
+    "Non-Color": ("Non-Color", "Raw", "Utility - Raw", "raw", "Generic Data"),
+}
+
+
+def effective_store(store: Store) -> Store:
+    """What ``store`` comes to for the open file: an unsaved one has no place beside it, so it packs."""
+    return "PACK" if store == "BESIDE" and not bpy.data.filepath else store
+
+
+def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") -> bpy.types.Image:
+    """An image of the file ``path``; the one that is already there when it is of the same, unchanged file.
+
+    Args:
+        path: a PNG, usually in the library.
+        name: name of a new datablock (Blender makes it unique).
+        color_space: ``sRGB`` or ``Non-Color``.
+        store: see :data:`Store`; ``BESIDE`` means ``PACK`` while the .blend is unsaved.
+
+    Raises:
+        StorageError: the file is missing or no picture, or could not be copied.  Nothing is left behind.
+    """
+    path = Path(os.path.abspath(path))
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise storage_error("read", path, error) from error
+    stamp = f"{state.st_size}-{state.st_mtime_ns}"
+    store = effective_store(store)
+    found = _loaded(path, stamp, store, color_space)
+    if found is not None:
+        return found
+
+    copied = None
+    source = path
+    if store == "BESIDE":
+        source, is_new = _copy_beside(path, name)
+        copied = str(source) if is_new else None
+    image = None
+    try:
+        image = _read(source, name)
+        set_color_space(image, color_space)
+        if store == "PACK":
+            image.pack()
+        elif store == "BESIDE":
+            image.filepath = bpy.path.relpath(str(source))
+    except (StorageError, RuntimeError) as error:
+        if image is not None:
+            bpy.data.images.remove(image)
+        if copied is not None:
+            os.remove(copied)
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"Could not load {path}: {error}.") from error
+    image[_SOURCE] = str(path)
+    image[_STAMP] = stamp
+    image[_STORE] = store
+    if copied is not None:
+        image[COPIED] = copied
+    return image
+
+
+def set_color_space(image: bpy.types.Image, color_space: str) -> None:
+    """Set ``sRGB`` or ``Non-Color``, by the name that the colour configuration in use has for it."""
+    settings = image.colorspace_settings
+    for name in _NAMES.get(color_space, (color_space,)):
+        try:
+            settings.name = name
+            return
+        except TypeError:  # what RNA raises for a name that the enum does not have
+            continue
+    settings.is_data = color_space == "Non-Color"
+
+
+def has_alpha(image: bpy.types.Image) -> bool:
+    """Whether the file has an alpha channel: 8, 16 or 32 bits for each of red, green, blue and alpha."""
+    return image.depth in (32, 64, 128)
+
+
+def _read(path: Path, name: str) -> bpy.types.Image:
+    try:
+        image = bpy.data.images.load(str(path), check_existing=False)
+    except RuntimeError as error:
+        raise StorageError(f"Could not load {path}: {error}.") from error
+    # Loading does not read the pixels yet; asking for the size does, and gives 0 for what is no picture.
+    if not image.size[0] or not image.size[1]:
+        bpy.data.images.remove(image)
+        raise StorageError(f"{path} is no picture that Blender can read.")
+    image.name = name
+    return image
+
+
+def _loaded(path: Path, stamp: str, store: Store, color_space: str) -> bpy.types.Image | None:
+    names = _NAMES.get(color_space, (color_space,))
+    for image in bpy.data.images:
+        if image.library is not None or image.get(_SOURCE) != str(path) or image.get(_STAMP) != stamp:
+            continue
+        # One that somebody painted on, or treats as another kind of data, is no longer this map.
+        if image.is_dirty or image.get(_STORE) != store or image.colorspace_settings.name not in names:
+            continue
+        if image.packed_file is not None or Path(bpy.path.abspath(image.filepath)).is_file():
+            return image
+    return None
+
+
+def _copy_beside(path: Path, name: str) -> tuple[Path, bool]:
+    """Copy to ``//textures/``; the path there, and whether a new file was needed."""
+    folder = Path(bpy.path.abspath("//")) / FOLDER
+    stem = slug(name, 80)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            target = folder / (f"{stem}{path.suffix}" if number == 1 else f"{stem}-{number}{path.suffix}")
+            if not target.exists():
+                break
+            if filecmp.cmp(path, target, shallow=False):
+                return target, False
+            number += 1
+        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            shutil.copyfile(path, aside)
+            os.replace(aside, target)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error("copy to", folder, error) from error
+    return target, True

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sizes of objects: how large a UV unit is in the world, and how a texture of a known size is laid on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import bmesh
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+MATERIAL_TYPES: Final = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+"""Object types that take a texture on a surface."""
+
+_AREA_EPSILON: Final = 1e-12
+
+
+@dataclass(frozen=True)
+class Projection:
+    """How the maps are laid on an object.
+
+    ``kind`` ``UV`` uses the active UV map, ``BOX`` object coordinates from six sides.  ``scale`` goes into the
+    Mapping node: tiles per UV unit (``UV``) or per unit of object space (``BOX``), per axis.
+    """
+
+    kind: Literal["UV", "BOX"] = "UV"
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+def metres_per_unit(scene: bpy.types.Scene | None) -> float:
+    """Metres that one Blender unit stands for: the scene's unit scale, or 1 without units."""
+    if scene is None or scene.unit_settings.system == "NONE":
+        return 1.0
+    return scene.unit_settings.scale_length or 1.0
+
+
+def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: bool = False) -> float | None:
+    """World size of one UV unit on ``obj``, in Blender units; None where there are no usable UVs.
+
+    It is the square root of the faces' area in the world over their area in UV space, so a tile that is to
+    appear *w* wide needs UVs scaled by the result over *w*.  The object's own, its parents' and any mirrored
+    scale count; modifiers do not.
+
+    Args:
+        obj: any object; all but meshes give None.
+        slot: only faces with this material index.
+        selected: only selected faces (in edit mode).
+    """
+    if obj.type != "MESH":
+        return None
+    mesh = obj.data
+    if not mesh.uv_layers.active:
+        return None
+    corners = _edit_triangles(mesh) if mesh.is_editmode else _triangles(mesh)
+    if corners is None:
+        return None
+    positions, uvs, materials, chosen = corners
+    keep = np.ones(len(positions), bool)
+    if slot is not None:
+        keep &= materials == slot
+    if selected:
+        keep &= chosen
+    matrix = np.array(obj.matrix_world, float)[:3, :3]
+    world = positions[keep] @ matrix.T
+    flat = uvs[keep]
+    world_area = 0.5 * np.linalg.norm(np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0]), axis=1)
+    first, second = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    uv_area = 0.5 * np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    # Faces that are collapsed in UV space show no texture; they would make the rest look too small.
+    mapped = uv_area > _AREA_EPSILON
+    total = float(uv_area[mapped].sum())
+    area = float(world_area[mapped].sum())
+    if total <= 0 or area <= 0 or not math.isfinite(area / total):
+        return None
+    return math.sqrt(area / total)
+
+
+def projection_for(
+    objects: Iterable[bpy.types.Object],
+    tile_width_m: float,
+    tile_height_m: float,
+    *,
+    metres_per_unit: float = 1.0,
+    slot: int | None = None,
+    selected: bool = False,
+) -> Projection:
+    """How to lay a tile of ``tile_width_m`` × ``tile_height_m`` metres on ``objects`` at its real size.
+
+    One material has one mapping, so the **first** object's size is the measure: pass the active one first.
+    Box projection is chosen as soon as one of the objects has no UVs, because it suits them all.  With it,
+    the object's height is the tile's height; on faces that look up or down, a tile that is not square is
+    stretched (one Mapping node cannot know the side).  ``slot`` and ``selected`` as in :func:`uv_world_scale`,
+    for the first object only.
+    """
+    targets = [obj for obj in objects if obj.type in MATERIAL_TYPES]
+    across, along = tile_width_m / metres_per_unit, tile_height_m / metres_per_unit
+    if not targets:
+        return Projection()
+    first = uv_world_scale(targets[0], slot=slot, selected=selected)
+    if first is not None and all(uv_world_scale(obj) is not None for obj in targets[1:]):
+        return Projection("UV", (first / across, first / along, 1.0))
+    x, y, z = world_scale(targets[0].matrix_world)
+    return Projection("BOX", (x / across, y / across, z / along))
+
+
+def world_scale(matrix: Matrix) -> tuple[float, float, float]:
+    """Length of each local axis in the world; 1 for an axis that is collapsed to nothing."""
+    x, y, z = (column.length or 1.0 for column in matrix.to_3x3().col)
+    return x, y, z
+
+
+def active_first(objects: Sequence[bpy.types.Object], active: bpy.types.Object | None) -> list[bpy.types.Object]:
+    """``objects`` in the same order, the active one first where it is among them."""
+    return sorted(objects, key=lambda obj: obj != active)
+
+
+_Corners = tuple[Any, Any, Any, Any]  # positions (n, 3, 3), UVs (n, 3, 2), material index (n), selected (n)
+
+
+def _triangles(mesh: bpy.types.Mesh) -> _Corners | None:
+    uv_data = mesh.uv_layers.active.uv
+    mesh.calc_loop_triangles()
+    count = len(mesh.loop_triangles)
+    if not count or not len(uv_data):
+        return None
+    points = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", points)
+    uvs = np.empty(len(uv_data) * 2, np.float32)
+    uv_data.foreach_get("vector", uvs)
+    vertices, loops, faces = np.empty(count * 3, np.int32), np.empty(count * 3, np.int32), np.empty(count, np.int32)
+    mesh.loop_triangles.foreach_get("vertices", vertices)
+    mesh.loop_triangles.foreach_get("loops", loops)
+    mesh.loop_triangles.foreach_get("polygon_index", faces)
+    materials = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", materials)
+    chosen = np.empty(len(mesh.polygons), bool)
+    mesh.polygons.foreach_get("select", chosen)
+    return (
+        points.astype(float).reshape(-1, 3)[vertices.reshape(-1, 3)],
+        uvs.astype(float).reshape(-1, 2)[loops.reshape(-1, 3)],
+        materials[faces],
+        chosen[faces],
+    )
+
+
+def _edit_triangles(mesh: bpy.types.Mesh) -> _Corners | None:
+    # In edit mode the mesh's own arrays are out of date, and its UVs cannot be read at all.
+    edit = bmesh.from_edit_mesh(mesh)
+    layer = edit.loops.layers.uv.active
+    triangles = edit.calc_loop_triangles() if layer is not None else []
+    if not triangles:
+        return None
+    return (
+        np.array([[loop.vert.co[:] for loop in triangle] for triangle in triangles], float),
+        np.array([[loop[layer].uv[:] for loop in triangle] for triangle in triangles], float),
+        np.array([triangle[0].face.material_index for triangle in triangles]),
+        np.array([triangle[0].face.select for triangle in triangles], bool),
+    )

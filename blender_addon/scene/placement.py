@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A material → material slots of objects, never touching a slot that was not asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import bmesh
+import bpy
+
+from .objects import MATERIAL_TYPES
+
+Slot = Literal["ACTIVE", "NEW", "ALL"]
+"""Replace the active slot's material, add a slot, or replace every slot's."""
+
+
+@dataclass
+class Placement:
+    """What :func:`assign_material` did.  Names of objects; ``skipped``, ``refused`` and ``notes`` are sentences."""
+
+    assigned: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def messages(self) -> list[str]:
+        """Everything that the user should know, the worst first."""
+        return [*self.refused, *self.skipped, *self.notes]
+
+
+def assign_material(
+    objects: Sequence[bpy.types.Object], material: bpy.types.Material, *, slot: Slot = "ACTIVE"
+) -> Placement:
+    """Give ``material`` to every object that can take one.
+
+    An object without slots gets one.  In edit mode with faces selected, only those faces get the material, in
+    a slot of their own, as Blender's Assign does it.  Where mesh data is shared with objects that are not in
+    ``objects``, the slot is linked to the object, so that the others keep their look.
+
+    Linked objects are refused, and objects of types without surface are skipped; the rest is done all the same.
+
+    Raises:
+        ValueError: ``slot`` is none of the three.
+    """
+    if slot not in ("ACTIVE", "NEW", "ALL"):
+        raise ValueError(f"slot: must be ACTIVE, NEW or ALL, got {slot!r}.")
+    placement = Placement()
+    chosen = set(objects)
+    for obj in dict.fromkeys(objects):
+        if obj.type not in MATERIAL_TYPES or obj.data is None:
+            placement.skipped.append(f"{obj.name} was left as it is: it has no surface for a texture.")
+            continue
+        problem = _problem(obj)
+        if problem:
+            placement.refused.append(problem)
+            continue
+        if obj.type == "MESH" and obj.mode == "EDIT" and _has_selected_faces(obj):
+            _assign_to_faces(obj, material, placement)
+        else:
+            _assign_to_slots(obj, material, slot, chosen)
+        placement.assigned.append(obj.name)
+    return placement
+
+
+def _problem(obj: bpy.types.Object) -> str:
+    """Why nothing can be assigned to this object, in a sentence; empty when it can."""
+    if obj.library is not None:
+        return (
+            f"{obj.name} is linked from {bpy.path.basename(obj.library.filepath)} and cannot be changed here; "
+            "make it local or a library override first."
+        )
+    if obj.data.library is not None and not obj.material_slots:
+        return f"{obj.name} has no material slot, and its linked data cannot get one here; make the data local first."
+    return ""
+
+
+def _assign_to_slots(
+    obj: bpy.types.Object, material: bpy.types.Material, slot: Slot, chosen: set[bpy.types.Object]
+) -> None:
+    if not obj.material_slots or (slot == "NEW" and obj.data.library is None):
+        obj.data.materials.append(None)
+        indices = [len(obj.material_slots) - 1]
+        obj.active_material_index = indices[0]
+    elif slot == "ALL":
+        indices = list(range(len(obj.material_slots)))
+    else:
+        indices = [min(obj.active_material_index, len(obj.material_slots) - 1)]
+    shared = obj.data.library is not None or any(other not in chosen for other in _users(obj))
+    for index in indices:
+        target = obj.material_slots[index]
+        # A slot that is linked to the object already shows nothing of the data's own material.
+        if shared:
+            target.link = "OBJECT"
+        target.material = material
+
+
+def _users(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The other objects that use the same data."""
+    if obj.data.users < 2:
+        return []
+    return [other for other in bpy.data.objects if other.data == obj.data and other != obj]
+
+
+def _has_selected_faces(obj: bpy.types.Object) -> bool:
+    return any(face.select for face in bmesh.from_edit_mesh(obj.data).faces)
+
+
+def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placement: Placement) -> None:
+    mesh = obj.data
+    edit = bmesh.from_edit_mesh(mesh)
+    index = next((number for number, item in enumerate(obj.material_slots) if item.material == material), None)
+    if index is None:
+        # The first slot is what faces show that were never assigned: without any slot, the other faces would
+        # get the material as well.
+        if not obj.material_slots and not all(face.select for face in edit.faces):
+            mesh.materials.append(None)
+        mesh.materials.append(material)
+        index = len(obj.material_slots) - 1
+    for face in edit.faces:
+        if face.select:
+            face.material_index = index
+    obj.active_material_index = index
+    bmesh.update_edit_mesh(mesh, loop_triangles=False, destructive=False)
+    if _users(obj):
+        placement.notes.append(
+            f"The faces of {obj.name} belong to mesh {mesh.name}, which other objects use: they change as well."
+        )
