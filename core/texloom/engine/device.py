@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which device the engine runs on, and settings that make its results repeatable."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from ..errors import EngineBrokenError
+
+KINDS = ("cuda", "xpu", "mps", "cpu")
+"""Device types in order of preference.  torch calls AMD's ROCm ``cuda`` as well."""
+
+
+def choose_device(wanted: str | None = None) -> str:
+    """The device to run on: ``wanted``, else ``TEXLOOM_DEVICE``, else the best that is there.
+
+    Returns:
+        A name torch understands, such as ``cuda:1`` or ``cpu``.
+
+    Raises:
+        EngineBrokenError: the device asked for does not exist in this environment.
+    """
+    name = (wanted or os.environ.get("TEXLOOM_DEVICE") or "").strip().lower()
+    if not name or name == "auto":
+        return next(kind for kind in KINDS if _available(kind))
+    kind, _, number = name.partition(":")
+    advice = f"Leave TEXLOOM_DEVICE unset, or choose one of {', '.join(k for k in KINDS if _available(k))}."
+    if kind not in KINDS or (number and not number.isdecimal()):
+        raise EngineBrokenError(f"There is no device {name!r}.", advice=advice)
+    if not _available(kind) or (number and int(number) >= _count(kind)):
+        raise EngineBrokenError(f"The device {name!r} is not available with this build of torch.", advice=advice)
+    return name
+
+
+def device_name(device: str) -> str:
+    """What a person calls the device: the graphics card's name, or the processor's."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.cuda.get_device_name(device)
+    if kind == "xpu":
+        return str(torch.xpu.get_device_name(device))
+    if kind == "mps":
+        return f"Apple {platform.machine()} GPU"
+    return _processor()
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes free on the device (main memory for ``cpu`` and ``mps``), or None where it cannot be known."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if kind == "xpu":
+        try:
+            return int(torch.xpu.mem_get_info(device)[0])
+        except (AttributeError, RuntimeError):  # older drivers do not tell
+            return None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def empty_cache(device: str) -> None:
+    """Give memory that torch keeps for later back to the device."""
+    kind = torch.device(device).type
+    if kind in ("cuda", "xpu", "mps"):
+        getattr(torch, kind).empty_cache()
+
+
+def set_up(device: str) -> None:
+    """Once a process: threads that fit the processor, and the same result for the same request.
+
+    ``OMP_NUM_THREADS`` wins over the number of threads.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        # A container or a task set may have fewer processors than the machine; torch counts the machine's.
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if torch.get_num_threads() > allowed:
+            torch.set_num_threads(allowed)
+    torch.backends.cudnn.benchmark = False  # it times kernels and so may choose another one each run
+    torch.backends.cudnn.deterministic = True
+    if torch.device(device).type == "cuda":
+        # cuBLAS needs this before its first call for repeatable sums.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _available(kind: str) -> bool:
+    if kind == "cpu":
+        return True
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    if kind == "xpu":
+        return hasattr(torch, "xpu") and torch.xpu.is_available()
+    return torch.cuda.is_available()
+
+
+def _count(kind: str) -> int:
+    if kind == "cuda":
+        return torch.cuda.device_count()
+    if kind == "xpu":
+        return int(torch.xpu.device_count())
+    return 1
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "CPU"
