@@ -60,32 +60,24 @@ def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") 
     if found is not None:
         return found
 
-    copied = None
-    source = path
-    if store == "BESIDE":
-        source, is_new = _copy_beside(path, name)
-        copied = str(source) if is_new else None
-    image = None
+    image = _read(path, name)
     try:
-        image = _read(source, name)
         set_color_space(image, color_space)
         if store == "PACK":
             image.pack()
         elif store == "BESIDE":
-            image.filepath = bpy.path.relpath(str(source))
+            copy, is_new = _copy_beside(path, name)
+            image.filepath = bpy.path.relpath(str(copy))
+            if is_new:
+                image[COPIED] = str(copy)
     except (StorageError, RuntimeError) as error:
-        if image is not None:
-            bpy.data.images.remove(image)
-        if copied is not None:
-            os.remove(copied)
+        bpy.data.images.remove(image)
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"Could not load {path}: {error}.") from error
     image[_SOURCE] = str(path)
     image[_STAMP] = stamp
     image[_STORE] = store
-    if copied is not None:
-        image[COPIED] = copied
     return image
 
 

@@ -22,7 +22,7 @@ _ROW: Final = 22.0
 # Rows beside the sockets: menus, switches, pickers.  A node's true size is known only once it has been drawn,
 # which never happens in background mode, so it is estimated, rather too large than too small.
 _EXTRA_ROWS: Final = {
-    "ShaderNodeTexImage": 8,  # picker, interpolation, projection, blend, extension, source, colour space, alpha
+    "ShaderNodeTexImage": 9,  # picker, interpolation, projection, blend, extension, source, colour space, alpha
     "ShaderNodeTexCoord": 2,  # object picker, From Instancer
     "ShaderNodeMapping": 1,
     "ShaderNodeNormalMap": 4,  # space, UV map, and in newer versions convention and base
