@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From drawn variations to files: missing maps are derived and everything is written while the next one is drawn."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import __version__
+from ..request import IMAGE_MAP, GenerationRequest
+from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
+from . import pbr
+from .artifacts import write_png
+from .context import JobContext
+from .generator import GeneratedImage, GeneratorInfo, Pixels
+
+_COLORS: Final = ("base_color", IMAGE_MAP)
+_PENDING: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenFile:
+    """One file in the job's folder."""
+
+    index: int
+    map: str
+    name: str
+    width: int
+    height: int
+    bit_depth: int
+    color_space: str
+    sha256: str
+
+
+class ResultWriter:
+    """Takes the variations of one request and writes their files into ``folder``.
+
+    A context manager: leaving it waits until no thread writes any more, whatever happened, so that the folder may
+    be removed.
+    """
+
+    def __init__(self, request: GenerationRequest, info: GeneratorInfo, context: JobContext, folder: Path) -> None:
+        self.files: list[WrittenFile] = []
+        self._request = request
+        self._info = info
+        self._context = context
+        self._folder = folder
+        self._results: list[dict[str, Any]] = []
+        self._pending: deque[Future[None]] = deque()
+        # One thread derives maps, several compress them.
+        self._derive = ThreadPoolExecutor(1, thread_name_prefix="texloom-derive")
+        self._write = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="texloom-write")
+
+    def __enter__(self) -> ResultWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._derive.shutdown(wait=True, cancel_futures=True)
+        self._write.shutdown(wait=True, cancel_futures=True)
+
+    def add(self, image: GeneratedImage) -> None:
+        """Write ``image`` in the background; waits when that is far behind.  Errors of earlier ones come up here."""
+        while len(self._pending) >= _PENDING or (self._pending and self._pending[0].done()):
+            self._pending.popleft().result()
+        self._pending.append(self._derive.submit(self._one, image))
+
+    def finish(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            StorageError, CancelledError: what went wrong in the background.
+        """
+        with self._context.timed("write"):
+            while self._pending:
+                self._pending.popleft().result()
+
+    def write_manifest(self, *, device: str, versions: Mapping[str, str]) -> str:
+        """Write the manifest, once everything else is there; returns its name.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        info = self._info
+        data = {
+            "schema": MANIFEST_SCHEMA,
+            "request": self._request.to_dict(),
+            "texloom_version": __version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "model": {
+                "id": info.id,
+                "name": info.name,
+                "revision": info.revision,
+                "licence": info.licence,
+                "files": dict(info.files),
+            },
+            "device": device,
+            "versions": dict(versions),
+            "timings": {stage: round(seconds, 4) for stage, seconds in self._context.timings.items()},
+            "warnings": [
+                {"code": item.code, "message": item.message, "advice": item.advice, "words": list(item.words)}
+                for item in self._context.warnings
+            ],
+            "results": self._results,
+        }
+        write_json_atomic(self._folder / MANIFEST_NAME, data)
+        return MANIFEST_NAME
+
+    def _one(self, image: GeneratedImage) -> None:
+        started = time.perf_counter()
+        maps = _Maps(image, self._request, self._context)
+        futures: list[Future[WrittenFile]] = []
+        wanted = self._request.maps if self._request.kind == "material" else (IMAGE_MAP,)
+        # What is drawn already goes to disk while the rest is derived.
+        for name in sorted(wanted, key=lambda name: not maps.has(name)):
+            self._context.check_cancelled()
+            futures.append(self._write.submit(self._file, image, name, maps.get(name)))
+        self._context.timing("derive", time.perf_counter() - started)
+        files = {file.map: file for file in (future.result() for future in futures)}
+        ordered = [files[name] for name in wanted]
+        self.files.extend(ordered)
+        self._results.append(_result(image, maps, ordered))
+
+    def _file(self, image: GeneratedImage, name: str, pixels: Pixels) -> WrittenFile:
+        color = name in _COLORS
+        file = f"{image.index:02d}_{name}.png"
+        text = {
+            "texloom:prompt": self._request.prompt,
+            "texloom:seed": str(image.seed),
+            "texloom:model": self._info.id,
+            "texloom:version": __version__,
+            "texloom:map": name,
+        }
+        digest = write_png(self._folder / file, pixels, text=text, srgb=color, check=self._context.check_cancelled)
+        self._context.written(image.index)
+        return WrittenFile(
+            index=image.index,
+            map=name,
+            name=file,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            bit_depth=pixels.dtype.itemsize * 8,
+            color_space="sRGB" if color else "Non-Color",
+            sha256=digest,
+        )
+
+
+class _Maps:
+    """The maps of one variation: drawn ones as they are, others made when first asked for."""
+
+    def __init__(self, image: GeneratedImage, request: GenerationRequest, context: JobContext) -> None:
+        self._image = image
+        self._request = request
+        self._context = context
+        self._maps: dict[str, Pixels] = dict(image.maps)
+        self._guess: pbr.ImageMaps | None = None
+        self._metres: Tensor | None = None
+        self.height_range = (image.height_min_m, image.height_max_m)
+        picture = self._maps.get("base_color", self._maps.get(IMAGE_MAP))
+        if picture is None:
+            picture = next(iter(self._maps.values()))
+        if picture.ndim == 3 and picture.shape[2] == 4 and request.kind == "material":
+            picture = picture[..., :3]
+        # A picture is a base colour with the light still in it, and a base colour is the picture of a texture.
+        self._maps.setdefault("base_color", picture)
+        self._maps.setdefault(IMAGE_MAP, picture)
+
+    def has(self, name: str) -> bool:
+        """Whether :meth:`get` costs nothing."""
+        return name in self._maps
+
+    def get(self, name: str) -> Pixels:
+        """A map by its name."""
+        if name not in self._maps:
+            self._maps[name] = self._made(name)
+        pixels = self._maps[name]
+        if name == "height" and pixels.dtype.itemsize == 1:
+            pixels = pixels.astype(np.uint16) * np.uint16(257)  # the same metres; height files always have 16 bits
+            self._maps[name] = pixels
+        return pixels
+
+    def _made(self, name: str) -> Pixels:
+        image, request = self._image, self._request
+        if name == "normal":
+            return pbr.normal_pixels(
+                self._height(), image.tile_width_m, image.tile_height_m, request.tile_x, request.tile_y
+            )
+        if name == "ambient_occlusion":
+            return pbr.ambient_occlusion_pixels(
+                self._height(), image.tile_width_m, image.tile_height_m, request.tile_x, request.tile_y
+            )
+        guess = self._guessed()
+        if name == "height":
+            pixels, *self.height_range = pbr.height_to_pixels(guess.height_m)
+            return pixels
+        return pbr.to_uint8(guess.roughness if name == "roughness" else guess.metallic)
+
+    def _height(self) -> Tensor:
+        if self._metres is None:
+            # From the pixels themselves, so that the maps agree with the height file to the last bit.
+            pixels = self.get("height")
+            low, high = self.height_range
+            self._metres = pbr.height_from_pixels(pixels, low, high, self._context.device)
+        return self._metres
+
+    def _guessed(self) -> pbr.ImageMaps:
+        if self._guess is None:
+            self._context.warn(
+                "maps_estimated",
+                "The model draws only a picture; the other maps are estimated from its brightness.",
+                advice="Choose the model instant for exact maps.",
+            )
+            rgb = torch.from_numpy(self._maps["base_color"].astype(np.float32)).to(self._context.device)
+            rgb = rgb.permute(2, 0, 1) / 255.0
+            self._guess = pbr.maps_from_image(rgb, self._image.tile_width_m, self._request.tile_x, self._request.tile_y)
+        return self._guess
+
+
+def _result(image: GeneratedImage, maps: _Maps, files: list[WrittenFile]) -> dict[str, Any]:
+    low, high = maps.height_range
+    return {
+        **image.details,
+        "index": image.index,
+        "seed": image.seed,
+        "tile_width_m": image.tile_width_m,
+        "tile_height_m": image.tile_height_m,
+        "height_min_m": low,
+        "height_max_m": high,
+        "parameters": dict(image.parameters),
+        "maps": {
+            file.map: {
+                "file": file.name,
+                "width": file.width,
+                "height": file.height,
+                "sha256": file.sha256,
+                "color_space": file.color_space,
+                "bit_depth": file.bit_depth,
+            }
+            for file in files
+        },
+    }

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine: runs one request at a time, from loading the model to the finished folder in the library."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from .. import __version__
+from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
+from ..events import Artifact, Completed, Event
+from ..request import GenerationRequest
+from ..storage import JobFolder, Library
+from . import catalog, device
+from .context import JobContext, SilentContext
+from .generator import GeneratedImage, Generator, GeneratorInfo
+from .results import ResultWriter
+from .text_encoder import TextEncoder, downloads_allowed
+
+_SPARE_BYTES: Final = 1 << 30
+_GROWTH: Final = 1.3
+_LIBRARIES: Final = ("torch", "transformers", "diffusers")
+
+
+class Engine:
+    """Keeps models in memory and turns requests into folders.  Its methods are called by one thread at a time.
+
+    Args:
+        device_wanted: a torch device; None takes ``TEXLOOM_DEVICE``, else the best there is.
+
+    Raises:
+        EngineBrokenError: the device does not exist.
+    """
+
+    def __init__(self, device_wanted: str | None = None) -> None:
+        # Before any library that reads them is imported.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        if not downloads_allowed():
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        self.device = device.choose_device(device_wanted)
+        device.set_up(self.device)
+        self.device_name = device.device_name(self.device)
+        self.encoder = TextEncoder()
+        self._generators: OrderedDict[str, Generator] = OrderedDict()
+        self._cleaned: set[Path] = set()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of Texloom, Python and the libraries that decide the result (those installed)."""
+        result = {"texloom": __version__, "python": platform.python_version()}
+        for name in _LIBRARIES:
+            # Asking the installer's records imports nothing.
+            try:
+                result[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return result
+
+    def run(
+        self, request: GenerationRequest, library: Path, emit: Callable[[Event], None], cancelled: threading.Event
+    ) -> None:
+        """Make ``request`` and put it into a new folder of ``library``.
+
+        Emits ModelLoading, Progress, Preview and Warning events, at the end the Artifacts in order, and Completed.
+        On any exception nothing of the job stays on disk, and the engine is ready for the next one.
+
+        Args:
+            request: what to make.
+            library: folder of the results; made when missing.
+            emit: gets the events, one at a time, some from helper threads.
+            cancelled: when set, the job stops soon with ``CancelledError``.
+
+        Raises:
+            CancelledError, RequestError, ModelNotFoundError, ModelInvalidError, OfflineError, OutOfMemoryError,
+            StorageError.
+        """
+        started = time.perf_counter()
+        if cancelled.is_set():
+            raise CancelledError
+        generator = self._generator(request.model)
+        _check(request, generator.info)
+        if library not in self._cleaned:
+            self._cleaned.add(library)
+            Library(library).remove_stale()
+        with JobFolder(library, request) as job:
+            context = JobContext(
+                request,
+                self.device,
+                emit,
+                cancelled,
+                job.path,
+                loads=not generator.loaded,
+                files=request.count * (len(request.maps) if request.kind == "material" else 1),
+            )
+            with self._memory_guarded():
+                with context.timed("load"):
+                    self._load(request.model, generator, context)
+                with ResultWriter(request, generator.info, context, job.path) as writer:
+                    context.start_drawing()
+                    for image in _drawn(generator, request, context):
+                        writer.add(image)
+                    writer.finish()
+            context.remove_previews()
+            context.check_cancelled()
+            seconds = time.perf_counter() - started
+            context.timing("total", seconds)
+            manifest = writer.write_manifest(device=self.device_name, versions=self.versions)
+            # The last moment to stop: once the folder has its name, the result counts.
+            context.check_cancelled()
+            folder = job.publish()
+        for file in writer.files:
+            context.emit(
+                Artifact(
+                    request_id=request.id,
+                    index=file.index,
+                    map=file.map,
+                    path=str(folder / file.name),
+                    width=file.width,
+                    height=file.height,
+                    color_space=file.color_space,
+                    sha256=file.sha256,
+                )
+            )
+        context.emit(
+            Completed(request_id=request.id, folder=str(folder), manifest=str(folder / manifest), seconds=seconds)
+        )
+
+    def preload(self, model: str, prompt: str, cancelled: threading.Event) -> None:
+        """Load ``model``, and let it do ahead of time what depends only on ``prompt`` (empty: nothing).
+
+        Raises:
+            As :meth:`run`, without StorageError.
+        """
+        context = SilentContext(self.device, cancelled)
+        context.check_cancelled()
+        generator = self._generator(model)
+        with self._memory_guarded():
+            self._load(model, generator, context)
+            context.check_cancelled()
+            if prompt.strip():
+                generator.prepare(prompt)
+
+    def unload(self) -> None:
+        """Free all models."""
+        for generator in self._generators.values():
+            generator.unload()
+        self._generators.clear()
+        self.encoder.unload()
+        device.empty_cache(self.device)
+
+    def _generator(self, model: str) -> Generator:
+        key = catalog.model_key(model)
+        found = self._generators.get(key)
+        if found is None:
+            found = self._generators[key] = catalog.create(key, self.encoder)
+        self._generators.move_to_end(key)
+        return found
+
+    def _load(self, model: str, generator: Generator, context: SilentContext) -> None:
+        context.check_cancelled()
+        if generator.loaded:
+            return
+        self._make_room(generator)
+        try:
+            generator.load(context)
+        except BaseException:
+            # A half-read model must neither hold memory nor be taken for a whole one.
+            generator.unload()
+            self._generators.pop(catalog.model_key(model), None)
+            device.empty_cache(self.device)
+            raise
+        context.check_cancelled()
+
+    def _make_room(self, generator: Generator) -> None:
+        """Unload the models used longest ago until this one should fit."""
+        needed = generator.info.details.get("bytes")
+        if not isinstance(needed, int):
+            return
+        for other in self._generators.values():
+            free = device.free_memory(self.device)
+            if free is not None and free >= needed * _GROWTH + _SPARE_BYTES:
+                return
+            # Models that do not tell their size are small.
+            if other is not generator and other.loaded and "bytes" in other.info.details:
+                other.unload()
+                device.empty_cache(self.device)
+
+    @contextmanager
+    def _memory_guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise self._out_of_memory() from error
+        except RuntimeError as error:
+            # The CPU's allocator has no exception of its own.
+            text = str(error).lower()
+            if isinstance(error, TexloomError) or not ("out of memory" in text or "not enough memory" in text):
+                raise
+            raise self._out_of_memory() from error
+
+    def _out_of_memory(self) -> OutOfMemoryError:
+        device.empty_cache(self.device)
+        return OutOfMemoryError(
+            f"{self.device_name} has too little memory for this.",
+            advice="Choose a smaller size, fewer variations or a smaller model, or close other programs.",
+        )
+
+
+def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
+    for name in ("width", "height"):
+        value = getattr(request, name)
+        if value % info.size_step:
+            raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+
+
+def _drawn(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:
+    """What the generator yields, checked, and timed without the time its user takes."""
+    images = generator.generate(request, context)
+    for index in range(request.count):
+        with context.timed("draw"):
+            image = next(images, None)
+        if image is None:
+            raise TexloomError(f"{generator.info.name} made {index} pictures instead of {request.count}.")
+        for name, pixels in image.maps.items():
+            if pixels.shape[:2] != (request.height, request.width):
+                raise TexloomError(f"{generator.info.name} made a picture {name} of shape {pixels.shape}.")
+        if not image.maps or image.index != index:
+            raise TexloomError(f"{generator.info.name} made no picture {index}.")
+        context.drawn(index)
+        yield image
+        context.check_cancelled()
