@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned part of the instant model: a small attention network over the text encoder's token states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TEXT_WIDTH = 384
+"""Width of the text encoder's token states."""
+
+
+@dataclass
+class Memory:
+    """A read text: ``keys`` and ``values`` (batch, tokens + 1, width); slot 0 is "nothing is said"."""
+
+    keys: Tensor
+    values: Tensor
+    blocked: Tensor
+
+
+@dataclass
+class ParameterOutput:
+    """For each asked key: (batch, asked) or (batch, asked, n).
+
+    ``mentioned`` logits; ``number`` mean and log of the standard deviation in unit space; ``color`` OKLab mean
+    and log of its deviation; ``options`` logits; ``attention`` over the tokens, without the empty slot.
+    """
+
+    mentioned: Tensor
+    number: Tensor
+    color: Tensor
+    options: Tensor
+    attention: Tensor
+
+
+class _Layer(nn.Module):
+    """One pre-norm transformer layer."""
+
+    def __init__(self, width: int, heads: int, inner: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.up = nn.Linear(width, inner)
+        self.down = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        batch, tokens, width = x.shape
+        parts = self.qkv(self.norm1(x)).view(batch, tokens, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        result: Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
+        return result
+
+
+class HeadNet(nn.Module):
+    """From token states to family logits and, given a family, to its parameters.
+
+    A learned query per key attends over the tokens, so the weights tell which words set what.  Keys are
+    shared by families; the family's own vector is added, since "rough" means another thing on plaster than
+    on planks.
+    """
+
+    def __init__(
+        self, families: int, keys: int, max_options: int, width: int = 192, layers: int = 2, heads: int = 4
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "families": families, "keys": keys, "max_options": max_options,
+            "width": width, "layers": layers, "heads": heads,
+        }  # fmt: skip
+        self.width = width
+        self.norm_in = nn.LayerNorm(TEXT_WIDTH)
+        self.project = nn.Linear(TEXT_WIDTH, width)
+        self.sentence = nn.Linear(TEXT_WIDTH, width)
+        self.layers = nn.ModuleList(_Layer(width, heads, 2 * width) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.to_keys = nn.Linear(width, width)
+        self.to_values = nn.Linear(width, width)
+        self.nothing = nn.Parameter(torch.randn(2, width) * 0.02)
+        # Family.
+        self.family_query = nn.Parameter(torch.randn(width) * 0.1)
+        self.family_norm = nn.LayerNorm(2 * width)
+        self.family_up = nn.Linear(2 * width, width)
+        self.family_out = nn.Linear(width, families)
+        self.domain_out = nn.Linear(width, 1)
+        # Parameters.
+        self.key_query = nn.Parameter(torch.randn(keys, width) * 0.3)
+        self.family_vector = nn.Parameter(torch.randn(families, width) * 0.1)
+        self.key_norm = nn.LayerNorm(width)
+        self.key_up = nn.Linear(width, 2 * width)
+        self.key_down = nn.Linear(2 * width, width)
+        self.out_norm = nn.LayerNorm(width)
+        self.mention_weight = nn.Parameter(torch.zeros(keys, width))
+        self.mention_bias = nn.Parameter(torch.full((keys,), -2.0))
+        self.number_weight = nn.Parameter(torch.randn(keys, 2, width) * 0.02)
+        self.number_bias = nn.Parameter(torch.tensor([0.5, -1.5]).repeat(keys, 1))
+        self.option_weight = nn.Parameter(torch.randn(keys, max_options, width) * 0.02)
+        self.color_up = nn.Linear(width, 2 * width)
+        self.color_out = nn.Linear(2 * width, 6)
+        self.drop = nn.Dropout(0.1)
+
+    def remember(self, states: Tensor, mask: Tensor, pooled: Tensor) -> Memory:
+        """Read token states (batch, tokens, 384), their mask (batch, tokens) and the pooled text (batch, 384)."""
+        x = self.project(self.drop(self.norm_in(states)))
+        whole = self.sentence(self.drop(pooled * TEXT_WIDTH**0.5))[:, None]
+        x = torch.cat((whole, x), dim=1)
+        seen = F.pad(mask.bool(), (1, 0), value=True)
+        for layer in self.layers:
+            x = layer(x, seen)
+        x = self.norm(x)
+        nothing = self.nothing[:, None, None, :].expand(2, len(x), 1, self.width)
+        # The whole text takes part in the layers, but nothing may attend to it instead of to words.
+        keys = torch.cat((nothing[0], self.to_keys(x[:, 1:])), dim=1)
+        values = torch.cat((nothing[1], self.to_values(x[:, 1:])), dim=1)
+        return Memory(keys, values, ~F.pad(mask.bool(), (1, 0), value=True))
+
+    def _attend(self, memory: Memory, queries: Tensor) -> tuple[Tensor, Tensor]:
+        scores = queries @ memory.keys.transpose(1, 2) * self.width**-0.5
+        weights = scores.float().masked_fill(memory.blocked[:, None, :], -1e9).softmax(-1)
+        return weights.to(memory.values.dtype) @ memory.values, weights
+
+    def read_family(self, memory: Memory, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of families (batch, families) and of being a material at all (batch); attention (batch, tokens)."""
+        batch = len(memory.keys)
+        found, weights = self._attend(memory, self.family_query.expand(batch, 1, -1))
+        whole = self.sentence(self.drop(pooled * TEXT_WIDTH**0.5))
+        h = F.gelu(self.family_up(self.family_norm(torch.cat((found[:, 0], whole), dim=-1))))
+        h = self.drop(h)
+        return self.family_out(h), self.domain_out(h)[:, 0], weights[:, 0, 1:]
+
+    def read_parameters(self, memory: Memory, family: Tensor, asked: Tensor) -> ParameterOutput:
+        """Outputs for the keys ``asked`` (batch, n) of the families ``family`` (batch)."""
+        query = self.key_query[asked] + self.family_vector[family][:, None]
+        found, weights = self._attend(memory, query)
+        h = self.key_norm(query + found)
+        h = self.out_norm(h + self.key_down(self.drop(F.gelu(self.key_up(h)))))
+        mentioned = (h * self.mention_weight[asked]).sum(-1) + self.mention_bias[asked]
+        number = torch.einsum("bnw,bncw->bnc", h, self.number_weight[asked].to(h.dtype)) + self.number_bias[asked]
+        options = torch.einsum("bnw,bnow->bno", h, self.option_weight[asked].to(h.dtype))
+        color = self.color_out(F.gelu(self.color_up(h)))
+        return ParameterOutput(mentioned, number, color, options, weights[..., 1:])

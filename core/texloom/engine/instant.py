@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The embedded default model: a learned head reads the prompt, procedural families draw it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import RequestError
+from ..request import IMAGE_MAP, MAPS, GenerationRequest
+from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
+from .head import CONFIG_FILE, MAX_TOKENS, WEIGHTS_FILE, Head, Reading
+from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
+from .phrases import STOP_WORDS, words
+from .procedural.draw import Drawn, draw
+from .procedural.family import Family, families
+from .procedural.parameters import Number, Rng, Value
+from .procedural.weathering import ATTRIBUTES
+from .text_encoder import LICENCE as ENCODER_LICENCE
+from .text_encoder import TextEncoder, TextEncoding
+from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Avoided, Vocabulary
+
+ID: Final = "instant"
+FOLDER: Final = Path(__file__).parents[1] / "models" / "instant"
+LICENCE: Final = f"GPL-3.0-or-later (text encoder: {ENCODER_LICENCE})"
+
+LARGER_MODEL: Final = (
+    "For anything else set the model to a diffusers folder (a text-to-image model such as SDXL, saved on disk)."
+)
+
+_STEPS = 100
+_DRAWN = 80
+_PREVIEW_SIDE = 192
+_COLOR_ATTEMPTS = 24
+_COLOR_DISTANCE = 0.16
+
+
+@dataclass
+class _Plan:
+    """What is drawn for one seed, and where each value came from."""
+
+    family: Family
+    values: dict[str, Value]
+    sources: dict[str, str]
+    family_source: str
+
+
+class InstantGenerator:
+    """A :class:`Generator`: text to maps in well under a second on a CPU.
+
+    Args:
+        encoder: the text encoder, shared with other generators; loaded when needed.
+        folder: where the head and its vocabulary lie; None for the embedded ones.
+    """
+
+    def __init__(self, encoder: TextEncoder, folder: Path | None = None) -> None:
+        self._encoder = encoder
+        self._folder = folder if folder is not None else FOLDER
+        self._head: Head | None = None
+        self._vocabulary: Vocabulary | None = None
+
+    @cached_property
+    def info(self) -> GeneratorInfo:
+        """What the model is; the hashes are of the files on disk."""
+        files: dict[str, str] = {}
+        for name in (WEIGHTS_FILE, CONFIG_FILE, WORDS_FILE, EMBEDDINGS_FILE):
+            path = self._folder / name
+            if path.is_file():
+                files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return GeneratorInfo(
+            id=ID,
+            name="Instant",
+            licence=LICENCE,
+            native_maps=MAPS,
+            revision=files.get(WEIGHTS_FILE, "")[:12],
+            files=files,
+            supports_negative_prompt=True,
+            seamless=True,
+            details={"families": {name: family.title for name, family in families().items()}},
+        )
+
+    @property
+    def loaded(self) -> bool:
+        """Whether head, vocabulary and text encoder are in memory."""
+        return self._head is not None and self._vocabulary is not None and self._encoder.loaded
+
+    def load(self, context: Context) -> None:
+        """Read the model; errors as :meth:`Generator.load`."""
+        if self.loaded:
+            return
+        context.loading("Loading the text encoder", 0.0)
+        self._encoder.load(context.device, context.check_cancelled)
+        context.loading("Loading the instant model", 0.8)
+        context.check_cancelled()
+        self._head = Head.load(self._folder, families())
+        self._vocabulary = Vocabulary.load(self._folder)
+        context.loading("Ready", 1.0)
+
+    def unload(self) -> None:
+        """Free the head; the encoder stays, others may use it."""
+        self._head = None
+        self._vocabulary = None
+
+    def prepare(self, prompt: str) -> None:
+        """Encode the prompt; the encoder remembers it."""
+        if prompt.strip():
+            self._encoder.encode([prompt])
+
+    def generate(self, request: GenerationRequest, context: Context) -> Iterator[GeneratedImage]:
+        """Draw the variations; errors as :meth:`Generator.generate`."""
+        self.load(context)
+        assert self._head is not None and self._vocabulary is not None
+        _check_parameters(request.parameters)
+        began = time.perf_counter()
+        encoding = self._encoder.encode([request.prompt])
+        reading = self._head.read(encoding)
+        self._warn_about_prompt(request, encoding, reading, context)
+        avoided = self._read_negative(request.negative_prompt, context)
+        context.timing("read", time.perf_counter() - began)
+        for index in range(request.count):
+            context.check_cancelled()
+            yield self._one(request, context, reading, avoided, index)
+
+    def _warn_about_prompt(
+        self, request: GenerationRequest, encoding: TextEncoding, reading: Reading, context: Context
+    ) -> None:
+        assert self._vocabulary is not None
+        if request.kind == "reference":
+            context.warn(
+                "materials_only",
+                "The embedded model draws flat materials, no objects, people or scenes.",
+                advice=LARGER_MODEL,
+            )
+        tokens = int(encoding.mask[0].sum())
+        if tokens > MAX_TOKENS or encoding.truncated[0]:
+            context.warn(
+                "prompt_cut",
+                f"The prompt is long: the embedded model read its first {MAX_TOKENS} word pieces of {tokens}.",
+                advice="Put the material and what matters most first.",
+            )
+        unknown = self._vocabulary.unknown(request.prompt, self._encoder)
+        missed = unknown.words
+        if reading.outside and not missed:
+            missed = self._vocabulary.content_words(request.prompt)
+        if not missed:
+            return
+        listed = ", ".join(missed)
+        message = f"Not understood: {listed}."
+        if unknown.foreign:
+            message += " The embedded model reads English."
+        if reading.outside:
+            message += " This does not seem to be about a material, so the picture is only the nearest guess."
+        context.warn(
+            "words_not_understood",
+            message,
+            advice=(
+                "The embedded model is for materials: name one (brick wall, parquet, moss …), its colors, and how it "
+                f"is (weathered, wet, large …). {LARGER_MODEL}"
+            ),
+            words=missed,
+        )
+
+    def _read_negative(self, text: str, context: Context) -> Avoided:
+        assert self._vocabulary is not None and self._head is not None
+        if not text.strip():
+            return Avoided()
+        avoided = self._vocabulary.avoid(text, self._head.schema.registry)
+        if avoided.unknown:
+            context.warn(
+                "negative_not_understood",
+                f"Not understood in the negative prompt: {', '.join(avoided.unknown)}.",
+                advice="Name attributes, colors or materials there, such as: moss, cracks, red.",
+                words=avoided.unknown,
+            )
+        return avoided
+
+    def _one(
+        self, request: GenerationRequest, context: Context, reading: Reading, avoided: Avoided, index: int
+    ) -> GeneratedImage:
+        seed = request.variation_seed(index)
+        plan = self._plan(request, reading, avoided, seed, context)
+        width_m = request.real_world_width or plan.family.tile_width_m
+        height_m = width_m * request.height / request.width
+        if request.preview_interval:
+            context.preview(_preview(plan, request, width_m, seed, context.device), index=index)
+
+        def drawn_part(fraction: float) -> None:
+            context.progress(int(fraction * _DRAWN), _STEPS, index=index, stage="Drawing")
+
+        began = time.perf_counter()
+        drawn = draw(
+            plan.family,
+            plan.values,
+            width=request.width,
+            height=request.height,
+            width_m=width_m,
+            seed=seed,
+            device=context.device,
+            on_progress=drawn_part,
+        )
+        context.timing("draw", time.perf_counter() - began)
+        began = time.perf_counter()
+        result = GeneratedImage(
+            index=index,
+            seed=seed,
+            maps={},
+            tile_width_m=width_m,
+            tile_height_m=height_m,
+            parameters={"family": plan.family.name, **plan.family.to_json(plan.values)},
+            details=_details(request.prompt, reading, plan),
+        )
+        _derive(result, drawn, request, context)
+        context.timing("derive", time.perf_counter() - began)
+        context.progress(_STEPS, _STEPS, index=index, stage="Done")
+        return result
+
+    def _plan(
+        self, request: GenerationRequest, reading: Reading, avoided: Avoided, seed: int, context: Context
+    ) -> _Plan:
+        """Decide family and values: the request's own come first, then the prompt, the negative prompt, the seed."""
+        rng = np.random.default_rng((seed, 0))
+        locked = request.parameters.get("family")
+        picked = reading.pick_family(rng, avoid=avoided.families)
+        family = families()[str(locked) if locked is not None else picked]
+        stated = reading.given(family.name, rng)
+        given: dict[str, Value] = {**avoided.given(family), **stated}
+        sources = dict.fromkeys(given, "negative prompt") | dict.fromkeys(stated, "prompt")
+        for name, value in request.parameters.items():
+            if name == "family":
+                continue
+            if family.parameter(name) is None:
+                context.warn(
+                    "parameter_ignored", f"{family.title} has no parameter {name}: it was left out.", words=(name,)
+                )
+                continue
+            given[name] = _parse(family, name, value)
+            sources[name] = "request"
+        values = _sample(family, rng, given, avoided)
+        clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
+        source = "request" if locked is not None else "prompt" if clear else "seed"
+        return _Plan(family, _as_written(family, values), sources, source)
+
+
+def _check_parameters(parameters: Mapping[str, Any]) -> None:
+    registry = families()
+    if "family" in parameters and parameters["family"] not in registry:
+        raise RequestError(f"parameters: family must be one of {', '.join(registry)}, got {parameters['family']!r}.")
+    known = {item.name for family in registry.values() for item in family.all_parameters()}
+    if "family" in parameters:
+        known = {item.name for item in registry[parameters["family"]].all_parameters()}
+    unknown = sorted(set(parameters) - known - {"family"})
+    if unknown:
+        raise RequestError(f"parameters: unknown {', '.join(unknown)}; allowed are family, {', '.join(sorted(known))}.")
+
+
+def _parse(family: Family, name: str, value: object) -> Value:
+    item = family.parameter(name)
+    assert item is not None
+    try:
+        if isinstance(item, Number):
+            # Manifests hold five digits, so the end of a range may have been rounded to just outside it.
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                near = item.clip(float(value))
+                if abs(near - value) <= 1e-4 * abs(near):
+                    value = near
+            return item.parse(value)
+        return item.parse(value)  # type: ignore[attr-defined,no-any-return]
+    except ValueError as error:
+        raise RequestError(f"parameters: {name} {error}, got {value!r}.") from error
+
+
+def _as_written(family: Family, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values as the manifest will hold them, so that giving those back draws the very same."""
+    return {name: _parse(family, name, text) for name, text in family.to_json(values).items()}
+
+
+def _sample(family: Family, rng: Rng, given: Mapping[str, Value], avoided: Avoided) -> dict[str, Value]:
+    """Natural values around the given ones; a main colour left open is drawn again while it is one to avoid."""
+    values = family.sample(rng, given)
+    if not avoided.colors or "color" in given or "color" not in values:
+        return values
+    for _ in range(_COLOR_ATTEMPTS):
+        color = values["color"]
+        distances = [float(np.linalg.norm(np.subtract(color, other))) for other in avoided.colors]
+        if min(distances) > _COLOR_DISTANCE:
+            break
+        values = family.sample(rng, given)
+    return values
+
+
+def _preview(plan: _Plan, request: GenerationRequest, width_m: float, seed: int, device: str) -> NDArray[np.uint8]:
+    scale = min(1.0, _PREVIEW_SIDE / max(request.width, request.height))
+    size = {name: max(8, round(getattr(request, name) * scale)) for name in ("width", "height")}
+    drawn = draw(plan.family, plan.values, **size, width_m=width_m, seed=seed, device=device, supersample=False)
+    return _color_pixels(drawn)
+
+
+def _color_pixels(drawn: Drawn) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = drawn.base_color.permute(1, 2, 0).contiguous().cpu().numpy()
+    return pixels
+
+
+def _derive(result: GeneratedImage, drawn: Drawn, request: GenerationRequest, context: Context) -> None:
+    """Fill ``result.maps`` with what the request wants, in the usual order."""
+    size = (result.tile_width_m, result.tile_height_m, request.tile_x, request.tile_y)
+    if request.kind != "material":
+        result.maps[IMAGE_MAP] = _color_pixels(drawn)
+        return
+    for number, name in enumerate(request.maps):
+        context.progress(
+            _DRAWN + (_STEPS - _DRAWN) * number // len(request.maps), _STEPS, index=result.index, stage="Deriving maps"
+        )
+        pixels: Pixels
+        if name == "base_color":
+            pixels = _color_pixels(drawn)
+        elif name == "height":
+            pixels, result.height_min_m, result.height_max_m = height_to_pixels(drawn.height)
+        elif name == "normal":
+            pixels = normal_pixels(drawn.height, *size)
+        elif name == "ambient_occlusion":
+            pixels = ambient_occlusion_pixels(drawn.height, *size)
+        else:
+            plane: torch.Tensor = getattr(drawn, name)
+            pixels = plane.cpu().numpy()
+        result.maps[name] = pixels
+
+
+def _details(prompt: str, reading: Reading, plan: _Plan) -> dict[str, Any]:
+    """What was read and from which words, in JSON types."""
+    name = plan.family.name
+    said = reading.said(name)
+    read: dict[str, Any] = {}
+    for item in plan.family.all_parameters():
+        source = plan.sources.get(item.name, "seed")
+        entry: dict[str, Any] = {"source": source, "probability": round(said[item.name].probability, 4)}
+        if source == "prompt":
+            entry["words"] = _words_at(prompt, said[item.name].spans)
+        read[item.name] = entry
+    likely = sorted(reading.family_probabilities.items(), key=lambda pair: -pair[1])[:5]
+    return {
+        "family": {
+            "name": name,
+            "source": plan.family_source,
+            "words": _words_at(prompt, reading.family_spans) if plan.family_source == "prompt" else [],
+        },
+        "family_probabilities": {key: round(value, 4) for key, value in likely},
+        "material_probability": round(reading.in_domain, 4),
+        "parameters": read,
+        "attributes": [key for key in plan.family.attributes if key in ATTRIBUTES],
+    }
+
+
+def _words_at(text: str, spans: tuple[tuple[int, int], ...]) -> list[str]:
+    """Whole words that the spans touch, stop words left out where others remain."""
+    touched = [
+        (text[start:end], word)
+        for word, start, end in words(text)
+        if any(start < right and end > left for left, right in spans)
+    ]
+    content = [shown for shown, word in touched if word not in STOP_WORDS]
+    return content or [shown for shown, _ in touched]
