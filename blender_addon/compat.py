@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 OLDEST = (4, 2, 0)
 """The oldest Blender that this add-on supports."""
 
 
-def node_tree(material: bpy.types.Material) -> bpy.types.ShaderNodeTree:
+def node_tree(material: bpy.types.Material) -> Any:
     """The material's node tree, switched on where it is still optional.
 
     Since 5.0 every material has one, and ``use_nodes`` only warns that it will go.
@@ -24,7 +26,7 @@ def eevee_engine() -> str:
     return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
 
 
-def normals_follow_original(node: bpy.types.ShaderNodeNormalMap) -> bool:
+def normals_follow_original(node: Any) -> bool:
     """Make a Normal Map node replace, not repeat, the relief of true displacement; whether Blender can.
 
     Newer versions apply the map to the smooth surface from before displacement.  Older ones always apply it
@@ -36,7 +38,7 @@ def normals_follow_original(node: bpy.types.ShaderNodeNormalMap) -> bool:
     return False
 
 
-def set_opengl_normals(node: bpy.types.ShaderNodeNormalMap) -> None:
+def set_opengl_normals(node: Any) -> None:
     """Say that green points up; older versions know nothing else."""
     if hasattr(node, "convention"):
         node.convention = "OPENGL"

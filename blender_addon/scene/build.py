@@ -61,12 +61,14 @@ def material_on_objects(
     scale = objects.metres_per_unit(scene or bpy.context.scene)
     with all_or_nothing():
         maps = load_images(result, store=store)
+        measured, selected = _measured_part(suited[0], slot) if suited else (None, False)
         projection = objects.projection_for(
             suited,
             result.tile_width_m,
             result.tile_height_m,
             metres_per_unit=scale,
-            **_measured_part(suited[0] if suited else None, slot),
+            slot=measured,
+            selected=selected,
         )
         material = materials.build_material(
             result, images=maps, displacement=displacement, projection=projection, metres_per_unit=scale
@@ -83,17 +85,15 @@ def material_on_objects(
     )
 
 
-def _measured_part(obj: bpy.types.Object | None, slot: placement.Slot) -> dict[str, int | bool]:
-    """The faces that will show the material, as arguments for :func:`objects.uv_world_scale`."""
-    if obj is None or obj.type != "MESH":
-        return {}
+def _measured_part(obj: bpy.types.Object, slot: placement.Slot) -> tuple[int | None, bool]:
+    """The faces that will show the material, as ``slot`` and ``selected`` of :func:`objects.uv_world_scale`."""
     if obj.mode == "EDIT":
-        return {"selected": objects.uv_world_scale(obj, selected=True) is not None}
+        return None, objects.uv_world_scale(obj, selected=True) is not None
     if slot == "ACTIVE" and len(obj.material_slots) > 1:
-        index = min(obj.active_material_index, len(obj.material_slots) - 1)
+        index = min(obj.active_material_index or 0, len(obj.material_slots) - 1)
         # A slot that no face uses yet says nothing about the size.
-        return {"slot": index} if objects.uv_world_scale(obj, slot=index) is not None else {}
-    return {}
+        return (index if objects.uv_world_scale(obj, slot=index) is not None else None), False
+    return None, False
 
 
 def image_only(result: ResultImages, *, store: images.Store = "PACK") -> Built:
@@ -139,4 +139,6 @@ def reference_plane(
             scene=scene,
             metres_per_unit=objects.metres_per_unit(scene or bpy.context.scene),
         )
-    return Built(images=[image.name], material=plane.active_material.name, object=plane.name)
+        # The plane was made a moment ago with this one material.
+        material = plane.material_slots[0].name
+    return Built(images=[image.name], material=material, object=plane.name)

@@ -7,7 +7,7 @@ import filecmp
 import os
 import shutil
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import bpy
 
@@ -83,7 +83,7 @@ def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") 
 
 def set_color_space(image: bpy.types.Image, color_space: str) -> None:
     """Set ``sRGB`` or ``Non-Color``, by the name that the colour configuration in use has for it."""
-    settings = image.colorspace_settings
+    settings: Any = image.colorspace_settings
     for name in _NAMES.get(color_space, (color_space,)):
         try:
             settings.name = name

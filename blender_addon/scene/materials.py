@@ -87,7 +87,7 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
     Raises:
         KeyError: the material has no Texloom mapping (any more).
     """
-    tree = material.node_tree
+    tree: Any = material.node_tree
     coordinates, mapping = tree.nodes[COORDINATES], tree.nodes[MAPPING]
     mapping.inputs["Scale"].default_value = projection.scale
     output = coordinates.outputs["UV" if projection.kind == "UV" else "Object"]
@@ -99,12 +99,12 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
             _set_normal_strength(node, projection, displaced=DISPLACEMENT in tree.nodes)
 
 
-def _set_box(texture: bpy.types.ShaderNodeTexImage, projection: Projection) -> None:
+def _set_box(texture: nodes.Node, projection: Projection) -> None:
     texture.projection = "FLAT" if projection.kind == "UV" else "BOX"
     texture.projection_blend = 0.0 if projection.kind == "UV" else BOX_BLEND
 
 
-def _set_normal_strength(node: bpy.types.ShaderNodeNormalMap, projection: Projection, *, displaced: bool) -> None:
+def _set_normal_strength(node: nodes.Node, projection: Projection, *, displaced: bool) -> None:
     strength, label = 1.0, ""
     # Where displacement carries the relief, the map must not add it a second time.
     if displaced and not compat.normals_follow_original(node):
@@ -134,15 +134,15 @@ class _Builder:
         self.range = result.height_range_m / metres_per_unit
         self.tree = compat.node_tree(material)
         self.tree.nodes.clear()
-        self.textures: dict[str, bpy.types.ShaderNodeTexImage] = {}
+        self.textures: dict[str, nodes.Node] = {}
 
-    def new(self, kind: str, name: str, label: str = "") -> Any:
+    def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
         node.name = name
         node.label = label
         return node
 
-    def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
+    def link(self, source: Any, target: Any) -> None:
         self.tree.links.new(source, target)
 
     def build(self, images: Mapping[str, bpy.types.Image]) -> None:
@@ -186,7 +186,7 @@ class _Builder:
             nodes.frame(self.tree, "Relief", framed)
         self._activate()
 
-    def _colour(self, shader: bpy.types.Node) -> list[bpy.types.Node]:
+    def _colour(self, shader: nodes.Node) -> list[nodes.Node]:
         """Link base colour; the node that shades it with ambient occlusion, where there is such a map."""
         base = self.textures.get("base_color") or self.textures.get("image")
         occlusion = self.textures.get("ambient_occlusion")
@@ -209,9 +209,7 @@ class _Builder:
         self.link(_socket(mixed, "Result_Color"), shader.inputs["Base Color"])
         return [mix]
 
-    def _relief(
-        self, shader: bpy.types.Node, output: bpy.types.Node
-    ) -> tuple[list[bpy.types.Node], list[bpy.types.Node]]:
+    def _relief(self, shader: nodes.Node, output: nodes.Node) -> tuple[list[nodes.Node], list[nodes.Node]]:
         """Normal, bump and displacement nodes, and the mix of the first two.
 
         Normal map and height show the same relief, so both at full strength would show it twice.  The bump
@@ -224,7 +222,7 @@ class _Builder:
         bump = self._bump(height) if usable and self.displacement == "BUMP" else None
         map_node = self._normal_map(normal, geometry) if normal is not None else None
         column = [node for node in (map_node, bump) if node is not None]
-        self.material.displacement_method = self.displacement if geometry else "BUMP"
+        self.material.displacement_method = "BUMP" if self.displacement == "NONE" or not geometry else self.displacement
         if geometry:
             column.append(self._displacement(height, output))
 
@@ -241,14 +239,14 @@ class _Builder:
                 self.link(node.outputs["Normal"], shader.inputs["Normal"])
         return column, []
 
-    def _normal_map(self, texture: bpy.types.Node, geometry: bool) -> bpy.types.Node:
+    def _normal_map(self, texture: nodes.Node, geometry: bool) -> nodes.Node:
         node = self.new("ShaderNodeNormalMap", "Texloom Normal Map")
         compat.set_opengl_normals(node)
         _set_normal_strength(node, self.projection, displaced=geometry)
         self.link(texture.outputs["Color"], node.inputs["Color"])
         return node
 
-    def _bump(self, texture: bpy.types.Node) -> bpy.types.Node:
+    def _bump(self, texture: nodes.Node) -> nodes.Node:
         node = self.new("ShaderNodeBump", "Texloom Bump")
         node.inputs["Strength"].default_value = 1.0
         # Distance is the world height of a step from black to white.
@@ -256,7 +254,7 @@ class _Builder:
         self.link(texture.outputs["Color"], node.inputs["Height"])
         return node
 
-    def _displacement(self, texture: bpy.types.Node, output: bpy.types.Node) -> bpy.types.Node:
+    def _displacement(self, texture: nodes.Node, output: nodes.Node) -> nodes.Node:
         node = self.new("ShaderNodeDisplacement", DISPLACEMENT)
         # In world space the object's scale does not change the metres.
         node.space = "WORLD"

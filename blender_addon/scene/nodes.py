@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import bpy
 
 Rectangle = tuple[float, float, float, float]
 """Left, bottom, right, top in the node editor's units."""
+
+Node = Any
+"""A ``bpy.types.Node``: its sockets and most of its properties exist only at run time, unknown to type stubs."""
 
 COLUMN_GAP: Final = 80.0
 ROW_GAP: Final = 40.0
@@ -34,10 +37,11 @@ _EXTRA_ROWS: Final = {
 }
 
 
-def node_size(node: bpy.types.Node) -> tuple[float, float]:
+def node_size(node: Node) -> tuple[float, float]:
     """Width and height of an open node in the editor's units; an estimate from above."""
     if node.dimensions[1] > 0 and not node.hide:
-        scale = bpy.context.preferences.system.ui_scale or 1.0
+        preferences: Any = bpy.context.preferences
+        scale = preferences.system.ui_scale or 1.0
         return node.dimensions[0] / scale, node.dimensions[1] / scale
     rows = sum(1 for socket in node.outputs if socket.enabled and not socket.hide)
     for socket in node.inputs:
@@ -50,7 +54,7 @@ def node_size(node: bpy.types.Node) -> tuple[float, float]:
     return node.width, _HEADER + _ROW * rows
 
 
-def rectangle(node: bpy.types.Node) -> Rectangle:
+def rectangle(node: Node) -> Rectangle:
     """Where a node lies.  For a frame: around its nodes, with margin and label."""
     if node.bl_idname == "NodeFrame":
         inside = [rectangle(item) for item in node.id_data.nodes if item.parent == node]
@@ -65,7 +69,7 @@ def rectangle(node: bpy.types.Node) -> Rectangle:
     return x, y - height, x + width, y
 
 
-def frame(tree: bpy.types.NodeTree, label: str, members: Sequence[bpy.types.Node]) -> bpy.types.Node:
+def frame(tree: Any, label: str, members: Sequence[Node]) -> Node:
     """Put ``members`` in a frame with a label.  It stays at the origin, so their positions stay as they are."""
     node = tree.nodes.new("NodeFrame")
     node.label = node.name = label
@@ -78,7 +82,7 @@ def frame(tree: bpy.types.NodeTree, label: str, members: Sequence[bpy.types.Node
     return node
 
 
-def arrange(columns: Sequence[Sequence[bpy.types.Node]], groups: Sequence[Sequence[bpy.types.Node]] = ()) -> None:
+def arrange(columns: Sequence[Sequence[Node]], groups: Sequence[Sequence[Node]] = ()) -> None:
     """Place ``columns`` from left to right and each column's nodes from top to bottom.
 
     The tallest column is stacked first; then every node goes as near to the height of what it is linked with
@@ -106,7 +110,7 @@ def arrange(columns: Sequence[Sequence[bpy.types.Node]], groups: Sequence[Sequen
         placed |= {node.name for node in column}
 
 
-def _wanted(node: bpy.types.Node, placed: set[str]) -> float:
+def _wanted(node: Node, placed: set[str]) -> float:
     # The mean middle of the nodes at the other end of its links.
     tree = node.id_data
     middles = []
@@ -118,7 +122,7 @@ def _wanted(node: bpy.types.Node, placed: set[str]) -> float:
     return sum(middles) / len(middles) if middles else 0.0
 
 
-def _stack(column: Sequence[bpy.types.Node], wanted: Sequence[float], group_of: dict[str, int]) -> None:
+def _stack(column: Sequence[Node], wanted: Sequence[float], group_of: dict[str, int]) -> None:
     # Downwards, each at the height that it wants or below its upper neighbour; then the whole column up by
     # the mean of what they were pushed down, so that the error is shared.
     tops: list[float] = []

@@ -52,7 +52,7 @@ def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: 
     """
     if obj.type != "MESH":
         return None
-    mesh = obj.data
+    mesh: Any = obj.data
     if not mesh.uv_layers.active:
         return None
     corners = _edit_triangles(mesh) if mesh.is_editmode else _triangles(mesh)
@@ -121,7 +121,7 @@ def active_first(objects: Sequence[bpy.types.Object], active: bpy.types.Object |
 _Corners = tuple[Any, Any, Any, Any]  # positions (n, 3, 3), UVs (n, 3, 2), material index (n), selected (n)
 
 
-def _triangles(mesh: bpy.types.Mesh) -> _Corners | None:
+def _triangles(mesh: Any) -> _Corners | None:
     uv_data = mesh.uv_layers.active.uv
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
@@ -147,9 +147,9 @@ def _triangles(mesh: bpy.types.Mesh) -> _Corners | None:
     )
 
 
-def _edit_triangles(mesh: bpy.types.Mesh) -> _Corners | None:
+def _edit_triangles(mesh: Any) -> _Corners | None:
     # In edit mode the mesh's own arrays are out of date, and its UVs cannot be read at all.
-    edit = bmesh.from_edit_mesh(mesh)
+    edit: Any = bmesh.from_edit_mesh(mesh)
     layer = edit.loops.layers.uv.active
     triangles = edit.calc_loop_triangles() if layer is not None else []
     if not triangles:

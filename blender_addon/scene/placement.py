@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import bmesh
 import bpy
@@ -72,7 +72,8 @@ def _problem(obj: bpy.types.Object) -> str:
             f"{obj.name} is linked from {bpy.path.basename(obj.library.filepath)} and cannot be changed here; "
             "make it local or a library override first."
         )
-    if obj.data.library is not None and not obj.material_slots:
+    data: Any = obj.data
+    if data.library is not None and not obj.material_slots:
         return f"{obj.name} has no material slot, and its linked data cannot get one here; make the data local first."
     return ""
 
@@ -80,15 +81,16 @@ def _problem(obj: bpy.types.Object) -> str:
 def _assign_to_slots(
     obj: bpy.types.Object, material: bpy.types.Material, slot: Slot, chosen: set[bpy.types.Object]
 ) -> None:
-    if not obj.material_slots or (slot == "NEW" and obj.data.library is None):
-        obj.data.materials.append(None)
+    data: Any = obj.data  # of one of MATERIAL_TYPES: all have materials
+    if not obj.material_slots or (slot == "NEW" and data.library is None):
+        data.materials.append(None)
         indices = [len(obj.material_slots) - 1]
         obj.active_material_index = indices[0]
     elif slot == "ALL":
         indices = list(range(len(obj.material_slots)))
     else:
-        indices = [min(obj.active_material_index, len(obj.material_slots) - 1)]
-    shared = obj.data.library is not None or any(other not in chosen for other in _users(obj))
+        indices = [min(obj.active_material_index or 0, len(obj.material_slots) - 1)]
+    shared = data.library is not None or any(other not in chosen for other in _users(obj))
     for index in indices:
         target = obj.material_slots[index]
         # A slot that is linked to the object already shows nothing of the data's own material.
@@ -99,18 +101,20 @@ def _assign_to_slots(
 
 def _users(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The other objects that use the same data."""
-    if obj.data.users < 2:
+    data: Any = obj.data
+    if data.users < 2:
         return []
-    return [other for other in bpy.data.objects if other.data == obj.data and other != obj]
+    return [other for other in bpy.data.objects if other.data == data and other != obj]
 
 
 def _has_selected_faces(obj: bpy.types.Object) -> bool:
-    return any(face.select for face in bmesh.from_edit_mesh(obj.data).faces)
+    mesh: Any = obj.data
+    return any(face.select for face in bmesh.from_edit_mesh(mesh).faces)
 
 
 def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placement: Placement) -> None:
-    mesh = obj.data
-    edit = bmesh.from_edit_mesh(mesh)
+    mesh: Any = obj.data
+    edit: Any = bmesh.from_edit_mesh(mesh)
     index = next((number for number, item in enumerate(obj.material_slots) if item.material == material), None)
     if index is None:
         # The first slot is what faces show that were never assigned: without any slot, the other faces would

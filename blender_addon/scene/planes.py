@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import radians
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import bpy
 from mathutils import Matrix, Vector
@@ -66,7 +66,7 @@ def add_reference_plane(
         # It neither lights nor shades, nor is reflected in, what it is a reference for.
         for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
             setattr(plane, f"visible_{ray}", False)
-        _collection(scene or bpy.context.scene).objects.link(plane)
+        _collection(scene).objects.link(plane)
     return plane
 
 
@@ -96,7 +96,8 @@ def _towards(view_matrix: Matrix) -> Matrix:
     else:
         front = Vector((back.x, back.y, 0.0)).normalized()
         above = Vector((0.0, 0.0, 1.0))
-    axes = Matrix((above.cross(front), -front, above))
+    right: Any = above.cross(front)
+    axes = Matrix([right[:], (-front[0], -front[1], -front[2]), above[:]])
     return axes.transposed().to_4x4()
 
 
@@ -135,10 +136,14 @@ def _unlit(name: str, image: bpy.types.Image) -> bpy.types.Material:
     return material
 
 
-def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    for collection in scene.collection.children_recursive:
+def _collection(scene: bpy.types.Scene | None) -> bpy.types.Collection:
+    place: Any = scene or bpy.context.scene
+    root = place.collection
+    known: list[bpy.types.Collection] = list(root.children_recursive)
+    for collection in known:
+        # Another scene's is "References", so this one's may be "References.001".
         if collection.library is None and collection.name.split(".")[0] == COLLECTION:
             return collection
     collection = bpy.data.collections.new(COLLECTION)
-    scene.collection.children.link(collection)
+    root.children.link(collection)
     return collection

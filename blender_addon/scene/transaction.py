@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import bpy
 
@@ -40,16 +41,13 @@ def discard(datablocks: Iterable[bpy.types.ID]) -> None:
 
     Library-linked datablocks are left alone.  Never raises for one that is already gone.
     """
-    doomed: dict[tuple[str, int], bpy.types.ID] = {}
+    doomed: dict[tuple[str, int], Any] = {}
     for item in datablocks:
         # A removed datablock raises ReferenceError on any access.
         with contextlib.suppress(ReferenceError):
             if item.library is None:
                 doomed[(item.id_type, item.session_uid)] = item
-    files = []
-    for item in doomed.values():
-        if isinstance(item, bpy.types.Image) and isinstance(item.get(COPIED), str):
-            files.append(item[COPIED])
+    files = [item[COPIED] for item in doomed.values() if COPIED in item]
     if doomed:
         bpy.data.batch_remove(list(doomed.values()))
     in_use = {os.path.abspath(bpy.path.abspath(image.filepath)) for image in bpy.data.images if image.filepath}

@@ -208,3 +208,27 @@ def test_bump_slope_is_the_slope_in_metres(scene, result, render, camera, sun):
     slope = np.array([-0.3, 0.0, 1.0]) / np.hypot(0.3, 1.0)
     light = np.array([np.sin(radians(45)), 0.0, np.cos(radians(45))])
     assert linear == pytest.approx(float(slope @ light), abs=0.02)
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+@pytest.mark.parametrize("displacement", ["BUMP", "NONE"])
+def test_normal_map_and_bump_show_the_same_relief(scene, result, render, camera, sun, axis, displacement):
+    # A slope of 0.3 rising to the right or upwards, in both maps; green up (OpenGL) is what makes y agree.
+    slope = 0.3
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
+    normal = np.array([-slope, 0.0, 1.0] if axis == "x" else [0.0, -slope, 1.0]) / np.hypot(slope, 1.0)
+    maps = {
+        "base_color": flat((255, 255, 255)),
+        "height": ramp if axis == "x" else ramp.T[::-1].copy(),
+        "normal": flat(tuple(int(value) for value in np.round((normal * 0.5 + 0.5) * 255))),
+    }
+    obj = grid(1.0, 1)
+    made = result(maps, tile_width_m=1.0, tile_height_m=1.0, height_min_m=0.0, height_max_m=slope)
+    built = scene.build.material_on_objects(made, [obj], displacement=displacement)
+    matt(bpy.data.materials[built.material])
+    angle = radians(45)
+    sun.rotation_euler = (0.0, angle, 0.0) if axis == "x" else (-angle, 0.0, 0.0)
+    camera((0, 0, 5), (0, 0, 0), 0.5)
+    seen = render(samples=16)[SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4, :3].mean()
+    light = np.array([np.sin(angle), 0.0, np.cos(angle)] if axis == "x" else [0.0, np.sin(angle), np.cos(angle)])
+    assert ((seen + 0.055) / 1.055) ** 2.4 == pytest.approx(float(normal @ light), abs=0.02)
