@@ -54,9 +54,10 @@ def extension_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def texloom(extension_zip: Path) -> ModuleType:
     """The add-on's module, installed and enabled the way a user does it."""
-    import addon_utils
     import bpy
 
+    # Not an import at the top: Blender's own modules can be found only once bpy is there.
+    addon_utils = importlib.import_module("addon_utils")
     # The bpy wheel starts without the extension system.
     if not addon_utils.check("bl_pkg")[1]:
         addon_utils.enable("bl_pkg")
