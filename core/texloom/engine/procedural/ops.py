@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,11 +28,9 @@ def ramp(low: float, high: float, x: Tensor) -> Tensor:
     return ((x - low) / (high - low)).clamp_(0.0, 1.0)
 
 
-def mix(a: Scalar, b: Scalar, t: Scalar) -> Tensor:
-    """``a`` where ``t`` is 0, ``b`` where it is 1.  At least one argument is a tensor."""
-    result = a + (b - a) * t
-    assert isinstance(result, Tensor)
-    return result
+def mix(a: Scalar, b: Scalar, t: Scalar) -> Any:
+    """``a`` where ``t`` is 0, ``b`` where it is 1; a tensor if any argument is one, else a number."""
+    return a + (b - a) * t
 
 
 def smooth_min(a: Tensor, b: Tensor, radius: float) -> Tensor:

@@ -74,7 +74,8 @@ class Tile:
         """Canvases of at most ``rows`` rows each, from the top; None picks a size that suits the caches."""
         if rows is None:
             budget = 1 << 18 if self.device.type == "cpu" else 1 << 23
-            rows = max(16, budget // self.width)
+            # Whole multiples, so that averaging pairs of rows never crosses a band.
+            rows = max(16, budget // self.width // 16 * 16)
         for start in range(0, self.height, rows):
             yield Canvas(self, start, min(rows, self.height - start))
 
