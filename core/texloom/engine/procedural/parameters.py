@@ -146,7 +146,7 @@ def to_json(parameter: Parameter, value: Value) -> str | float:
 
 def jitter_color(lab: Lab, spread: float, rng: Rng) -> Lab:
     """A colour near ``lab``: lightness varies twice as much as hue."""
-    delta = rng.normal(0.0, spread, 3) * (1.0, 0.5, 0.5)
+    delta = rng.normal(0.0, spread, 3) * (1.0, 0.35, 0.35)
     moved = (lab[0] + float(delta[0]), lab[1] + float(delta[1]), lab[2] + float(delta[2]))
     # Through sRGB and back, so that it is a colour a screen can show.
     return srgb_to_lab(lab_to_srgb(moved))

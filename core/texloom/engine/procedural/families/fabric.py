@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Woven cloth: linen, canvas, twill, denim, burlap."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..common import irregularity, scale
+from ..family import Family
+from ..ops import mix, smoothstep
+from ..parameters import Choice, Color, Params
+from ..surface import Surface, surface, vary
+from ..tile import Canvas
+
+
+class Fabric(Family):
+    name = "fabric"
+    title = "Woven fabric"
+    nouns = (
+        "fabric", "woven fabric", "cloth", "linen", "canvas", "denim", "burlap", "cotton fabric", "textile",
+        "upholstery", "tweed", "sackcloth",
+    )  # fmt: skip
+    held_out_nouns = ("woven textile", "jute cloth", "couch cover")
+    modifiers = ("soft", "natural", "sofa", "curtain")
+    tile_width_m = 0.1
+    palettes = (
+        {"color": "#b7a88d", "second_color": "#a39377"},
+        {"color": "#3f5674", "second_color": "#8fa1b8"},
+        {"color": "#8b2f33", "second_color": "#7a2529"},
+        {"color": "#6f7a64", "second_color": "#5f6a55"},
+        {"color": "#d8d0c0", "second_color": "#cac1b0"},
+        {"color": "#4a4a4c", "second_color": "#3a3a3d"},
+        {"color": "#9a7b55", "second_color": "#876a46"},
+    )
+    parameters = (
+        Color(name="color", label="Warp color", spread=0.016),
+        Color(name="second_color", label="Weft color", parts=("weft", "cross threads", "threads"), spread=0.012),
+        Choice(
+            name="weave", label="Weave",
+            options={
+                "plain": ("plain weave", "plain woven"),
+                "twill": ("twill", "twill weave"),
+                "basket": ("basket woven", "hopsack"),
+                "satin": ("sateen", "satin weave"),
+            },
+            weights={"plain": 3.0, "twill": 2.0},
+        ),
+        scale("Thread width", 0.0003, 0.006, (0.0009, 0.0018), 0.0006, 0.003),
+        irregularity((0.2, 0.6)),
+    )  # fmt: skip
+    attributes = ("wear", "dirt", "dust", "wetness")
+
+    def draw(self, canvas: Canvas, p: Params) -> Surface:
+        c, s = canvas, p.scale
+        # The weave repeats every 2 (plain), 4 (twill, basket) or 5 (satin) threads, so whole repeats must fit.
+        repeat = {"plain": 2, "twill": 4, "basket": 4, "satin": 5}[p.weave]
+        across, down = c.count(s)
+        nx, ny = (max(repeat, repeat * round(n / repeat)) for n in (across, down))
+        wander = 0.22 * p.irregularity
+        a = c.u * nx + wander * c.noise("warp wander", (s * 3.0, s * 12.0), 3)
+        b = c.v * ny + wander * c.noise("weft wander", (s * 12.0, s * 3.0), 3)
+        i, j = a.floor(), b.floor()
+        x, y = (a - i) * 2.0 - 1.0, (b - j) * 2.0 - 1.0
+        over = _over(p.weave, i, j)
+        thick_a = c.table("warp width", nx).take(torch.remainder(i, nx).long())
+        thick_b = c.table("weft width", ny).take(torch.remainder(j, ny).long())
+        slub = c.noise("slub", (s * 1.5, s * 30.0), 3) * 0.06 * p.irregularity
+        width_a = 0.93 - 0.2 * p.irregularity * thick_a + slub
+        width_b = 0.93 - 0.2 * p.irregularity * thick_b + slub
+        # A thread is an arc across, and bows up where it passes over and down where it passes under.
+        round_a = torch.sqrt((1.0 - (x / width_a) ** 2).clamp(min=0.0))
+        round_b = torch.sqrt((1.0 - (y / width_b) ** 2).clamp(min=0.0))
+        bow = torch.cos(y * 1.5708) * 0.5
+        bow_b = torch.cos(x * 1.5708) * 0.5
+        sign = over * 2.0 - 1.0
+        warp_z = 0.6 * round_a + 0.5 * sign * (0.4 + bow)
+        weft_z = 0.6 * round_b - 0.5 * sign * (0.4 + bow_b)
+        top = (warp_z > weft_z).float()
+        z = torch.maximum(warp_z, weft_z)
+        strand = torch.maximum(round_a, round_b)
+        # Twisted fibres run obliquely along each thread.
+        twist = torch.where(
+            top > 0.5, torch.sin((y * 2.4 + x * 2.2) * 3.14159), torch.sin((x * 2.4 - y * 2.2) * 3.14159)
+        )
+        fuzz = c.noise("fuzz", s * 0.35, 3, 0.75)
+        tone = (torch.where(top > 0.5, thick_a, thick_b) - 0.5) * 0.16 * (0.4 + p.irregularity)
+        shade = -0.32 * smoothstep(0.45, -0.25, z) + 0.05 * twist + 0.07 * fuzz + tone
+        lab = mix(vary(p.second_color, c, shade), vary(p.color, c, shade), top)
+        gap = smoothstep(0.25, 0.0, strand)
+        lab = vary(lab, c, -0.6 * gap)
+        folds = c.noise("folds", c.width_m / 2.0, 3)
+        return surface(
+            c,
+            color=vary(lab, c, 0.025 * folds),
+            height=s * (0.42 * z + 0.03 * twist + 0.05 * fuzz),
+            low=-0.1 * s,
+            high=0.5 * s,
+            roughness=(0.55 if p.weave == "satin" else 0.86) + 0.04 * fuzz + 0.06 * gap,
+            cavity=smoothstep(0.5, -0.2, z),
+            exposed=smoothstep(0.4, 1.0, z),
+        )
+
+
+def _over(weave: str, i: Tensor, j: Tensor) -> Tensor:
+    """1 where the warp passes over the weft."""
+    if weave == "plain":
+        return torch.remainder(i + j, 2.0)
+    if weave == "basket":
+        return torch.remainder((i * 0.5).floor() + (j * 0.5).floor(), 2.0)
+    if weave == "twill":
+        return (torch.remainder(i + j, 4.0) < 2.0).float()
+    return (torch.remainder(i * 2.0 + j, 5.0) != 0.0).float()
