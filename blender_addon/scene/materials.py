@@ -113,7 +113,7 @@ def _set_normal_strength(node: nodes.Node, projection: Projection, *, displaced:
         # Without UVs there is no tangent for the map to refer to.
         strength, label = 0.0, "Normal Map (needs UVs)"
     node.inputs["Strength"].default_value = strength
-    node.label = label
+    nodes.set_label(node, label)
 
 
 class _Builder:
@@ -139,7 +139,7 @@ class _Builder:
     def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
         node.name = name
-        node.label = label
+        nodes.set_label(node, label)
         return node
 
     def link(self, source: Any, target: Any) -> None:

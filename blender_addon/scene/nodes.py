@@ -54,6 +54,13 @@ def node_size(node: Node) -> tuple[float, float]:
     return node.width, _HEADER + _ROW * rows
 
 
+def set_label(node: Node, label: str) -> None:
+    """Give a node a title, and the width to show it whole."""
+    node.label = label
+    # About seven units a letter, and the fold arrow with its margin.
+    node.width = max(node.width, 7 * len(label) + 44)
+
+
 def rectangle(node: Node) -> Rectangle:
     """Where a node lies.  For a frame: around its nodes, with margin and label."""
     if node.bl_idname == "NodeFrame":

@@ -289,6 +289,7 @@ def test_nothing_lies_on_anything_else(scene, build, maps, displacement):
         assert apart, f"{one.name} {a} lies on {other.name} {b}"
     for link in material.node_tree.links:
         assert boxes[link.from_node.name][2] < boxes[link.to_node.name][0], "a link runs backwards"
+    assert all(node.width >= 6 * len(node.label) + 30 for node in every if node not in frames), "a title is cut off"
     assert all(frame.label for frame in frames)
     assert {frame.label for frame in frames} >= {"Placement", "Maps"}
 
