@@ -194,7 +194,7 @@ class GenerationRequest:
         """Read one JSON text; errors as :meth:`from_dict`."""
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"A request must be JSON: {error}.") from error
         return cls.from_dict(data)
 
@@ -207,6 +207,8 @@ def _range_text(name: str) -> str:
 def _check_text(name: str, value: object, *, required: bool = False) -> None:
     if not isinstance(value, str):
         raise RequestError(f"{name}: must be text, got {type(value).__name__}.")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise RequestError(f"{name}: must be valid Unicode, without lone surrogates.")
     if required and not value.strip():
         raise RequestError(f"{name}: must not be empty.")
     if len(value) > MAX_PROMPT_LENGTH:
@@ -225,7 +227,7 @@ def _check_integer(name: str, value: object) -> None:
 
 
 def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise RequestError(f"{name}: must be a number {_range_text(name)}, got {value!r}.")
     _check_range(name, value)
 

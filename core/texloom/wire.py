@@ -112,7 +112,9 @@ def encode(message: Message) -> bytes:
         for name in message.__dataclass_fields__:
             value = getattr(message, name)
             data[name] = dict(value) if isinstance(value, Mapping) else value
-    line = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Python spells undecodable bytes of a path as lone surrogates; they must survive the way there and back.
+    line = text.encode("utf-8", "surrogatepass") + b"\n"
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError(f"A message of {len(line)} bytes is longer than {MAX_LINE_BYTES}.")
     return line
@@ -129,12 +131,12 @@ def decode(line: bytes | str) -> Message:
         raise ProtocolError(f"A message of {len(line)} bytes is longer than {MAX_LINE_BYTES}.")
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"Not a line of the protocol: {error}.") from error
     if not isinstance(data, dict):
         raise ProtocolError("A line of the protocol must be a JSON object.")
     name = data.get("type")
-    if name in EVENTS:
+    if isinstance(name, str) and name in EVENTS:
         return event_from_dict(data)
     if name == "submit":
         return _decode_submit(data)
@@ -155,7 +157,7 @@ def submitted_id(line: bytes | str) -> str | None:
     try:
         data = json.loads(line)
         value = data["request"]["id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return value if isinstance(value, str) else None
 
