@@ -19,7 +19,7 @@ from .surface import Surface, blend_colors
 from .tile import Canvas
 
 WEAR = Number(
-    name="wear", label="Wear", natural=(0.05, 0.35),
+    name="wear", label="Wear", natural=(0.0, 0.25), often=0.25,
     words={
         "worn": 0.75, "weathered": 0.75, "old": 0.7, "aged": 0.7, "ancient": 0.9, "battered": 0.9, "eroded": 0.85,
         "chipped": 0.75, "distressed": 0.75, "time-worn": 0.8, "new": 0.0, "brand new": 0.0, "pristine": 0.0,
@@ -32,7 +32,7 @@ CRACKS = Number(
            "hairline cracks": 0.4, "fissured": 0.75, "uncracked": 0.0, "without cracks": 0.0},
 )  # fmt: skip
 DIRT = Number(
-    name="dirt", label="Dirt", natural=(0.0, 0.3), often=0.35,
+    name="dirt", label="Dirt", natural=(0.0, 0.2), often=0.5,
     words={"dirty": 0.75, "grimy": 0.85, "stained": 0.7, "sooty": 0.9, "muddy": 0.8, "filthy": 1.0, "soiled": 0.7,
            "grubby": 0.7, "clean": 0.0, "spotless": 0.0},
 )  # fmt: skip

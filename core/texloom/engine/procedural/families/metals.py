@@ -68,7 +68,7 @@ class BrushedMetal(Family):
         marks = scratches(c, "scratch", span / 5.0, p.scratches) if p.scratches > 0.02 else c.zeros()
         fine = c.noise("fine", span / 300.0, 2)
         b = p.brushing
-        tone = b * (0.045 * hair + 0.03 * broad) + 0.018 * cloud + 0.16 * marks + 0.01 * fine
+        tone = b * (0.045 * hair + 0.014 * broad) + 0.018 * cloud + 0.16 * marks + 0.01 * fine
         rough = 0.55 - 0.46 * p.gloss
         return surface(
             c,

@@ -14,7 +14,7 @@ from ..parameters import Color, Number, Params
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
 
-_RUST_DARK, _RUST_MIDDLE, _RUST_LIGHT = hex_to_lab("#3a2018"), hex_to_lab("#7a3d1e"), hex_to_lab("#b56a30")
+_RUST_DARK, _RUST_MIDDLE, _RUST_LIGHT = hex_to_lab("#3a2018"), hex_to_lab("#6f3c24"), hex_to_lab("#a0633a")
 
 
 def rust_color(c: Canvas, key: str, size: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +58,7 @@ class RustedMetal(Family):
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, s = canvas, p.scale
         lab, relief = rust_color(c, "rust", s * 0.5)
-        field = c.noise("where", s, 7, 0.6) + 0.5 * c.streaks("runs", s * 0.08, s * 2.0)
+        field = c.noise("where", s, 7, 0.6) + 0.22 * c.streaks("runs", s * 0.08, s * 1.2)
         mask = coverage(field * 0.9, p.rust, 0.12)
         halo = coverage(field * 0.9, min(1.0, p.rust + 0.12), 0.3)
         cloud = c.noise("cloud", s, 5)
