@@ -78,6 +78,15 @@ def empty_cache(device: str) -> None:
         getattr(torch, kind).empty_cache()
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out.  The CPU's allocator has no exception of its own."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    signs = ("out of memory", "not enough memory", "can't allocate memory")
+    return type(error) is RuntimeError and any(sign in text for sign in signs)
+
+
 def set_up(device: str) -> None:
     """Once a process: threads that fit the processor, and the same result for the same request.
 

@@ -29,7 +29,7 @@ IMAGE_DEPTH: Final = 0.015
 _BAND_PIXELS: Final = 1 << 17
 _BAND_PIXELS_GPU: Final = 1 << 24
 _DIRECTIONS: Final = ((1, 0), (1, 1), (0, 1), (-1, 1))
-_DISTANCES: Final = (1, 2, 4, 8, 16, 32)
+_DISTANCES: Final = (1, 2, 3, 5, 8, 12, 20, 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +182,9 @@ def _horizon_occlusion(field: Tensor, pixel_x: float, pixel_y: float, tile_x: bo
     for distance in _DISTANCES:
         if distance >= max(rows, columns):
             break
-        if distance > 1:
+        if distance >= 5:
             # Far away, what counts is the height around a point: else a thin ridge is met or missed by chance.
-            level = _soften(level, distance // 2, tile_x, tile_y)
+            level = _soften(level, distance // 5, tile_x, tile_y)
         padded = _pad(level, distance, tile_x, tile_y)
         for number, (step_x, step_y) in enumerate(_DIRECTIONS):
             run = ((step_x * pixel_x) ** 2 + (step_y * pixel_y) ** 2) ** 0.5 * distance

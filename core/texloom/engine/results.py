@@ -204,7 +204,8 @@ class _Maps:
             )
         guess = self._guessed()
         if name == "height":
-            pixels, *self.height_range = pbr.height_to_pixels(guess.height_m)
+            pixels, low, high = pbr.height_to_pixels(guess.height_m)
+            self.height_range = (low, high)
             return pixels
         return pbr.to_uint8(guess.roughness if name == "roughness" else guess.metallic)
 

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from .. import __version__
 from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
 from ..events import Artifact, Completed, Event
@@ -199,21 +197,14 @@ class Engine:
     def _memory_guarded(self) -> Iterator[None]:
         try:
             yield
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise self._out_of_memory() from error
-        except RuntimeError as error:
-            # The CPU's allocator has no exception of its own.
-            text = str(error).lower()
-            if isinstance(error, TexloomError) or not ("out of memory" in text or "not enough memory" in text):
+        except (RuntimeError, MemoryError) as error:
+            if not device.is_out_of_memory(error):
                 raise
-            raise self._out_of_memory() from error
-
-    def _out_of_memory(self) -> OutOfMemoryError:
-        device.empty_cache(self.device)
-        return OutOfMemoryError(
-            f"{self.device_name} has too little memory for this.",
-            advice="Choose a smaller size, fewer variations or a smaller model, or close other programs.",
-        )
+            device.empty_cache(self.device)
+            raise OutOfMemoryError(
+                f"{self.device_name} has too little memory for this.",
+                advice="Choose a smaller size, fewer variations or a smaller model, or close other programs.",
+            ) from error
 
 
 def _check(request: GenerationRequest, info: GeneratorInfo) -> None:

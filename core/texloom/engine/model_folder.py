@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a diffusers folder holds, found out without reading weights or running anything from it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ModelInvalidError, StorageError
+from ..storage import home, read_json, read_versioned, write_json_atomic
+
+INDEX_NAME: Final = "model_index.json"
+WEIGHTS: Final = ".safetensors"
+NEVER_LOADED: Final = ("safety_checker",)
+"""Parts that are left out: their weights are neither counted nor checked."""
+PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FRONT_MATTER_LICENCE = re.compile(r"^license(?:_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
+_BLOCK: Final = 8 * 1024 * 1024
+_HASHES_SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One part of a pipeline: ``library.class_name`` in the sub-folder ``name``; configuration empty if it has none."""
+
+    name: str
+    library: str
+    class_name: str
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """A diffusers folder whose layout is sound and whose weights are all safetensors.
+
+    Attributes:
+        path: the folder.
+        class_name: the pipeline's class in diffusers.
+        components: its parts that are there.
+        weights: all safetensors files, by their path relative to the folder.
+        licence: as the folder tells it, or "unknown".
+        variant: "fp16" and the like when the weights carry that in their names, else "".
+    """
+
+    path: Path
+    class_name: str
+    components: tuple[Component, ...]
+    weights: tuple[Path, ...]
+    licence: str
+    variant: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of the weights."""
+        return sum((self.path / file).stat().st_size for file in self.weights)
+
+    def component(self, *names: str) -> Component | None:
+        """The first of these parts that is there."""
+        for name in names:
+            for item in self.components:
+                if item.name == name:
+                    return item
+        return None
+
+    @property
+    def size_step(self) -> int:
+        """What width and height must be multiples of: pixels a latent, and latents a token."""
+        step = _pixels_per_latent(self.component("vae", "vqvae", "movq"))
+        transformer = self.component("transformer")
+        if transformer is not None:
+            patch = transformer.config.get("patch_size", 1)
+            # Families without a patch size of their own pack two by two latents into a token.
+            step *= max(2, patch) if isinstance(patch, int) else 2
+        return max(8, step)
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether wrapping its convolutions makes it tile exactly: no part knows where in the picture it is."""
+        transformer = self.component("transformer")
+        if transformer is None:
+            return self.component("unet") is not None
+        return transformer.class_name == "SanaTransformer2DModel"
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Look at a diffusers folder.
+
+    Raises:
+        ModelInvalidError: it is none, or it holds pickled weights or code of its own.
+    """
+    if not (path / INDEX_NAME).is_file():
+        raise ModelInvalidError(
+            f"{path} is no diffusers folder: it has no {INDEX_NAME}.",
+            advice="Choose the folder that holds model_index.json; a single .safetensors file must be converted first.",
+        )
+    index = _json(path / INDEX_NAME)
+    class_name = index.get("_class_name")
+    if not isinstance(class_name, str) or not _IDENTIFIER.fullmatch(class_name):
+        raise _own_code(path, f"its pipeline is {class_name!r}")
+    components = tuple(_components(path, index))
+    weights = tuple(sorted(file.relative_to(path) for item in components for file in _weights(path / item.name)))
+    if not weights:
+        raise ModelInvalidError(f"{path} holds no weights.", advice="Download the model again, with its .safetensors.")
+    return ModelFolder(
+        path=path,
+        class_name=class_name,
+        components=components,
+        weights=weights,
+        licence=_licence(path),
+        variant=_variant(weights),
+    )
+
+
+def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, str]:
+    """SHA-256 of the folder's weights by their relative names (with ``/``).
+
+    Hashes of unchanged files (same size and time) are remembered from run to run.
+
+    Args:
+        folder: the model.
+        tell: called often with the fraction that is done; may raise to stop.
+
+    Raises:
+        ModelInvalidError: a file cannot be read.
+    """
+    known = _known_hashes()
+    result: dict[str, str] = {}
+    total, done, changed = max(1, folder.bytes), 0, False
+    for file in folder.weights:
+        path = folder.path / file
+        stat = path.stat()
+        mark = [stat.st_size, stat.st_mtime_ns]
+        entry = known.get(str(path))
+        if isinstance(entry, list) and entry[:2] == mark and len(entry) == 3 and isinstance(entry[2], str):
+            result[file.as_posix()] = entry[2]
+            done += stat.st_size
+            tell(done / total)
+            continue
+        digest = hashlib.sha256()
+        try:
+            with open(path, "rb") as stream:
+                while block := stream.read(_BLOCK):
+                    digest.update(block)
+                    done += len(block)
+                    tell(done / total)
+        except OSError as error:
+            raise ModelInvalidError(f"{path} cannot be read: {error.strerror or error}.") from error
+        result[file.as_posix()] = digest.hexdigest()
+        known[str(path)] = [*mark, digest.hexdigest()]
+        changed = True
+    if changed:
+        _remember_hashes(known)
+    return result
+
+
+def _known_hashes() -> dict[str, Any]:
+    try:
+        files = read_versioned(_hashes_path(), schema=_HASHES_SCHEMA).get("files")
+    except StorageError:
+        return {}  # only a cache
+    return dict(files) if isinstance(files, dict) else {}
+
+
+def _remember_hashes(known: dict[str, Any]) -> None:
+    present = {path: entry for path, entry in known.items() if Path(path).is_file()}
+    try:
+        write_json_atomic(_hashes_path(), {"schema": _HASHES_SCHEMA, "files": present})
+    except StorageError:
+        pass  # only a cache; the next run hashes again
+
+
+def _hashes_path() -> Path:
+    return home() / "cache" / "hashes.json"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except StorageError as error:
+        raise ModelInvalidError(error.message, advice="Download the model again.") from error
+
+
+def _components(path: Path, index: dict[str, Any]) -> list[Component]:
+    result: list[Component] = []
+    for name, value in index.items():
+        if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list):
+            continue
+        if not _IDENTIFIER.fullmatch(name) or len(value) != 2:
+            raise _own_code(path, f"its part {name!r} is {value!r}")
+        library, class_name = value
+        if library is None or class_name is None:
+            continue
+        if not _trusted(library) or not isinstance(class_name, str) or not _IDENTIFIER.fullmatch(class_name):
+            raise _own_code(path, f"its part {name} is {library}.{class_name}")
+        folder = path / name
+        if not folder.is_dir():
+            continue  # optional parts may be left out; the pipeline complains about the others
+        config: dict[str, Any] = {}
+        for file in ("config.json", "tokenizer_config.json", "preprocessor_config.json", "scheduler_config.json"):
+            if (folder / file).is_file():
+                found = _json(folder / file)
+                if "auto_map" in found:
+                    raise _own_code(path, f"{name}/{file} points to code")
+                config = config or found
+        _refuse_pickles(folder)
+        result.append(Component(name=name, library=library, class_name=class_name, config=config))
+    return result
+
+
+def _trusted(library: object) -> bool:
+    """Whether parts from there are code of an installed library, not of the folder."""
+    if library in ("diffusers", "transformers"):
+        return True
+    if not isinstance(library, str) or not _IDENTIFIER.fullmatch(library):
+        return False
+    # Some parts are classes of a pipeline's own package, such as stable_diffusion's safety checker.
+    spec = importlib.util.find_spec("diffusers")
+    places = (spec.submodule_search_locations if spec else None) or ()
+    return any((Path(place) / "pipelines" / library / "__init__.py").is_file() for place in places)
+
+
+def _own_code(path: Path, what: str) -> ModelInvalidError:
+    return ModelInvalidError(
+        f"{path} needs code that is not part of diffusers: {what}.",
+        advice="Texloom runs no code that comes with a model. Choose another model, or update the engine.",
+    )
+
+
+def _refuse_pickles(folder: Path) -> None:
+    pickles = [file.name for file in folder.iterdir() if file.suffix.lower() in PICKLES]
+    if pickles and not _weights(folder):
+        raise ModelInvalidError(
+            f"{folder} holds only pickled weights ({', '.join(sorted(pickles)[:3])}), which can run any code.",
+            advice="Download the model's .safetensors files.",
+        )
+
+
+def _weights(folder: Path) -> list[Path]:
+    return [file for file in folder.iterdir() if file.suffix == WEIGHTS and file.is_file()]
+
+
+def _variant(weights: tuple[Path, ...]) -> str:
+    """The variant that all parts have and none has without, such as ``fp16`` in ``model.fp16.safetensors``."""
+    found: dict[Path, set[str]] = {}
+    for file in weights:
+        # model.safetensors, model.fp16.safetensors, model-00001-of-00002.safetensors, model.fp16-00001-of-00002.…
+        tag = re.sub(r"-\d+-of-\d+$", "", file.stem).partition(".")[2]
+        found.setdefault(file.parent, set()).add(tag)
+    shared = set.intersection(*found.values())
+    return "" if "" in shared or not shared else sorted(shared)[0]
+
+
+def _pixels_per_latent(vae: Component | None) -> int:
+    if vae is None:
+        return 8
+    for key in ("block_out_channels", "encoder_block_out_channels", "dim_mult"):
+        levels = vae.config.get(key)
+        if isinstance(levels, list) and levels:
+            return int(2 ** (len(levels) - 1))
+    return 8
+
+
+def _licence(path: Path) -> str:
+    readme = path / "README.md"
+    if readme.is_file():
+        text = readme.read_text(encoding="utf-8", errors="replace")
+        parts = text.split("---", 2)
+        if text.startswith("---") and len(parts) == 3:
+            names = _FRONT_MATTER_LICENCE.findall(parts[1])
+            # ``license: other`` says nothing; the name that follows does.
+            for name in names:
+                if name.strip() and name.strip() != "other":
+                    return str(name.strip())
+    for name in ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"):
+        if (path / name).is_file():
+            lines = (path / name).read_text(encoding="utf-8", errors="replace").split("\n")
+            title = next((line.strip("# \t") for line in lines if line.strip("# \t")), "")
+            return f"see {name}" + (f" ({title[:80]})" if title else "")
+    return "unknown"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make convolutional image models draw pictures that tile, and measure how well a picture tiles.
+
+A network of convolutions that pad by wrapping around treats its picture as a torus, whatever its weights; layers
+that see the whole picture (attention, norms) have no border.  So a UNet with its VAE tiles exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+# Attributes that hold a layer's padding as F.pad takes it, while the layer itself is told to pad nothing:
+# diffusers' causal 3D convolutions of the Wan and Qwen-Image autoencoders.
+_OWN_PADDING = "_padding"
+
+
+@contextlib.contextmanager
+def circular(modules: Iterable[nn.Module], tile_x: bool = True, tile_y: bool = True) -> Iterator[None]:
+    """Within the block, convolutions in ``modules`` and their children wrap around at the axes that tile.
+
+    Covers Conv2d, causal Conv3d as diffusers' autoencoders use it, and diffusers' downsamplers, which pad on one
+    side by themselves.  Afterwards every module is as before, also when the block raises.
+
+    Args:
+        modules: networks whose tensors are (batch, channels, [frames,] height, width).
+        tile_x: wrap from the right border to the left.
+        tile_y: wrap from the bottom to the top.
+    """
+    with contextlib.ExitStack() as stack:
+        if tile_x or tile_y:
+            for module in modules:
+                for part in module.modules():
+                    _patch(part, tile_x, tile_y, stack)
+        yield
+
+
+def pad(tensor: Tensor, padding: tuple[int, int, int, int], tile_x: bool, tile_y: bool) -> Tensor:
+    """Pad (…, H, W) by (left, right, top, bottom) points, with wrapped values at tiling axes and zeros elsewhere."""
+    left, right, top, bottom = padding
+    tensor = _pad_axis(tensor, -1, left, right, tile_x)
+    return _pad_axis(tensor, -2, top, bottom, tile_y)
+
+
+def seam_ratio(pixels: NDArray[Any], axis: int) -> float:
+    """How much rougher the border is than the inside: 1 for a picture that tiles well.
+
+    Mean absolute step from the last to the first line along ``axis``, over the mean absolute step between
+    neighbouring lines inside.  ``axis`` 0 compares bottom and top, 1 right and left.  A flat picture gives 1.
+    """
+    values = np.asarray(pixels, np.float64)
+    inside = float(np.abs(np.diff(values, axis=axis)).mean())
+    border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
+    if inside == 0.0:
+        return 1.0 if border == 0.0 else float("inf")
+    return border / inside
+
+
+def _pad_axis(tensor: Tensor, axis: int, before: int, after: int, tile: bool) -> Tensor:
+    if before == 0 and after == 0:
+        return tensor
+    count = tensor.shape[axis]
+    if not tile:
+        return F.pad(tensor, (before, after) if axis == -1 else (0, 0, before, after))
+    if before > count or after > count:
+        index = torch.arange(-before, count + after, device=tensor.device).remainder(count)
+        return tensor.index_select(axis, index)
+    parts = [tensor.narrow(axis, count - before, before), tensor, tensor.narrow(axis, 0, after)]
+    return torch.cat([part for part in parts if part.shape[axis]], dim=axis)
+
+
+def _patch(module: nn.Module, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
+    if isinstance(module, nn.Conv2d):
+        _patch_conv2d(module, tile_x, tile_y, stack)
+    elif isinstance(module, nn.Conv3d) and isinstance(getattr(module, _OWN_PADDING, None), (tuple, list)):
+        _patch_causal(module, tile_x, tile_y, stack)
+    elif type(module).__name__ == "Downsample2D" and getattr(module, "padding", None) == 0 and _convolves(module):
+        _patch_downsample(module, tile_x, tile_y, stack)
+    elif isinstance(module, nn.ZeroPad2d):
+        _patch_zero_pad(module, tile_x, tile_y, stack)
+
+
+def _convolves(module: nn.Module) -> bool:
+    return bool(getattr(module, "use_conv", False)) and getattr(module, "norm", None) is None
+
+
+def _patch_conv2d(module: nn.Conv2d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
+    padding = tuple(module._reversed_padding_repeated_twice)
+    if not any(padding):
+        return
+
+    def convolve(tensor: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        wrapped = pad(tensor, (padding[0], padding[1], padding[2], padding[3]), tile_x, tile_y)
+        return F.conv2d(wrapped, weight, bias, module.stride, 0, module.dilation, module.groups)
+
+    _set(module, "_conv_forward", convolve, stack)
+
+
+def _patch_causal(module: nn.Conv3d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
+    left, right, top, bottom, before, after = getattr(module, _OWN_PADDING)
+    if not (left or right or top or bottom):
+        return
+
+    def convolve(tensor: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        wrapped = pad(tensor, (left, right, top, bottom), tile_x, tile_y)
+        return F.conv3d(wrapped, weight, bias, module.stride, module.padding, module.dilation, module.groups)
+
+    # Frames are still padded by the layer itself, which knows its cache.
+    _set(module, _OWN_PADDING, (0, 0, 0, 0, before, after), stack)
+    _set(module, "_conv_forward", convolve, stack)
+
+
+def _patch_downsample(module: nn.Module, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
+    convolution = module.conv
+    assert isinstance(convolution, nn.Module)
+
+    def forward(hidden_states: Tensor, *_args: Any, **_named: Any) -> Tensor:
+        result: Tensor = convolution(pad(hidden_states, (0, 1, 0, 1), tile_x, tile_y))
+        return result
+
+    _set(module, "forward", forward, stack)
+
+
+def _patch_zero_pad(module: nn.ZeroPad2d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
+    left, right, top, bottom = module.padding
+
+    def forward(tensor: Tensor) -> Tensor:
+        return pad(tensor, (left, right, top, bottom), tile_x, tile_y)
+
+    _set(module, "forward", forward, stack)
+
+
+def _set(module: nn.Module, name: str, value: object, stack: contextlib.ExitStack) -> None:
+    """Set an attribute of the instance; on leaving ``stack`` it is as before, or the class's own again."""
+    had = name in module.__dict__
+    before = module.__dict__.get(name)
+    undo: Callable[[], None]
+    if had:
+
+        def undo() -> None:
+            module.__dict__[name] = before
+
+    else:
+
+        def undo() -> None:
+            module.__dict__.pop(name, None)
+
+    stack.callback(undo)
+    module.__dict__[name] = value

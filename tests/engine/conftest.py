@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tiny real models, made once a run, and a home of the run's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_models
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches of a test go to its own folder; nothing comes from the network."""
+    monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TEXLOOM_OFFLINE", "1")
+    monkeypatch.delenv("TEXLOOM_DEVICE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the Stable Diffusion kind; read only."""
+    return tiny_models.save_stable_diffusion(tmp_path_factory.mktemp("models") / "tiny-sd")
+
+
+@pytest.fixture(scope="session")
+def z_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the Z-Image kind; read only."""
+    return tiny_models.save_z_image(tmp_path_factory.mktemp("models") / "tiny-z")
