@@ -77,7 +77,7 @@ class JobTable:
     def cancel_all(self) -> None:
         """Ask for the end of every job of this table that has not ended."""
         for request_id, view in self.views.items():
-            if not view.done:
+            if not view.final:
                 self.backend.cancel(request_id)
 
     def forget(self, request_id: str) -> None:

@@ -114,7 +114,8 @@ class DiffusersFolderGenerator:
                 maps={IMAGE_MAP: picture},
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
-                parameters={"steps": named["num_inference_steps"], "guidance_scale": named.get("guidance_scale")},
+                # What the request left to the model.
+                details={"steps": named["num_inference_steps"], "guidance_scale": named.get("guidance_scale")},
             )
 
     # Loading.

@@ -241,7 +241,7 @@ class Head:
             )
         try:
             net = HeadNet(**config["net"])
-            net.load_state_dict({name: value.float() for name, value in weights.items()})
+            net.load_state_dict({n: v.float() if v.is_floating_point() else v.long() for n, v in weights.items()})
             calibration = Calibration(**config["calibration"])
         except (RuntimeError, TypeError, KeyError) as error:
             raise ModelInvalidError(
@@ -252,7 +252,11 @@ class Head:
     def save(self, folder: Path, training: Mapping[str, Any]) -> None:
         """Write weights (half precision) and config; ``training`` are facts for the record, in JSON types."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().half().cpu().contiguous() for name, value in self.net.state_dict().items()}
+        weights = {}
+        for name, value in self.net.state_dict().items():
+            # Whose a noun is stays a whole number.
+            stored = value.half() if value.is_floating_point() else value.to(torch.int32)
+            weights[name] = stored.detach().cpu().contiguous()
         save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt", "licence": "GPL-3.0-or-later"})
         config = {
             "version": CONFIG_VERSION,
@@ -278,14 +282,13 @@ class Head:
         mask = encoding.mask[index, :MAX_TOKENS].bool().to(self.device)
         pooled = encoding.pooled[index].float().to(self.device)
         memory = self.net.remember(states, mask, pooled)
-        logits, domain, attention = self.net.read_family(memory, pooled)
+        family = self.net.read_family(memory)
         readings = []
         for place, original in enumerate(index):
-            one = Memory(
-                memory.keys[place : place + 1], memory.values[place : place + 1], memory.blocked[place : place + 1]
-            )
+            one = Memory(**{name: value[place : place + 1] for name, value in vars(memory).items()})
             offsets = encoding.offsets[original, :MAX_TOKENS].cpu()
-            readings.append(Reading(self, one, logits[place], domain[place], attention[place].cpu(), offsets))
+            attention = family.attention[place].cpu()
+            readings.append(Reading(self, one, family.logits[place], family.domain[place], attention, offsets))
         return readings
 
     @torch.inference_mode()

@@ -15,11 +15,25 @@ TEXT_WIDTH = 384
 
 @dataclass
 class Memory:
-    """A read text: ``keys`` and ``values`` (batch, tokens + 1, width); slot 0 is "nothing is said"."""
+    """A read text: ``keys`` and ``values`` (batch, tokens + 1, width); slot 0 is "nothing is said".
+
+    ``blocked`` (batch, tokens + 1) is true for padding; ``states`` and ``pooled`` are the text encoder's own.
+    """
 
     keys: Tensor
     values: Tensor
     blocked: Tensor
+    states: Tensor
+    pooled: Tensor
+
+
+@dataclass
+class FamilyOutput:
+    """``logits`` (batch, families), ``domain`` (batch) logit of being a material, ``attention`` (batch, tokens)."""
+
+    logits: Tensor
+    domain: Tensor
+    attention: Tensor
 
 
 @dataclass
@@ -68,13 +82,24 @@ class HeadNet(nn.Module):
     on planks.
     """
 
+    noun_vectors: Tensor
+    noun_family: Tensor
+
     def __init__(
-        self, families: int, keys: int, max_options: int, width: int = 192, layers: int = 2, heads: int = 4
+        self,
+        families: int,
+        keys: int,
+        max_options: int,
+        nouns: int,
+        width: int = 192,
+        layers: int = 2,
+        heads: int = 4,
+        metric: int = 128,
     ) -> None:
         super().__init__()
         self.config = {
-            "families": families, "keys": keys, "max_options": max_options,
-            "width": width, "layers": layers, "heads": heads,
+            "families": families, "keys": keys, "max_options": max_options, "nouns": nouns,
+            "width": width, "layers": layers, "heads": heads, "metric": metric,
         }  # fmt: skip
         self.width = width
         self.norm_in = nn.LayerNorm(TEXT_WIDTH)
@@ -91,6 +116,13 @@ class HeadNet(nn.Module):
         self.family_up = nn.Linear(2 * width, width)
         self.family_out = nn.Linear(width, families)
         self.domain_out = nn.Linear(width, 1)
+        # Known nouns, by which unknown ones are judged: the encoder's vectors and whose nouns they are.
+        self.register_buffer("noun_vectors", torch.zeros(nouns, TEXT_WIDTH))
+        self.register_buffer("noun_family", torch.zeros(nouns, dtype=torch.int64))
+        start = torch.nn.init.orthogonal_(torch.empty(metric, TEXT_WIDTH))
+        self.metric_text = nn.Parameter(torch.cat((start, 0.5 * start), dim=1))
+        self.metric_noun = nn.Parameter(start.clone())
+        self.metric_scale = nn.Parameter(torch.tensor(2.5))
         # Parameters.
         self.key_query = nn.Parameter(torch.randn(keys, width) * 0.3)
         self.family_vector = nn.Parameter(torch.randn(families, width) * 0.1)
@@ -120,21 +152,45 @@ class HeadNet(nn.Module):
         # The whole text takes part in the layers, but nothing may attend to it instead of to words.
         keys = torch.cat((nothing[0], self.to_keys(x[:, 1:])), dim=1)
         values = torch.cat((nothing[1], self.to_values(x[:, 1:])), dim=1)
-        return Memory(keys, values, ~F.pad(mask.bool(), (1, 0), value=True))
+        return Memory(keys, values, ~F.pad(mask.bool(), (1, 0), value=True), states, pooled)
 
     def _attend(self, memory: Memory, queries: Tensor) -> tuple[Tensor, Tensor]:
         scores = queries @ memory.keys.transpose(1, 2) * self.width**-0.5
         weights = scores.float().masked_fill(memory.blocked[:, None, :], -1e9).softmax(-1)
         return weights.to(memory.values.dtype) @ memory.values, weights
 
-    def read_family(self, memory: Memory, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of families (batch, families) and of being a material at all (batch); attention (batch, tokens)."""
+    def read_family(self, memory: Memory, paths: Tensor | None = None, hidden: Tensor | None = None) -> FamilyOutput:
+        """Which material, in two ways whose logits are added: learned words, and likeness to known nouns.
+
+        Args:
+            memory: the texts.
+            paths: (2, batch) factors on the two ways, for training each on its own; None takes both.
+            hidden: (batch,) index of a noun that is not to be used for likeness, -1 for none: so training
+                meets its own nouns as if they were unknown.
+        """
         batch = len(memory.keys)
         found, weights = self._attend(memory, self.family_query.expand(batch, 1, -1))
-        whole = self.sentence(self.drop(pooled * TEXT_WIDTH**0.5))
+        whole = self.sentence(self.drop(memory.pooled * TEXT_WIDTH**0.5))
         h = F.gelu(self.family_up(self.family_norm(torch.cat((found[:, 0], whole), dim=-1))))
         h = self.drop(h)
-        return self.family_out(h), self.domain_out(h)[:, 0], weights[:, 0, 1:]
+        learned = self.family_out(h)
+        alike = self._likeness(memory, weights[:, 0, 1:], hidden)
+        if paths is not None:
+            learned, alike = learned * paths[0][:, None], alike * paths[1][:, None]
+        return FamilyOutput(learned + alike, self.domain_out(h)[:, 0], weights[:, 0, 1:])
+
+    def _likeness(self, memory: Memory, attention: Tensor, hidden: Tensor | None) -> Tensor:
+        """(batch, families): log of the summed likeness of the attended words to each family's nouns."""
+        attended = (attention.detach()[:, None] @ memory.states)[:, 0]
+        text = torch.cat((F.normalize(attended, dim=-1), memory.pooled), dim=-1) @ self.metric_text.T
+        nouns = self.noun_vectors @ self.metric_noun.T
+        scores = F.normalize(text, dim=-1) @ F.normalize(nouns, dim=-1).T * self.metric_scale.exp()
+        if hidden is not None:
+            own = torch.arange(len(nouns), device=scores.device) == hidden[:, None]
+            scores = scores.masked_fill(own, -1e4)
+        top = scores.amax(dim=1, keepdim=True)
+        belongs = F.one_hot(self.noun_family, self.config["families"]).to(scores.dtype)
+        return (((scores - top).exp() @ belongs) + 1e-6).log() + top
 
     def read_parameters(self, memory: Memory, family: Tensor, asked: Tensor) -> ParameterOutput:
         """Outputs for the keys ``asked`` (batch, n) of the families ``family`` (batch)."""

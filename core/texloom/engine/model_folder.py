@@ -201,7 +201,8 @@ def _components(path: Path, index: dict[str, Any]) -> list[Component]:
             raise _own_code(path, f"its part {name} is {library}.{class_name}")
         folder = path / name
         if not folder.is_dir():
-            continue  # optional parts may be left out; the pipeline complains about the others
+            # Some libraries would make an empty part of nothing.
+            raise ModelInvalidError(f"{path} lacks its part {name}.", advice="Download the model again.")
         config: dict[str, Any] = {}
         for file in ("config.json", "tokenizer_config.json", "preprocessor_config.json", "scheduler_config.json"):
             if (folder / file).is_file():

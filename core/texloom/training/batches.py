@@ -50,7 +50,8 @@ class Targets:
     ``family`` (batch,), -1 where the text is no material; ``asked`` (batch, n) keys, ``present`` (batch, n)
     where there is one; ``mentioned`` (batch, n); ``value`` (batch, n, 3): unit value, or normalised OKLab;
     ``option`` (batch, n); ``kind`` (batch, n): 0 colour, 1 number, 2 choice; ``tokens`` (batch, n) bit masks of
-    the tokens that say it, ``family_tokens`` (batch,) of those that name the material.
+    the tokens that say it, ``family_tokens`` (batch,) of those that name the material; ``noun`` (batch,) index
+    into :func:`known_nouns`, -1 for none of them.
     """
 
     family: Tensor
@@ -62,13 +63,28 @@ class Targets:
     kind: Tensor
     tokens: Tensor
     family_tokens: Tensor
+    noun: Tensor
 
     def pick(self, index: Tensor) -> Targets:
         """The samples ``index``."""
         return Targets(**{name: value[index] for name, value in vars(self).items()})
 
 
-def make_targets(schema: Schema, captions: Sequence[Caption], offsets: Sequence[NDArray[np.int32]]) -> Targets:
+def known_nouns(grammar: Grammar) -> list[tuple[str, str]]:
+    """Nouns and related phrases that training may use, each with its family."""
+    return [
+        (noun, name)
+        for name, family in grammar.families.items()
+        for noun in (*family.nouns, *grammar.related.get(name, ()))
+    ]
+
+
+def make_targets(
+    schema: Schema,
+    captions: Sequence[Caption],
+    offsets: Sequence[NDArray[np.int32]],
+    nouns: Sequence[tuple[str, str]] = (),
+) -> Targets:
     """Targets of captions, given the character offsets (tokens, 2) of each one's tokens."""
     count, width = len(captions), schema.max_members
     family = np.full(count, -1, np.int64)
@@ -80,11 +96,14 @@ def make_targets(schema: Schema, captions: Sequence[Caption], offsets: Sequence[
     kind = np.zeros((count, width), np.int64)
     tokens = np.zeros((count, width), np.int64)
     family_tokens = np.zeros(count, np.int64)
+    noun = np.full(count, -1, np.int64)
+    noun_index = {text: index for index, (text, _) in enumerate(nouns)}
     place = {name: index for index, name in enumerate(schema.families)}
     for row, (caption, where) in enumerate(zip(captions, offsets, strict=True)):
         if not caption.family:
             continue
         family[row] = index = place[caption.family]
+        noun[row] = noun_index.get(caption.noun, -1)
         bits = {span.key: 0 for span in caption.spans}
         for span in caption.spans:
             bits[span.key] |= _bits(where, span.start, span.end)
@@ -109,7 +128,7 @@ def make_targets(schema: Schema, captions: Sequence[Caption], offsets: Sequence[
                 option[row, column] = list(item.options).index(str(said))
     arrays = {
         "family": family, "asked": asked, "present": present, "mentioned": mentioned, "value": value,
-        "option": option, "kind": kind, "tokens": tokens, "family_tokens": family_tokens,
+        "option": option, "kind": kind, "tokens": tokens, "family_tokens": family_tokens, "noun": noun,
     }  # fmt: skip
     return Targets(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 
@@ -164,7 +183,12 @@ class Corpus:
 
 
 def encode_corpus(
-    captions: list[Caption], encoder: Encoder, schema: Schema, cache: Path | None, report: Callable[[str], None]
+    captions: list[Caption],
+    encoder: Encoder,
+    schema: Schema,
+    nouns: Sequence[tuple[str, str]],
+    cache: Path | None,
+    report: Callable[[str], None],
 ) -> Corpus:
     """Encode captions; a cache folder keeps the states by a hash of the texts for the next run."""
     texts = [caption.text for caption in captions]
@@ -183,7 +207,7 @@ def encode_corpus(
                 np.save(folder / f"{name}.npy", array)
             (folder / "done.json").write_text(json.dumps({"captions": len(texts)}), encoding="utf-8")
     offsets = [flat[starts[index] : starts[index + 1]] for index in range(len(texts))]
-    return Corpus(captions, states, starts, offsets, make_targets(schema, captions, offsets))
+    return Corpus(captions, states, starts, offsets, make_targets(schema, captions, offsets, nouns))
 
 
 def _encode(

@@ -28,7 +28,7 @@ from ..engine.procedural.family import Family
 from ..engine.procedural.parameters import Choice, Color, Number, Rng, Value
 from ..engine.procedural.weathering import ATTRIBUTES
 from . import colors as color_names
-from . import phrasing
+from . import phrasing, related
 
 FAMILY = "family"
 """Key of spans that name the material itself."""
@@ -74,6 +74,9 @@ class Fact:
 
 _Piece = tuple[str, str]
 
+# Share of training captions that name the material by a related phrase instead of one of its nouns.
+_RELATED_SHARE = 0.35
+
 
 def reserved_pair(family: str, what: str) -> bool:
     """Whether a family and a colour term or attribute are never seen together in training."""
@@ -96,6 +99,7 @@ class Grammar:
     def __init__(self, families: Mapping[str, Family]) -> None:
         self.families = families
         self._names = tuple(families)
+        self.related = related.phrases(families)
         taken = self._taken()
         usable = [name for name in color_names.table() if name not in taken]
         self.color_names = tuple(name for name in usable if not color_names.held_out(name))
@@ -155,6 +159,9 @@ class Grammar:
             return None
         unnamed = split == "train" and bool(facts) and rng.random() < 0.035
         noun = "" if unnamed else _pick_noun(rng, nouns, common=split != "nouns")
+        others = self.related.get(family.name, ())
+        if noun and others and split == "train" and rng.random() < _RELATED_SHARE:
+            noun = str(others[int(rng.integers(len(others)))])
         pieces = _Writer(rng, family, noun, facts).write()
         text, spans = _join(pieces, rng, careless=split in ("train", "held_out"))
         # The other splits differ from training by what they say; these two only by the text itself.
@@ -475,6 +482,7 @@ def vocabulary_texts(grammar: Grammar) -> set[str]:
     for family in grammar.families.values():
         phrases += [family.title, *family.nouns, *family.modifiers]
         phrases += [phrasing.other_number(noun) for noun in family.nouns]
+        phrases += grammar.related.get(family.name, ())
         for item in family.all_parameters():
             if isinstance(item, Number):
                 phrases += item.words

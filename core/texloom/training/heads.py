@@ -28,7 +28,7 @@ from ..engine.procedural.family import families
 from ..engine.schema import Schema
 from ..engine.vocabulary import Vocabulary
 from ..errors import ModelInvalidError
-from .batches import Corpus, Encoder, Targets, encode_corpus, token_mask, write_captions
+from .batches import Corpus, Encoder, Targets, encode_corpus, known_nouns, token_mask, write_captions
 from .captions import Grammar, vocabulary_texts
 from .colors import meaning, parse_name
 
@@ -60,14 +60,19 @@ def report(text: str) -> None:
 class Trainer:
     """One training that can stop and go on: the same options give the same weights either way."""
 
-    def __init__(self, schema: Schema, corpus: Corpus, options: Options) -> None:
+    def __init__(
+        self, schema: Schema, corpus: Corpus, options: Options, nouns: Sequence[tuple[str, str]], vectors: Tensor
+    ) -> None:
         self.schema = schema
         self.corpus = corpus
         self.options = options
         torch.manual_seed(options.seed)
         self.net = HeadNet(
-            len(schema.families), len(schema.keys), schema.max_options, width=options.width, layers=options.layers
-        )
+            len(schema.families), len(schema.keys), schema.max_options, len(nouns),
+            width=options.width, layers=options.layers,
+        )  # fmt: skip
+        self.net.noun_vectors.copy_(vectors)
+        self.net.noun_family.copy_(torch.tensor([schema.families.index(family) for _, family in nouns]))
         decayed = [value for value in self.net.parameters() if value.dim() > 1]
         plain = [value for value in self.net.parameters() if value.dim() <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -180,7 +185,9 @@ def _schedule(progress: float) -> float:
 def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, targets: Targets) -> dict[str, Tensor]:
     """All losses of a batch, weighted."""
     memory = net.remember(states, mask, pooled)
-    logits, domain, attention = net.read_family(memory, pooled)
+    paths, hidden = _family_dice(targets)
+    read = net.read_family(memory, paths, hidden)
+    logits, domain, attention = read.logits, read.domain, read.attention
     inside = targets.family >= 0
     safe = targets.family.clamp(min=0)
     family = F.cross_entropy(logits, safe, reduction="none", label_smoothing=0.03)
@@ -201,6 +208,16 @@ def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, t
         "mention": 3.0 * _mean(mentioned, counted),
         **_value_losses(output, targets, said),
     }
+
+
+def _family_dice(targets: Targets) -> tuple[Tensor, Tensor]:
+    """Which of the two ways to the family each sample trains, and which nouns are hidden from likeness."""
+    count = len(targets.family)
+    which = torch.rand(count)
+    # A third each: only learned words, only likeness, both.
+    paths = torch.stack(((which < 0.67).float(), (which > 0.33).float()))
+    hidden = torch.where(torch.rand(count) < 0.75, targets.noun, torch.full_like(targets.noun, -1))
+    return paths, hidden
 
 
 def _value_losses(output: ParameterOutput, targets: Targets, said: Tensor) -> dict[str, Tensor]:
@@ -240,11 +257,11 @@ def calibrate(net: HeadNet, schema: Schema, corpus: Corpus) -> Calibration:
         states, mask, pooled = corpus.batch(index)
         targets = corpus.targets.pick(torch.from_numpy(index))
         memory = net.remember(states, mask, pooled)
-        family, domain, _ = net.read_family(memory, pooled)
+        read = net.read_family(memory)
         output = net.read_parameters(memory, targets.family.clamp(min=0), targets.asked)
         counted = targets.present & (targets.family >= 0)[:, None]
-        logits.append(family)
-        domains.append(domain)
+        logits.append(read.logits)
+        domains.append(read.domain)
         mentions.append(output.mentioned[counted])
         said.append(targets.mentioned[counted])
     truth = corpus.targets.family
@@ -268,7 +285,7 @@ def calibration_corpus(grammar: Grammar, schema: Schema, encoder: Encoder, count
     rng = np.random.default_rng((seed, 77))
     captions = [grammar.caption(rng, "held_out") for _ in range(count)]
     captions += [grammar.out_of_domain(rng) for _ in range(count // 4)]
-    return encode_corpus(captions, encoder, schema, None, lambda text: None)
+    return encode_corpus(captions, encoder, schema, (), None, lambda text: None)
 
 
 def build_vocabulary(grammar: Grammar, encoder: Encoder) -> Vocabulary:
@@ -300,9 +317,11 @@ def train(
     began = time.monotonic()
     captions = write_captions(grammar, options.captions, options.seed)
     report(f"{len(registry)} families, {len(schema.keys)} keys, {len(captions)} captions")
-    corpus = encode_corpus(captions, encoder, schema, work, report)
+    nouns = known_nouns(grammar)
+    corpus = encode_corpus(captions, encoder, schema, nouns, work, report)
+    vectors = encoder.encode([noun for noun, _ in nouns]).pooled.float().cpu()
     encoded = time.monotonic() - began
-    trainer = Trainer(schema, corpus, options)
+    trainer = Trainer(schema, corpus, options, nouns, vectors)
     if resume and work is not None:
         trainer.resume(work)
         report(f"resumed at step {trainer.step}")

@@ -44,7 +44,7 @@ def start(engine_factory: Callable[[], Engine], *, death_signal: bool = True) ->
 
 def main() -> None:
     """``python -m texloom.worker``."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever Python the user points us to
         sys.stderr.write("Texloom needs Python 3.11 or newer, this is %s.\n" % sys.version.split()[0])  # noqa: UP031
         sys.exit(3)
     start(_engine_factory)

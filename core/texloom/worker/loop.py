@@ -219,7 +219,7 @@ class Loop:
     def _work(self) -> int:
         try:
             engine = self._factory()
-        except Exception as error:  # boundary: whatever a broken environment raises on import
+        except Exception as error:  # noqa: BLE001 - boundary: whatever a broken environment raises on import
             return self._engine_broken(error)
         versions = {str(name): str(value) for name, value in engine.versions.items()}
         self._channel.send(EngineReady(device=engine.device, device_name=engine.device_name, versions=versions))
@@ -268,7 +268,7 @@ class Loop:
             )
         except CancelledError:
             end = Cancelled(request_id=job.id)
-        except Exception as error:  # boundary: one bad job must not end the worker
+        except Exception as error:  # noqa: BLE001 - boundary: one bad job must not end the worker
             traceback.print_exc()
             end = Cancelled(request_id=job.id) if job.cancelled.is_set() else failure(job.id, error)
         with self._changed:
@@ -284,7 +284,7 @@ class Loop:
             engine.preload(task.model, task.prompt, cancelled)
         except CancelledError as error:
             problem = error.message
-        except Exception as error:  # boundary: a preload is only a favour, the job will tell what is wrong
+        except Exception as error:  # noqa: BLE001 - boundary: a preload is only a favour, the job will tell what is wrong
             traceback.print_exc()
             problem = str(error) or type(error).__name__
         with self._changed:

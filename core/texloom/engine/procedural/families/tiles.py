@@ -89,7 +89,8 @@ class CeramicTiles(Family):
         # Glaze runs thin over the edge.
         rim = smoothstep(s * 0.035, 0.0, distance) * (0.4 + 0.6 * p.variation)
         glaze = vary(
-            p.color, c, tone + 0.1 * rim + 0.004 * fine, chroma=-0.2 * rim + 0.2 * (random("chroma") - 0.5) * p.variation,
+            p.color, c, tone + 0.1 * rim + 0.004 * fine,
+            chroma=-0.2 * rim + 0.2 * (random("chroma") - 0.5) * p.variation,
             warmth=(random("hue") - 0.5) * 0.016 * p.variation,
         )  # fmt: skip
         shine = mix(0.62, 0.06, p.gloss)

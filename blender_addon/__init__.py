@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texloom in Blender: from a sentence to a material on the selected object."""
+
+from __future__ import annotations
+
+from . import bridge, cli, operators, panels, preferences, properties
+
+_MODULES = (preferences, properties, operators, panels, bridge, cli)
+
+
+def register() -> None:
+    """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """Take everything back in reverse order; the engine's process ends with it."""
+    for module in reversed(_MODULES):
+        module.unregister()
