@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user has set for this machine, shared by Blender, the command line and scripts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from . import storage
+from .errors import StorageError
+
+FILE_NAME: Final = "settings.json"
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Settings of this user on this machine; empty text means the default.
+
+    ``engine_python`` is the Python that runs the worker, ``library`` the folder of the results, ``device``
+    torch's name of the device.
+    """
+
+    engine_python: str = ""
+    library: str = ""
+    device: str = ""
+
+    def replace(self, **changes: Any) -> Settings:
+        """A copy with other values."""
+        return replace(self, **changes)
+
+    def save(self) -> None:
+        """Write them, whole or not at all.
+
+        Raises:
+            StorageError: they could not be written.
+        """
+        storage.write_json_atomic(settings_path(), {"schema": SCHEMA, **asdict(self)})
+
+
+def settings_path() -> Path:
+    """The file of the settings."""
+    return storage.home() / FILE_NAME
+
+
+def load() -> Settings:
+    """The settings; the defaults when none were saved.
+
+    Raises:
+        StorageError: the file is damaged or of a newer version.  It is left as it is.
+    """
+    path = settings_path()
+    if not path.is_file():
+        return Settings()
+    data = storage.read_versioned(path, schema=SCHEMA)
+    values: dict[str, str] = {}
+    for item in fields(Settings):
+        value = data.get(item.name, "")
+        if not isinstance(value, str):
+            raise StorageError(f"{path} is damaged: {item.name} must be text.", advice="Correct or delete the file.")
+        values[item.name] = value
+    return Settings(**values)
+
+
+def library_folder(settings: Settings | None = None) -> Path:
+    """Folder of the results: ``TEXLOOM_LIBRARY`` first, then the settings, then the default."""
+    chosen = (settings or load()).library
+    if chosen and storage.library_path() == storage.home() / "library":
+        return Path(chosen).expanduser()
+    return storage.library_path()
