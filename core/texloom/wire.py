@@ -162,6 +162,16 @@ def submitted_id(line: bytes | str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def event_request_id(line: bytes | str) -> str | None:
+    """Id of the request in an event that :func:`decode` refused, so that its job does not wait for ever."""
+    try:
+        data = json.loads(line)
+        kind, value = data["type"], data["request_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, str) and kind in EVENTS else None
+
+
 def _decode_submit(data: dict[str, Any]) -> Submit:
     if set(data) != {"type", "request", "library"} or not isinstance(data["library"], str):
         raise ProtocolError("Message submit: needs exactly request and library.")

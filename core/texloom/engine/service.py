@@ -19,7 +19,8 @@ from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomErro
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
 from ..storage import JobFolder, Library
-from . import catalog, device
+from . import catalog
+from . import device as devices
 from .context import JobContext, SilentContext
 from .generator import GeneratedImage, Generator, GeneratorInfo
 from .results import ResultWriter
@@ -34,20 +35,20 @@ class Engine:
     """Keeps models in memory and turns requests into folders.  Its methods are called by one thread at a time.
 
     Args:
-        device_wanted: a torch device; None takes ``TEXLOOM_DEVICE``, else the best there is.
+        device: a torch device; None takes ``TEXLOOM_DEVICE``, else the best there is.
 
     Raises:
         EngineBrokenError: the device does not exist.
     """
 
-    def __init__(self, device_wanted: str | None = None) -> None:
+    def __init__(self, device: str | None = None) -> None:
         # Before any library that reads them is imported.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         if not downloads_allowed():
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        self.device = device.choose_device(device_wanted)
-        device.set_up(self.device)
-        self.device_name = device.device_name(self.device)
+        self.device = devices.choose_device(device)
+        devices.set_up(self.device)
+        self.device_name = devices.device_name(self.device)
         self.encoder = TextEncoder()
         self._generators: OrderedDict[str, Generator] = OrderedDict()
         self._cleaned: set[Path] = set()
@@ -154,7 +155,7 @@ class Engine:
             generator.unload()
         self._generators.clear()
         self.encoder.unload()
-        device.empty_cache(self.device)
+        devices.empty_cache(self.device)
 
     def _generator(self, model: str) -> Generator:
         key = catalog.model_key(model)
@@ -175,7 +176,7 @@ class Engine:
             # A half-read model must neither hold memory nor be taken for a whole one.
             generator.unload()
             self._generators.pop(catalog.model_key(model), None)
-            device.empty_cache(self.device)
+            devices.empty_cache(self.device)
             raise
         context.check_cancelled()
 
@@ -185,22 +186,22 @@ class Engine:
         if not isinstance(needed, int):
             return
         for other in self._generators.values():
-            free = device.free_memory(self.device)
+            free = devices.free_memory(self.device)
             if free is not None and free >= needed * _GROWTH + _SPARE_BYTES:
                 return
             # Models that do not tell their size are small.
             if other is not generator and other.loaded and "bytes" in other.info.details:
                 other.unload()
-                device.empty_cache(self.device)
+                devices.empty_cache(self.device)
 
     @contextmanager
     def _memory_guarded(self) -> Iterator[None]:
         try:
             yield
         except (RuntimeError, MemoryError) as error:
-            if not device.is_out_of_memory(error):
+            if not devices.is_out_of_memory(error):
                 raise
-            device.empty_cache(self.device)
+            devices.empty_cache(self.device)
             raise OutOfMemoryError(
                 f"{self.device_name} has too little memory for this.",
                 advice="Choose a smaller size, fewer variations or a smaller model, or close other programs.",

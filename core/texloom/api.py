@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Python API: describe a material, get a folder of maps.
+
+    from texloom import api
+
+    result = api.generate("mossy cobblestone, wet", library="textures", width=2048, height=2048)
+    print(result.folder, result.files()["base_color"])
+
+One call starts an engine and ends it; for several, keep a :class:`Session` open, where the model stays loaded:
+
+    with api.Session(library="textures") as session:
+        jobs = [session.submit(session.request(prompt)) for prompt in ("old oak planks", "white marble")]
+        results = [job.wait() for job in jobs]
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from . import settings
+from .backends.base import Backend, BackendStatus
+from .backends.subprocess import SubprocessBackend
+from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
+from .events import Event
+from .jobs import JobState, JobView
+from .jobs_table import JobTable
+from .request import GenerationRequest, new_id
+from .runtime.environment import find_python
+from .storage import read_manifest
+
+EventHandler = Callable[[JobView, Event], None]
+_WAIT: Final = 0.25
+
+
+class JobFailedError(TexloomError):
+    """A job failed; ``code`` says which kind of fault, ``advice`` the way out, ``log_tail`` the worker's words."""
+
+    def __init__(self, message: str, *, advice: str = "", code: ErrorCode, log_tail: str = "") -> None:
+        super().__init__(message, advice=advice, code=code)
+        self.log_tail = log_tail
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variation:
+    """One of a result's variations: ``files`` by map name, sizes in metres, the parameters it was drawn with."""
+
+    index: int
+    seed: int
+    files: Mapping[str, Path]
+    tile_width_m: float
+    tile_height_m: float
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """A finished job on disk; ``manifest`` is the content of the folder's ``manifest.json``."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Result:
+        """Read a result from its folder or its manifest.
+
+        Raises:
+            StorageError: the manifest or a file is missing or damaged.
+        """
+        path = Path(folder)
+        if path.is_file():
+            path = path.parent
+        return cls(folder=path, manifest=read_manifest(path))
+
+    @property
+    def request(self) -> GenerationRequest:
+        """The request that made it.
+
+        Raises:
+            StorageError: it cannot be read by this version.
+        """
+        try:
+            return GenerationRequest.from_dict(self.manifest["request"])
+        except RequestError as error:
+            raise StorageError(f"The request in {self.folder} cannot be read: {error}") from error
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user was told, in plain words."""
+        return tuple(str(item.get("message", "")) for item in self.manifest.get("warnings", ()))
+
+    @property
+    def variations(self) -> tuple[Variation, ...]:
+        """All variations in order."""
+        return tuple(
+            Variation(
+                index=item["index"],
+                seed=item["seed"],
+                files={name: self.folder / entry["file"] for name, entry in item["maps"].items()},
+                tile_width_m=item.get("tile_width_m", 0.0),
+                tile_height_m=item.get("tile_height_m", 0.0),
+                parameters=item.get("parameters", {}),
+            )
+            for item in self.manifest["results"]
+        )
+
+    def files(self, index: int = 0) -> Mapping[str, Path]:
+        """Map name → file of variation ``index``.
+
+        Raises:
+            IndexError: there is no such variation.
+        """
+        return self.variations[index].files
+
+
+class Job:
+    """A submitted request."""
+
+    def __init__(self, session: Session, request: GenerationRequest) -> None:
+        self.request = request
+        self._session = session
+
+    @property
+    def id(self) -> str:
+        """Id of the request."""
+        return self.request.id
+
+    @property
+    def view(self) -> JobView:
+        """What is known of it now."""
+        view = self._session.table.get(self.id)
+        assert view is not None, "a job's view is kept as long as its session"
+        return view
+
+    def cancel(self) -> None:
+        """Ask for its end; :meth:`wait` then raises ``CancelledError``."""
+        self._session.table.cancel(self.id)
+
+    def wait(self, timeout: float | None = None, on_event: EventHandler | None = None) -> Result:
+        """Block until it has ended.
+
+        Args:
+            timeout: seconds; None waits for ever.
+            on_event: gets each event of this job with the view after it, in this thread.
+
+        Raises:
+            JobFailedError: it failed.
+            CancelledError: it was cancelled.
+            TimeoutError: it goes on after ``timeout``.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.view.final:
+            left = _WAIT if deadline is None else min(_WAIT, deadline - time.monotonic())
+            if left <= 0:
+                raise TimeoutError(f"The job {self.id} has not ended within {timeout:g} seconds.")
+            for view, event in self._session.table.pump(left):
+                if view.id == self.id and on_event is not None:
+                    on_event(view, event)
+        return result_of(self.view)
+
+
+def result_of(view: JobView) -> Result:
+    """The result of an ended job.
+
+    Raises:
+        JobFailedError, CancelledError: it has none.
+        StorageError: its files are gone or damaged.
+    """
+    if view.state is JobState.COMPLETED:
+        return Result.read(view.folder)
+    if view.error is not None:
+        raise JobFailedError(
+            view.error.message,
+            advice=view.error.advice,
+            code=ErrorCode(view.error.code) if view.error.code in set(ErrorCode) else ErrorCode.INTERNAL,
+            log_tail=view.error.log_tail,
+        )
+    raise CancelledError
+
+
+class Session:
+    """An engine that is kept running; a context manager.
+
+    Args:
+        library: folder of the results; default the user's library.
+        python: the engine's Python; default what ``texloom setup`` made, or this very Python.
+        device: torch's name of a device, ``cuda:1`` say; default the best there is.
+        backend: something else that fulfils requests; the three above do not concern it.
+
+    Raises:
+        StorageError: the settings are damaged.
+    """
+
+    def __init__(
+        self,
+        *,
+        library: str | Path | None = None,
+        python: str | Path | None = None,
+        device: str | None = None,
+        backend: Backend | None = None,
+    ) -> None:
+        folder = Path(library) if library is not None else settings.library_folder()
+        if backend is None:
+            backend = SubprocessBackend(find_python(python), device=device or settings.load().device or None)
+        self.table = JobTable(backend, folder.absolute())
+
+    @property
+    def library(self) -> Path:
+        """Folder of the results."""
+        return self.table.library
+
+    @property
+    def status(self) -> BackendStatus:
+        """State of the engine, its device and versions."""
+        return self.table.backend.status
+
+    @staticmethod
+    def request(prompt: str, **options: Any) -> GenerationRequest:
+        """A request; ``options`` are the fields of :class:`~texloom.request.GenerationRequest`.
+
+        Raises:
+            RequestError: an option is unknown or out of range; the message names it and the range.
+        """
+        return make_request(prompt, **options)
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Queue a request; returns at once.
+
+        Raises:
+            RequestError: the id was submitted before.
+        """
+        self.table.submit(request)
+        return Job(self, request)
+
+    def generate(
+        self, prompt: str, *, timeout: float | None = None, on_event: EventHandler | None = None, **options: Any
+    ) -> Result:
+        """Make one result and wait for it; errors as :meth:`request` and :meth:`Job.wait`."""
+        job = self.submit(make_request(prompt, **options))
+        try:
+            return job.wait(timeout, on_event)
+        except BaseException:
+            # Nobody waits for it any more (Ctrl+C, a timeout): do not let it keep the engine busy.
+            if not job.view.final:
+                job.cancel()
+            raise
+
+    def repeat(self, folder: str | Path, *, on_event: EventHandler | None = None, **changes: Any) -> Result:
+        """Make the result in ``folder`` again, with ``changes`` to its request.
+
+        Raises:
+            StorageError: the folder holds no result; otherwise as :meth:`generate`.
+        """
+        request = _changed(Result.read(folder).request, changes)
+        return self.submit(request).wait(on_event=on_event)
+
+    def preload(self, prompt: str = "", model: str = "instant") -> None:
+        """Load a model in the background, so that the next request starts at once."""
+        self.table.backend.preload(model, prompt)
+
+    def close(self) -> None:
+        """End the engine; jobs that run are cancelled."""
+        self.table.backend.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def make_request(prompt: str, **options: Any) -> GenerationRequest:
+    """A request of a prompt and further fields.
+
+    Raises:
+        RequestError: a field is unknown or out of range.
+    """
+    known = {item.name for item in fields(GenerationRequest)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise RequestError(f"Unknown option {', '.join(unknown)}; there are {', '.join(sorted(known - {'prompt'}))}.")
+    return GenerationRequest(prompt=prompt, **options)
+
+
+def _changed(request: GenerationRequest, changes: Mapping[str, Any]) -> GenerationRequest:
+    return make_request(**(_fields(request) | {"id": new_id()} | dict(changes)))
+
+
+def _fields(request: GenerationRequest) -> dict[str, Any]:
+    data = request.to_dict()
+    del data["schema"]
+    return data
+
+
+def generate(
+    prompt: str,
+    *,
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    timeout: float | None = None,
+    on_event: EventHandler | None = None,
+    **options: Any,
+) -> Result:
+    """Make one result with an engine of its own; see :class:`Session` for the arguments and errors."""
+    request = make_request(prompt, **options)
+    with Session(library=library, python=python, device=device) as session:
+        return session.submit(request).wait(timeout, on_event)
+
+
+def repeat(
+    folder: str | Path,
+    *,
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    **changes: Any,
+) -> Result:
+    """Make the result in ``folder`` again; the same model on the same device gives the same bytes."""
+    with Session(library=library, python=python, device=device) as session:
+        return session.repeat(folder, **changes)
+
+
+def results(library: str | Path | None = None) -> Iterator[Result]:
+    """All sound results of a library, newest first.
+
+    Raises:
+        StorageError: the folder cannot be read.
+    """
+    from .storage import Library
+
+    folder = Path(library) if library is not None else settings.library_folder()
+    for entry in Library(folder).scan():
+        if not entry.broken:
+            yield Result(folder=entry.folder, manifest=entry.manifest)
