@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import sys
+from typing import Any
 
 PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "accelerate", "PIL", "numpy")
 
@@ -36,7 +37,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({"versions": found, "missing": missing, "devices": devices}) + "\n")
 
 
-def _devices(torch):  # type: ignore[no-untyped-def]
+def _devices(torch: Any) -> list[list[str]]:
     result = []
     if torch.cuda.is_available():
         # ROCm calls itself CUDA.

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``texloom`` command.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 the engine is not set up or broken, 130 cancelled.
+With ``--json`` standard output holds one JSON object a line and nothing else; people are told on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from . import __version__, api, cli_batch, cli_options, settings
+from .cli_show import Show
+from .errors import CancelledError, ErrorCode, RequestError, TexloomError
+from .runtime import environment
+from .runtime.process import child_environment, package_folder
+from .storage import Library
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_ENGINE: Final = 3
+EXIT_CANCELLED: Final = 130
+
+_ENGINE_CODES: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN})
+_TRAININGS: Final = {"instant": "texloom.training.heads"}
+_EVALUATIONS: Final = {"instant": "texloom.training.evaluate"}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(prog="texloom", description="Seamless PBR materials from a sentence.")
+    parser.add_argument("--version", action="version", version=f"texloom {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = cli_options.common()
+    making = cli_options.making()
+
+    one = commands.add_parser("generate", parents=[common, making], help="make a material or picture from a prompt")
+    one.add_argument("prompt")
+    one.set_defaults(run=_generate)
+
+    batch = commands.add_parser(
+        "batch",
+        parents=[common, making],
+        help="make one result for each row of a CSV file",
+        description="The CSV file has a column 'prompt'; further columns are options of a request (width, seed …). "
+        "Rows that are done are noted in batch.json in the output folder and skipped when run again.",
+    )
+    batch.add_argument("file", type=Path, help="CSV file with a header, or a text file with a prompt a line")
+    batch.set_defaults(run=_batch)
+
+    again = commands.add_parser("repeat", parents=[common], help="make an earlier result again from its manifest")
+    again.add_argument("folder", type=Path, help="the result's folder")
+    again.set_defaults(run=_repeat)
+
+    setup = commands.add_parser("setup", parents=[cli_options.output()], help="make the engine's Python environment")
+    setup.add_argument("--accelerator", choices=[str(item) for item in environment.Accelerator], help="build of torch")
+    setup.add_argument("--base-python", type=Path, help="Python that makes the environment (default: this one)")
+    setup.add_argument("--use", type=Path, metavar="PYTHON", help="use this Python, which has the packages, instead")
+    setup.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    setup.set_defaults(run=_setup)
+
+    doctor = commands.add_parser("doctor", parents=[cli_options.output()], help="check the engine, say what is missing")
+    doctor.add_argument("--python", type=Path, help="check this Python instead of the one in use")
+    doctor.set_defaults(run=_doctor)
+
+    models = commands.add_parser("models", parents=[cli_options.output()], help="list the models")
+    models.set_defaults(run=_models)
+
+    library = commands.add_parser("library", parents=[cli_options.output()], help="list the results, newest first")
+    library.add_argument("--folder", type=Path, help="the library (default: yours)")
+    library.set_defaults(run=_library)
+
+    for name, table, text in (
+        ("train", _TRAININGS, "train a model that ships with Texloom"),
+        ("evaluate", _EVALUATIONS, "measure a model that ships with Texloom"),
+    ):
+        child = commands.add_parser(name, help=text, add_help=False)
+        child.add_argument("model", choices=sorted(table))
+        child.add_argument("rest", nargs=argparse.REMAINDER)
+        child.set_defaults(run=_tool, table=table)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    with contextlib.suppress(AttributeError, ValueError):
+        # A console in another encoding must not end a run because of a prompt's letters.
+        sys.stderr.reconfigure(errors="replace")  # type: ignore[union-attr]
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    arguments = build_parser().parse_args(argv)
+    show = Show(json_lines=getattr(arguments, "json", False), quiet=getattr(arguments, "quiet", False))
+    run: Callable[[argparse.Namespace, Show], int] = arguments.run
+    try:
+        return run(arguments, show)
+    except CancelledError as error:
+        show.fail(error, "cancelled")
+        return EXIT_CANCELLED
+    except KeyboardInterrupt:
+        show.fail(CancelledError(), "cancelled")
+        return EXIT_CANCELLED
+    except RequestError as error:
+        show.fail(error)
+        return EXIT_USAGE
+    except TexloomError as error:
+        show.fail(error)
+        return EXIT_ENGINE if error.code in _ENGINE_CODES else EXIT_FAILED
+    except BrokenPipeError:
+        # The reader of our output has gone (``| head``); there is nobody left to tell.
+        sys.stderr.close()
+        return EXIT_FAILED
+
+
+def _session(arguments: argparse.Namespace) -> api.Session:
+    return api.Session(library=arguments.output, python=arguments.python, device=arguments.device)
+
+
+def _generate(arguments: argparse.Namespace, show: Show) -> int:
+    request = api.make_request(arguments.prompt, **cli_options.request_fields(arguments))
+    with _session(arguments) as session, _interruptible(session):
+        job = session.submit(request)
+        with show.job(job):
+            result = job.wait(on_event=show.event)
+    show.result(result)
+    return EXIT_OK
+
+
+def _repeat(arguments: argparse.Namespace, show: Show) -> int:
+    with _session(arguments) as session, _interruptible(session):
+        result = session.repeat(arguments.folder, on_event=show.event)
+    show.end_bar()
+    show.result(result)
+    return EXIT_OK
+
+
+def _batch(arguments: argparse.Namespace, show: Show) -> int:
+    rows = cli_batch.read_rows(arguments.file, cli_options.request_fields(arguments))
+    with _session(arguments) as session, _interruptible(session):
+        failed = cli_batch.run(rows, session, show)
+    if failed:
+        show.say(f"{failed} of {len(rows)} prompts failed; the messages above say why.")
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+@contextlib.contextmanager
+def _interruptible(session: api.Session) -> Iterator[None]:
+    """Ctrl+C and a polite kill cancel the jobs, so that nothing half-made stays; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.table.cancel_all()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _setup(arguments: argparse.Namespace, show: Show) -> int:
+    if arguments.use is not None:
+        found = environment.check(arguments.use.expanduser().absolute())
+        if not found.ok:
+            raise TexloomError(found.problem, advice=found.advice, code=ErrorCode.ENGINE_BROKEN)
+        if not arguments.dry_run:
+            settings.load().replace(engine_python=str(found.python)).save()
+        show.check(found)
+        return EXIT_OK
+    chosen = environment.Accelerator(arguments.accelerator) if arguments.accelerator else None
+    plan = environment.make_plan(base_python=arguments.base_python, accelerator=chosen)
+    if arguments.dry_run:
+        show.plan(plan)
+        return EXIT_OK
+    found = environment.set_up(plan, show.setup, threading.Event())
+    show.end_bar()
+    show.check(found)
+    return EXIT_OK
+
+
+def _doctor(arguments: argparse.Namespace, show: Show) -> int:
+    python = environment.find_python(arguments.python)
+    if python is None:
+        show.say("The engine is not set up yet. Run: texloom setup")
+        show.data({"ok": False, "problem": "not set up"})
+        return EXIT_ENGINE
+    found = environment.check(python)
+    show.check(found)
+    return EXIT_OK if found.ok else EXIT_ENGINE
+
+
+def _models(arguments: argparse.Namespace, show: Show) -> int:
+    folder = package_folder() / "texloom" / "models"
+    for config in sorted(folder.glob("*/config.json")):
+        row = json.loads(config.read_text(encoding="utf-8"))
+        families = row.get("schema", {}).get("families", row.get("families", []))
+        show.data({"id": config.parent.name, "families": families, "card": str(config.with_name("MODEL_CARD.md"))})
+        show.line(f"{config.parent.name}: built in, offline, seamless PBR; {config.with_name('MODEL_CARD.md')}")
+    show.line("Any diffusers folder: give its path as --model.")
+    return EXIT_OK
+
+
+def _library(arguments: argparse.Namespace, show: Show) -> int:
+    folder = arguments.folder or settings.library_folder()
+    for entry in Library(folder).scan():
+        show.data({"folder": str(entry.folder), "prompt": entry.prompt, "created": entry.created, "error": entry.error})
+        text = entry.error if entry.broken else entry.prompt
+        show.line(f"{entry.folder.name}  {text}")
+    return EXIT_OK
+
+
+def _tool(arguments: argparse.Namespace, show: Show) -> int:
+    """Training and evaluation need torch, so they run in the engine's Python."""
+    python = environment.find_python()
+    if python is None:
+        raise TexloomError("The engine is not set up yet.", advice="Run: texloom setup", code=ErrorCode.ENGINE_MISSING)
+    command = [str(python), "-m", arguments.table[arguments.model], *arguments.rest]
+    return subprocess.run(command, env=child_environment(package_folder()), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of a request on a command line, in one place for ``texloom`` and ``blender --command texloom``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .errors import RequestError
+from .request import DEFAULT_MAPS, KINDS, MAPS, RANGES
+
+
+def output() -> argparse.ArgumentParser:
+    """``--json`` and ``--quiet``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def common() -> argparse.ArgumentParser:
+    """Where results go and which engine makes them, with :func:`output`."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[output()])
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (default: your library)"
+    )
+    parser.add_argument("--python", type=Path, help="the engine's Python")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or xpu (default: the best there is)")
+    return parser
+
+
+def making() -> argparse.ArgumentParser:
+    """The fields of a request, except the prompt."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--kind", choices=KINDS, default="material")
+    parser.add_argument("--model", default="instant", help="instant, or the path of a diffusers folder")
+    parser.add_argument("--negative-prompt", default="", metavar="TEXT")
+    parser.add_argument("--size", type=parse_size, metavar="N or WxH", help="pixels (default: 1024)")
+    parser.add_argument("--seed", type=int, help=f"{_range('seed')} (default: a new one)")
+    parser.add_argument("--count", type=int, default=1, help=f"variations, {_range('count')}")
+    parser.add_argument("--steps", type=int, help=f"{_range('steps')} (default: the model's)")
+    parser.add_argument("--guidance-scale", type=float, help=f"{_range('guidance_scale')} (default: the model's)")
+    parser.add_argument("--tile", choices=("xy", "x", "y", "none"), default="xy", help="directions that repeat")
+    parser.add_argument("--maps", type=parse_maps, metavar="A,B", help=f"{', '.join(MAPS)}, or all")
+    parser.add_argument("--width-m", type=float, metavar="METRES", help="real width of a tile (default: what suits)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="lock a parameter of the instant model (family=bricks, color=#7a3b2e, wetness=0.5); may be repeated",
+    )
+    return parser
+
+
+def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fields of a request from what :func:`making` parsed; what was not given is left out.
+
+    Raises:
+        RequestError: a ``--set`` has no ``=``.
+    """
+    fields: dict[str, Any] = {
+        "kind": arguments.kind,
+        "model": arguments.model,
+        "negative_prompt": arguments.negative_prompt,
+        "count": arguments.count,
+        "tile_x": "x" in arguments.tile,
+        "tile_y": "y" in arguments.tile,
+        "maps": arguments.maps or DEFAULT_MAPS,
+        "parameters": parse_parameters(arguments.set),
+    }
+    if arguments.size is not None:
+        fields["width"], fields["height"] = arguments.size
+    optional = {
+        "seed": arguments.seed,
+        "steps": arguments.steps,
+        "guidance_scale": arguments.guidance_scale,
+        "real_world_width": arguments.width_m,
+    }
+    return fields | {name: value for name, value in optional.items() if value is not None}
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``1024`` or ``1024x512`` → (width, height)."""
+    parts = text.lower().replace("×", "x").split("x")
+    if not 1 <= len(parts) <= 2 or not all(part.strip().isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 1024 or 1024x512.")
+    return int(parts[0]), int(parts[-1])
+
+
+def parse_maps(text: str) -> tuple[str, ...]:
+    """``base_color,normal`` or ``all`` → names."""
+    if text.strip() == "all":
+        return MAPS
+    return tuple(part.strip().replace("-", "_") for part in text.split(",") if part.strip())
+
+
+def parse_parameters(items: list[str]) -> dict[str, Any]:
+    """``["wetness=0.5", "family=bricks"]`` → values; numbers and true/false as such, all else as text.
+
+    Raises:
+        RequestError: an item has no ``=``.
+    """
+    found: dict[str, Any] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"--set {item!r}: write NAME=VALUE.")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value.strip()
+        found[name.strip()] = parsed if isinstance(parsed, (str, int, float, bool)) else value.strip()
+    return found
+
+
+def _range(name: str) -> str:
+    low, high = RANGES[name]
+    return f"{low:g} to {high:g}" if name != "seed" else f"0 to {high}"
