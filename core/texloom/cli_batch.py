@@ -119,9 +119,7 @@ def _cells(text: str, *, plain: bool) -> list[tuple[int, dict[str, str]]]:
     found = []
     for cells in reader:
         if None in cells:
-            raise RequestError(
-                f"Line {reader.line_num} has more cells than the header; put prompts with commas in quotes."
-            )
+            raise RequestError(f"Line {reader.line_num} has too many cells; put prompts with commas in quotes.")
         if any((cell or "").strip() for cell in cells.values()):
             found.append((reader.line_num, {name: cell or "" for name, cell in cells.items()}))
     return found
