@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .. import __version__
 from ..errors import CancelledError, ErrorCode, RequestError, TexloomError
@@ -219,8 +219,8 @@ def _pause(seconds: float, token: threading.Event) -> None:
         raise CancelledError
 
 
-def _variation(request: GenerationRequest, index: int, folder: Path) -> dict[str, object]:
-    maps: dict[str, object] = {}
+def _variation(request: GenerationRequest, index: int, folder: Path) -> dict[str, Any]:
+    maps: dict[str, Any] = {}
     for name in request.maps if request.kind == "material" else (IMAGE_MAP,):
         data = (
             flat_png((128 * 257,), _SIDE, _SIDE, depth=16) if name == "height" else flat_png(_GREY[name], _SIDE, _SIDE)
@@ -243,7 +243,7 @@ def _variation(request: GenerationRequest, index: int, folder: Path) -> dict[str
     }  # fmt: skip
 
 
-def _manifest(request: GenerationRequest, results: list[dict[str, object]]) -> dict[str, object]:
+def _manifest(request: GenerationRequest, results: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema": MANIFEST_SCHEMA, "request": request.to_dict(), "texloom_version": __version__,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
