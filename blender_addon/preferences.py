@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences: the engine environment, where results go, how materials are built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from . import setup_job
+from .core.texloom import settings as machine_settings
+from .core.texloom.errors import StorageError
+
+STORES = (
+    ("PACK", "Packed", "Keep the images inside the .blend file"),
+    ("BESIDE", "Beside the .blend", "Save the images in a folder 'textures' beside the .blend file"),
+    ("LIBRARY", "In the library", "Use the images where they are, in Texloom's library folder"),
+)
+DISPLACEMENTS = (
+    ("BUMP", "Bump", "Show the relief by shading only"),
+    ("DISPLACEMENT", "Displacement", "Move the surface; needs subdivision, and Cycles or a recent EEVEE"),
+    ("BOTH", "Displacement and bump", "Move the surface and shade what is finer than its mesh"),
+)
+SLOTS = (
+    ("ACTIVE", "Active slot", "Replace the material of each object's active slot"),
+    ("NEW", "New slot", "Add a slot and leave the others alone"),
+    ("ALL", "All slots", "Replace the materials of all slots"),
+)
+ACCELERATORS = (
+    ("AUTO", "Automatic", "The build of torch that fits this machine"),
+    ("cuda", "NVIDIA (CUDA)", "For NVIDIA graphics cards"),
+    ("rocm", "AMD (ROCm)", "For AMD graphics cards on Linux"),
+    ("mps", "Apple (MPS)", "For Apple silicon"),
+    ("xpu", "Intel (XPU)", "For Intel graphics cards"),
+    ("cpu", "Processor", "Works everywhere and is the smallest download"),
+)
+
+
+def _engine_changed(self: Any, context: bpy.types.Context) -> None:
+    setup_job.state().forget_check()
+
+
+class TexloomPreferences(bpy.types.AddonPreferences):
+    """Settings that hold for all files."""
+
+    bl_idname = __package__
+
+    engine_python: StringProperty(
+        name="Existing Python",
+        description="Python with torch and transformers that runs the engine, instead of the environment set up here",
+        subtype="FILE_PATH",
+        update=_engine_changed,
+    )  # type: ignore[valid-type]
+    accelerator: EnumProperty(
+        name="Build of torch", description="What 'Set up engine' installs", items=ACCELERATORS, default="AUTO"
+    )  # type: ignore[valid-type]
+    device: StringProperty(
+        name="Device", description="cpu, cuda, cuda:1, mps or xpu; empty for the best there is"
+    )  # type: ignore[valid-type]
+    library: StringProperty(
+        name="Library", description="Folder of all results; empty for the default", subtype="DIR_PATH"
+    )  # type: ignore[valid-type]
+    store: EnumProperty(name="Images", description="Where images are kept", items=STORES, default="PACK")  # type: ignore[valid-type]
+    displacement: EnumProperty(
+        name="Relief", description="How height is shown", items=DISPLACEMENTS, default="BUMP"
+    )  # type: ignore[valid-type]
+    slot: EnumProperty(name="Assign to", description="Which slot gets the material", items=SLOTS, default="ACTIVE")  # type: ignore[valid-type]
+    preload: BoolProperty(
+        name="Load while typing", description="Start the engine while the prompt is typed", default=True
+    )  # type: ignore[valid-type]
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Blender draws the preferences."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_engine(layout.box(), self)
+        column = layout.column()
+        column.prop(self, "library", placeholder=str(_default_library()))
+        column.prop(self, "store")
+        column.prop(self, "displacement")
+        column.prop(self, "slot")
+        column.prop(self, "preload")
+
+
+def draw_engine(layout: bpy.types.UILayout, preferences: Any) -> None:
+    """The engine's state with everything to set it up; also shown in the panel until it is."""
+    state = setup_job.state()
+    row = layout.row()
+    row.label(text="Engine", icon="SYSTEM")
+    if state.running:
+        layout.progress(factor=state.fraction, text=state.stage)
+        if state.detail:
+            layout.label(text=state.detail)
+        layout.operator("texloom.cancel_setup", icon="X")
+        return
+    for text, icon in state.lines():
+        layout.label(text=text, icon=icon)
+    python = _engine_python(preferences)
+    if python is None:
+        layout.label(text="Not set up yet: about 1 GB is downloaded once.", icon="INFO")
+    column = layout.column()
+    if preferences is not None:
+        column.prop(preferences, "accelerator")
+    if not bpy.app.online_access:
+        column.label(text="Setting up needs online access (System preferences).", icon="INTERNET_OFFLINE")
+    action = column.row()
+    action.enabled = bpy.app.online_access
+    action.operator("texloom.setup_engine", text="Set Up Engine" if python is None else "Set Up Again", icon="IMPORT")
+    if preferences is not None:
+        column.prop(preferences, "engine_python")
+        column.operator("texloom.check_engine", icon="CHECKMARK")
+        column.prop(preferences, "device")
+
+
+def _engine_python(preferences: Any) -> Any:
+    try:
+        return setup_job.engine_python(preferences.engine_python if preferences is not None else "")
+    except StorageError:
+        return None  # the check, and every job, tell what is wrong with the settings
+
+
+def _default_library() -> object:
+    try:
+        return machine_settings.library_folder()
+    except StorageError:
+        return ""
+
+
+@dataclass
+class _Defaults:
+    """What counts where Blender keeps no preferences of the add-on, in a script that only imports it."""
+
+    engine_python: str = ""
+    accelerator: str = "AUTO"
+    device: str = ""
+    library: str = ""
+    store: str = "PACK"
+    displacement: str = "BUMP"
+    slot: str = "ACTIVE"
+    preload: bool = True
+
+
+def get() -> Any:
+    """The preferences of this user."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return addon.preferences if addon is not None and addon.preferences is not None else _Defaults()
+
+
+def register() -> None:
+    """Make them known to Blender."""
+    bpy.utils.register_class(TexloomPreferences)
+
+
+def unregister() -> None:
+    """Take them back."""
+    bpy.utils.unregister_class(TexloomPreferences)

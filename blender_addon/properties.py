@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's properties, kept in the scene, and what they come to: a request and a placement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from .core.texloom.request import DEFAULT_MAPS, MAPS, GenerationRequest, random_seed
+from .target import Placement, capture
+
+SIZES = (
+    ("512", "512", "512 × 512 pixels"),
+    ("1024", "1K", "1024 × 1024 pixels"),
+    ("2048", "2K", "2048 × 2048 pixels"),
+    ("4096", "4K", "4096 × 4096 pixels"),
+    ("8192", "8K", "8192 × 8192 pixels; needs memory and time"),
+    ("CUSTOM", "Custom", "Width and height of your own"),
+)
+OUTPUTS = (
+    ("MATERIAL", "Material on selection", "A material of all maps on the selected objects", "MATERIAL", 0),
+    ("IMAGE", "Image only", "Images, without touching any object", "IMAGE_DATA", 1),
+    ("PLANE", "Reference plane", "An upright plane with the picture, without light and shade", "IMAGE_REFERENCE", 2),
+)
+MODELS = (
+    ("instant", "Instant", "Built in: seamless materials and patterns in about a second, offline"),
+    ("FOLDER", "Diffusers folder", "A model of your own in a folder"),
+)
+TILINGS = (
+    ("XY", "Both", "Repeats in both directions"),
+    ("X", "Horizontal", "Repeats from left to right"),
+    ("Y", "Vertical", "Repeats from bottom to top"),
+    ("NONE", "None", "Does not repeat"),
+)
+FACINGS = (
+    ("VIEW", "View", "Towards the viewer"),
+    ("-Y", "Front", "Towards the front view (-Y)"),
+    ("Y", "Back", "Towards the back view (Y)"),
+    ("X", "Right", "Towards the right view (X)"),
+    ("-X", "Left", "Towards the left view (-X)"),
+    ("Z", "Up", "Flat, seen from above"),
+)
+_MAP_ITEMS = tuple((name, name.replace("_", " ").capitalize(), "", 1 << place) for place, name in enumerate(MAPS))
+
+
+def _prompt_changed(self: Any, context: bpy.types.Context) -> None:
+    # Not at the top: bridge itself needs this module's requests.
+    from . import bridge
+
+    bridge.typed(self.prompt, self.model_id)
+
+
+class TexloomSettings(bpy.types.PropertyGroup):
+    """What the panel asks for."""
+
+    prompt: StringProperty(
+        name="Prompt",
+        description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
+        maxlen=2000,
+        options={"TEXTEDIT_UPDATE"},
+        update=_prompt_changed,
+    )  # type: ignore[valid-type]
+    negative_prompt: StringProperty(
+        name="Negative prompt", description="What to avoid; only some models heed it", maxlen=2000
+    )  # type: ignore[valid-type]
+    model: EnumProperty(name="Model", items=MODELS, default="instant", update=_prompt_changed)  # type: ignore[valid-type]
+    model_folder: StringProperty(
+        name="Folder", description="Folder that holds model_index.json", subtype="DIR_PATH"
+    )  # type: ignore[valid-type]
+    size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
+    width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
+    height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
+    seed: IntProperty(name="Seed", description="The same seed makes the same result", min=0, default=1)  # type: ignore[valid-type]
+    new_seed: BoolProperty(
+        name="New seed each time", description="Roll the dice before every Generate", default=True
+    )  # type: ignore[valid-type]
+    count: IntProperty(
+        name="Variations", description="How many to make, to pick from", min=1, max=16, default=1
+    )  # type: ignore[valid-type]
+    tiling: EnumProperty(name="Tiling", items=TILINGS, default="XY")  # type: ignore[valid-type]
+    output: EnumProperty(name="Output", items=OUTPUTS, default="MATERIAL")  # type: ignore[valid-type]
+    maps: EnumProperty(
+        name="Maps", items=_MAP_ITEMS, options={"ENUM_FLAG"}, default=set(DEFAULT_MAPS)
+    )  # type: ignore[valid-type]
+    own_width: BoolProperty(
+        name="Set real width", description="Give the width of one tile instead of what suits the material"
+    )  # type: ignore[valid-type]
+    real_world_width: FloatProperty(
+        name="Width of a tile", min=0.001, max=10000.0, default=2.0, subtype="DISTANCE", unit="LENGTH"
+    )  # type: ignore[valid-type]
+    steps: IntProperty(name="Steps", description="0 is the model's own number", min=0, max=200)  # type: ignore[valid-type]
+    guidance_scale: FloatProperty(
+        name="Guidance scale", description="How closely to follow the prompt; 0 is the model's own", min=0.0, max=30.0
+    )  # type: ignore[valid-type]
+    plane_height: FloatProperty(
+        name="Height", description="Height of the plane", min=0.001, default=1.8, subtype="DISTANCE", unit="LENGTH"
+    )  # type: ignore[valid-type]
+    plane_facing: EnumProperty(name="Facing", items=FACINGS, default="VIEW")  # type: ignore[valid-type]
+
+    @property
+    def model_id(self) -> str:
+        """The request's ``model``."""
+        return bpy.path.abspath(self.model_folder) if self.model == "FOLDER" else self.model
+
+    def request(self) -> GenerationRequest:
+        """Freeze the properties.
+
+        Raises:
+            RequestError: one is out of range, or the prompt is empty.
+        """
+        material = self.output == "MATERIAL"
+        size = (self.width, self.height) if self.size == "CUSTOM" else (int(self.size), int(self.size))
+        own_model = self.model == "FOLDER"
+        return GenerationRequest(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt if own_model else "",
+            # An empty path would otherwise be the current folder.
+            model=self.model_id or "(no folder chosen)",
+            kind={"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}[self.output],
+            width=size[0] // 8 * 8,
+            height=size[1] // 8 * 8,
+            seed=self.seed,
+            count=self.count,
+            steps=self.steps or None if own_model else None,
+            guidance_scale=self.guidance_scale or None if own_model else None,
+            tile_x=self.output != "PLANE" and self.tiling in ("XY", "X"),
+            tile_y=self.output != "PLANE" and self.tiling in ("XY", "Y"),
+            maps=tuple(name for name in MAPS if name in self.maps) if material and self.maps else DEFAULT_MAPS,
+            real_world_width=self.real_world_width * _metres_per_unit(self.id_data) if self.own_width else None,
+            preview_interval=2 if own_model else 0,
+        )
+
+    def placement(self, context: bpy.types.Context) -> Placement:
+        """Where the result will go: the objects selected now, the view and the cursor of now."""
+        return capture(
+            context,
+            output=self.output,
+            plane_height_m=self.plane_height * _metres_per_unit(self.id_data),
+            plane_facing=self.plane_facing,
+        )
+
+    def roll(self) -> None:
+        """A seed that nobody chose."""
+        self.seed = random_seed()
+
+
+def _metres_per_unit(scene: bpy.types.Scene) -> float:
+    # Properties of lengths hold Blender units.
+    from .scene.objects import metres_per_unit
+
+    return metres_per_unit(scene)
+
+
+def register() -> None:
+    """Give every scene the properties."""
+    bpy.utils.register_class(TexloomSettings)
+    bpy.types.Scene.texloom = PointerProperty(type=TexloomSettings)
+
+
+def unregister() -> None:
+    """Take them back."""
+    del bpy.types.Scene.texloom
+    bpy.utils.unregister_class(TexloomSettings)

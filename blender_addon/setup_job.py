@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Setting up and checking the engine's environment in a thread, while Blender goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+
+from .core.texloom.errors import CancelledError, TexloomError
+from .core.texloom.runtime import environment
+from .core.texloom.runtime.environment import Check, SetupProgress
+
+
+class SetupState:
+    """What is known of the environment; written by one thread, read by the interface."""
+
+    def __init__(self) -> None:
+        self.fraction = 0.0
+        self.stage = ""
+        self.detail = ""
+        self.error = ""
+        self.checked: Check | None = None
+        self.revision = 0
+        self._cancelled = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a set-up or a check goes on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The last outcome, as texts with icons."""
+        if self.error:
+            return [(line, "ERROR" if number == 0 else "BLANK1") for number, line in enumerate(_short(self.error))]
+        if self.checked is not None and self.checked.ok:
+            torch = self.checked.versions.get("torch", "")
+            return [(f"Ready: {self.checked.device}, torch {torch}", "CHECKMARK")]
+        return []
+
+    def set_up(self, accelerator: str, *, online: bool) -> bool:
+        """Start making an environment; False when something runs already."""
+        chosen = None if accelerator == "AUTO" else environment.Accelerator(accelerator)
+        return self._start(lambda: environment.set_up(
+            environment.make_plan(accelerator=chosen), self._report, self._cancelled, online=online
+        ), "Preparing")  # fmt: skip
+
+    def check(self, python: Path) -> bool:
+        """Start checking a Python; False when something runs already."""
+        return self._start(lambda: environment.check(python, cancelled=self._cancelled), "Checking")
+
+    def cancel(self) -> None:
+        """Stop what runs; what was there before stays."""
+        self._cancelled.set()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until it has ended (for scripts)."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def forget_check(self) -> None:
+        """The choice has changed: what was found of the old one does not count."""
+        self.checked, self.error = None, ""
+
+    def _report(self, progress: SetupProgress) -> None:
+        self.fraction, self.stage, self.detail = progress.fraction, progress.stage, progress.detail
+        self.revision += 1
+
+    def _start(self, work: Callable[[], Check], stage: str) -> bool:
+        if self.running:
+            return False
+        self._cancelled = threading.Event()
+        self.fraction, self.stage, self.detail, self.error = 0.0, stage, "", ""
+        self._thread = threading.Thread(target=self._run, args=(work,), name="texloom-setup", daemon=True)
+        self._thread.start()
+        return True
+
+    def _run(self, work: Callable[[], Check]) -> None:
+        try:
+            self.checked = work()
+            if not self.checked.ok:
+                self.error = f"{self.checked.problem} {self.checked.advice}".strip()
+        except CancelledError:
+            self.error = ""
+        except TexloomError as error:
+            self.error = str(error)
+        except OSError as error:
+            self.error = f"The environment could not be made: {error}"
+        self.revision += 1
+
+
+_state = SetupState()
+
+
+def state() -> SetupState:
+    """The one state of this Blender."""
+    return _state
+
+
+def engine_python(given: str) -> Path | None:
+    """The Python that runs the engine, or None when there is none yet.
+
+    Raises:
+        StorageError: the machine's settings are damaged.
+    """
+    path = bpy.path.abspath(given) if given else None
+    # Blender's own Python must not load torch, even if somebody installed it there.
+    return environment.find_python(path, use_current=False)
+
+
+def _short(text: str, limit: int = 6) -> list[str]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines if len(lines) <= limit else [lines[0], *lines[-limit + 1 :]]
