@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Between Blender and the engine: owns the session, the jobs and the one timer.
+
+Panel, scripts and command line all come through here.  In a window the timer handles what has come from the
+engine, a few milliseconds a time; blocking callers (:meth:`Bridge.wait`) turn the same crank without it.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import preferences, setup_job, target
+from .core.texloom import api as engine_api
+from .core.texloom import settings as machine_settings
+from .core.texloom.backends.base import Backend, BackendState, BackendStatus
+from .core.texloom.backends.subprocess import SubprocessBackend
+from .core.texloom.errors import StorageError, TexloomError
+from .core.texloom.jobs import JobState, JobView
+from .core.texloom.request import GenerationRequest
+from .scene.build import Built
+from .scene.result import ResultImages
+from .target import Placement
+
+INTERVAL: Final = 0.05
+BUDGET: Final = 0.003
+KEEP: Final = 12
+_TYPING_PAUSE: Final = 0.6
+# While one of these runs, the mouse holds the scene: a result waits until it is let go.
+_BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
+
+
+@dataclass
+class Entry:
+    """One job as the add-on knows it; ``built`` holds names of what was made of variation ``index``."""
+
+    view: JobView
+    placement: Placement
+    file: int
+    built: Built | None = None
+    index: int = 0
+    notices: list[str] = field(default_factory=list)
+    problem: str = ""
+    advice: str = ""
+    settled: bool = False
+
+    @property
+    def id(self) -> str:
+        """Id of the request."""
+        return self.view.id
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return not self.view.final
+
+
+class Bridge:
+    """The jobs of this Blender."""
+
+    def __init__(self) -> None:
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self.slowest_tick = 0.0
+        self._session: engine_api.Session | None = None
+        self._key: tuple[object, ...] = ()
+        self._given: Backend | None = None
+        self._file = 0
+        self._typed: tuple[float, str, str] | None = None
+        self._seen: tuple[object, ...] = ()
+
+    # The engine.
+
+    @property
+    def session(self) -> engine_api.Session:
+        """The session for the preferences of now.
+
+        Raises:
+            StorageError: the machine's settings are damaged.
+        """
+        options = preferences.get()
+        key = (options.engine_python, options.device, options.library, bpy.app.online_access, self._chosen(options))
+        if self._session is not None and (key == self._key or any(entry.running for entry in self.entries.values())):
+            return self._session
+        self.close()
+        backend = self._given or SubprocessBackend(
+            setup_job.engine_python(options.engine_python),
+            device=options.device or machine_settings.load().device or None,
+            environment=None if bpy.app.online_access else {"TEXLOOM_OFFLINE": "1"},
+        )
+        self._session = engine_api.Session(library=self.library(), backend=backend)
+        self._key = key
+        return self._session
+
+    def library(self) -> Path:
+        """Folder of the results.
+
+        Raises:
+            StorageError: the machine's settings are damaged.
+        """
+        chosen = preferences.get().library
+        return Path(bpy.path.abspath(chosen)) if chosen else machine_settings.library_folder()
+
+    @property
+    def status(self) -> BackendStatus:
+        """State of the engine."""
+        return self._session.status if self._session is not None else BackendStatus(state=BackendState.STOPPED)
+
+    def attach(self, backend: Backend | None) -> None:
+        """Use another backend from now on (None: the worker on this machine); running jobs are cancelled."""
+        self.close()
+        self._given = backend
+
+    def close(self) -> None:
+        """End the engine; what runs is cancelled."""
+        if self._session is None:
+            return
+        session, self._session = self._session, None
+        session.close()
+        for view, _ in session.table.pump(0.0):
+            if (entry := self.entries.get(view.id)) is not None:
+                entry.view = view
+
+    # Jobs.
+
+    def submit(self, request: GenerationRequest, placement: Placement) -> Entry:
+        """Queue a job; its result goes to ``placement`` when it is done.
+
+        Raises:
+            RequestError: the id was submitted before.
+            StorageError: the machine's settings are damaged.
+        """
+        self._typed = None
+        self.session.submit(request)
+        view = self.session.table.get(request.id)
+        assert view is not None
+        entry = Entry(view=view, placement=placement, file=self._file)
+        self.entries[request.id] = entry
+        ended = [item.id for item in self.entries.values() if not item.running]
+        for request_id in ended[: max(0, len(self.entries) - KEEP)]:
+            self.forget(request_id)
+        self.wake()
+        return entry
+
+    def cancel(self, request_id: str) -> None:
+        """Ask for the end of one job."""
+        if self._session is not None:
+            self._session.table.cancel(request_id)
+            self.wake()
+
+    def forget(self, request_id: str) -> None:
+        """Take an ended job out of the list; its result stays in the library."""
+        self.entries.pop(request_id, None)
+        if self._session is not None:
+            self._session.table.forget(request_id)
+
+    def typed(self, prompt: str, model: str) -> None:
+        """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""
+        if bpy.app.background or not preferences.get().preload or not prompt.strip():
+            return
+        self._typed = (time.monotonic() + _TYPING_PAUSE, prompt, model)
+        self.wake()
+
+    def wait(self, entry: Entry, timeout: float | None = None) -> None:
+        """Block until a job has ended and its result is in the scene.
+
+        Raises:
+            TimeoutError: it goes on after ``timeout`` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not entry.settled:
+            left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
+            if left <= 0:
+                raise TimeoutError(f"The job has not ended within {timeout:g} seconds.")
+            self._take(self.session.table.pump(left) if entry.running else [])
+            self._settle(wait_for_mouse=False)
+
+    def apply(self, entry: Entry, index: int) -> Built:
+        """Put variation ``index`` of an ended job into the scene, in place of what was put there before.
+
+        Raises:
+            StorageError: its files are gone or damaged.
+        """
+        result = ResultImages.from_manifest(Path(entry.view.folder), index)
+        same_file = entry.file == self._file
+        placement = entry.placement if same_file else target.capture(bpy.context, output=entry.placement.output)
+        built = replace_built(result, placement, entry.built if same_file else None)
+        entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
+        entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
+        return built
+
+    # The crank.
+
+    def wake(self) -> None:
+        """Start the timer; in the background blocking callers do its work."""
+        if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+            bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+    def tick(self) -> float | None:
+        """One turn; seconds until the next, None when nothing is left to wait for."""
+        began = time.perf_counter()
+        self._preload()
+        if self._session is not None:
+            self._take(self._session.table.drain(BUDGET))
+        self._settle(wait_for_mouse=True)
+        self._redraw()
+        self.slowest_tick = max(self.slowest_tick, time.perf_counter() - began)
+        # While the engine starts for a preload, its state is worth showing.
+        starting = self.status.state is BackendState.STARTING
+        open_ends = any(not entry.settled for entry in self.entries.values())
+        return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
+
+    def file_loaded(self) -> None:
+        """Another file is open: results of earlier jobs stay in the library."""
+        self._file += 1
+
+    def _chosen(self, options: Any) -> object:
+        try:
+            return setup_job.engine_python(options.engine_python)
+        except StorageError:
+            return None
+
+    def _preload(self) -> None:
+        if self._typed is None or time.monotonic() < self._typed[0]:
+            return
+        _, prompt, model = self._typed
+        self._typed = None
+        try:
+            if setup_job.engine_python(preferences.get().engine_python) is not None or self._given is not None:
+                self.session.preload(prompt, model)
+        except StorageError:
+            pass  # Generate will say it
+
+    def _take(self, handled: list[tuple[JobView, Any]]) -> None:
+        for view, _ in handled:
+            entry = self.entries.get(view.id)
+            if entry is not None:
+                entry.view = view
+
+    def _settle(self, *, wait_for_mouse: bool) -> None:
+        """Deal with one ended job a turn."""
+        for entry in self.entries.values():
+            if entry.settled or entry.running:
+                continue
+            if entry.view.state is JobState.COMPLETED and entry.file == self._file:
+                if wait_for_mouse and _mouse_holds_scene():
+                    return
+                self._place(entry)
+            entry.settled = True
+            if entry.view.state is JobState.COMPLETED and entry.file != self._file:
+                entry.notices = [f"Another file was opened meanwhile; the result is in {entry.view.folder}."]
+            elif entry.view.error is not None:
+                entry.problem, entry.advice = entry.view.error.message, entry.view.error.advice
+                if entry.view.error.log_tail:
+                    print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
+            return
+
+    def _place(self, entry: Entry) -> None:
+        try:
+            built = self.apply(entry, 0)
+        except TexloomError as error:
+            entry.problem, entry.advice = error.message, error.advice
+            return
+        except Exception as error:  # noqa: BLE001 - boundary: an exception would end the timer and all other jobs
+            traceback.print_exc()
+            entry.problem = f"The result could not be put into the scene: {error}"
+            entry.advice = f"It is in {entry.view.folder}."
+            return
+        _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
+
+    def _redraw(self) -> None:
+        setup = setup_job.state()
+        seen = (setup.revision, setup.running, self.status, *(item.view for item in self.entries.values()))
+        seen += tuple(item.settled for item in self.entries.values())
+        if seen == self._seen:
+            return
+        self._seen = seen
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type in ("VIEW_3D", "PREFERENCES"):
+                    area.tag_redraw()
+
+
+def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
+    """Put a result into the scene where an earlier one of the same job stands, or as a new one.
+
+    Raises:
+        StorageError: a file is missing or no picture.
+    """
+    old_plane = bpy.data.objects.get(before.object) if before is not None and before.object else None
+    old = bpy.data.materials.get(before.material) if before is not None and before.material else None
+    if before is None or (old_plane is None and old is None):
+        return target.apply(result, placement)
+    if placement.output == "PLANE":
+        built = target.apply(result, placement)
+        if old_plane is not None:
+            # The user may have moved it.
+            bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
+            bpy.data.objects.remove(old_plane)
+        return built
+    objects, _ = target.find(placement.objects)
+    active = {obj.name: obj.active_material_index for obj in objects}
+    for obj in objects:
+        for index, slot in enumerate(obj.material_slots):
+            if slot.material == old:
+                obj.active_material_index = index
+    try:
+        return target.apply(result, placement.replace(slot="ACTIVE" if placement.slot != "ALL" else "ALL"))
+    finally:
+        for obj in objects:
+            obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))
+
+
+def _mouse_holds_scene() -> bool:
+    for window in bpy.context.window_manager.windows:
+        # Only newer versions tell.
+        for operator in getattr(window, "modal_operators", ()):
+            if operator.bl_idname.startswith(_BUSY):
+                return True
+    return False
+
+
+def _push_undo(message: str) -> None:
+    windows = bpy.context.window_manager.windows
+    if bpy.app.background or not windows:
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        if bpy.ops.ed.undo_push.poll():
+            bpy.ops.ed.undo_push(message=message)
+
+
+_bridge = Bridge()
+
+
+def get() -> Bridge:
+    """The one bridge of this Blender."""
+    return _bridge
+
+
+def typed(prompt: str, model: str) -> None:
+    """See :meth:`Bridge.typed`."""
+    _bridge.typed(prompt, model)
+
+
+def _tick() -> float | None:
+    return _bridge.tick()
+
+
+@persistent  # type: ignore[misc]
+def _file_loaded(*arguments: object) -> None:
+    _bridge.file_loaded()
+
+
+def register() -> None:
+    """Hear of loaded files."""
+    bpy.app.handlers.load_post.append(_file_loaded)
+
+
+def unregister() -> None:
+    """End the engine and everything that runs."""
+    setup_job.state().cancel()
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if _file_loaded in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_file_loaded)
+    _bridge.close()
+    _bridge.entries.clear()

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators: a few lines each, the work is done elsewhere."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from . import bridge, preferences, setup_job
+from .core.texloom.errors import TexloomError
+from .core.texloom.jobs import JobState
+
+
+def _report(operator: bpy.types.Operator, error: TexloomError) -> set[str]:
+    operator.report({"ERROR"}, str(error))
+    return {"CANCELLED"}
+
+
+class TEXLOOM_OT_generate(bpy.types.Operator):
+    """Make what the prompt describes; Blender stays usable meanwhile"""
+
+    bl_idname = "texloom.generate"
+    bl_label = "Generate"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.texloom.prompt.strip():
+            cls.poll_message_set("Type what to make first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.texloom
+        if settings.new_seed:
+            settings.roll()
+        try:
+            entry = bridge.get().submit(settings.request(), settings.placement(context))
+            if bpy.app.background:
+                bridge.get().wait(entry)
+        except TexloomError as error:
+            return _report(self, error)
+        if entry.problem:
+            self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_cancel(bpy.types.Operator):
+    """Stop this job; nothing of it stays"""
+
+    bl_idname = "texloom.cancel"
+    bl_label = "Cancel"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        for entry in list(bridge.get().entries.values()):
+            if entry.running and self.job in ("", entry.id):
+                bridge.get().cancel(entry.id)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_dismiss(bpy.types.Operator):
+    """Take this job out of the list; its files stay in the library"""
+
+    bl_idname = "texloom.dismiss"
+    bl_label = "Dismiss"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is not None and not entry.running:
+            bridge.get().forget(self.job)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_roll_seed(bpy.types.Operator):
+    """Take another seed: the same prompt, another result"""
+
+    bl_idname = "texloom.roll_seed"
+    bl_label = "Roll Seed"
+    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012 - Blender's own form
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.texloom.roll()
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_apply(bpy.types.Operator):
+    """Use this variation in the scene"""
+
+    bl_idname = "texloom.apply"
+    bl_label = "Use Variation"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or entry.view.state is not JobState.COMPLETED:
+            self.report({"ERROR"}, "This result is no longer in the list; it is in the library.")
+            return {"CANCELLED"}
+        try:
+            built = bridge.get().apply(entry, self.index)
+        except TexloomError as error:
+            return _report(self, error)
+        for message in built.messages:
+            self.report({"WARNING"}, message)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_reuse(bpy.types.Operator):
+    """Put this job's prompt and seed back into the panel"""
+
+    bl_idname = "texloom.reuse"
+    bl_label = "Use Prompt and Seed"
+    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None:
+            return {"CANCELLED"}
+        settings = context.scene.texloom
+        request = entry.view.request
+        settings.prompt = request.prompt
+        # Blender's integers have 31 bits; scripts may use seeds above.
+        settings.seed = min(request.variation_seed(entry.index), 2**31 - 1)
+        settings.new_seed = False
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_open_folder(bpy.types.Operator):
+    """Show the files of this result, or the library, in the file manager"""
+
+    bl_idname = "texloom.open_folder"
+    bl_label = "Open Folder"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        entry = bridge.get().entries.get(self.job)
+        try:
+            folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
+        except TexloomError as error:
+            return _report(self, error)
+        return bpy.ops.wm.path_open(filepath=folder)
+
+
+class TEXLOOM_OT_setup_engine(bpy.types.Operator):
+    """Download and set up the engine's own Python environment, in the background"""
+
+    bl_idname = "texloom.setup_engine"
+    bl_label = "Set Up Engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not bpy.app.online_access:
+            cls.poll_message_set("Allow online access in the preferences (System) first")
+            return False
+        return not setup_job.state().running
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
+        bridge.get().wake()
+        if bpy.app.background:
+            setup_job.state().wait()
+            if setup_job.state().error:
+                self.report({"ERROR"}, setup_job.state().error)
+                return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
+    """Stop setting up; what was there before stays"""
+
+    bl_idname = "texloom.cancel_setup"
+    bl_label = "Cancel"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        setup_job.state().cancel()
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_check_engine(bpy.types.Operator):
+    """See whether the engine's Python has all it needs"""
+
+    bl_idname = "texloom.check_engine"
+    bl_label = "Check Engine"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        state = setup_job.state()
+        try:
+            python = setup_job.engine_python(preferences.get().engine_python)
+        except TexloomError as error:
+            return _report(self, error)
+        if python is None:
+            self.report({"ERROR"}, "The engine is not set up yet.")
+            return {"CANCELLED"}
+        state.check(python)
+        bridge.get().wake()
+        if bpy.app.background:
+            state.wait()
+            if state.error:
+                self.report({"ERROR"}, state.error)
+                return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TEXLOOM_OT_generate,
+    TEXLOOM_OT_cancel,
+    TEXLOOM_OT_dismiss,
+    TEXLOOM_OT_roll_seed,
+    TEXLOOM_OT_apply,
+    TEXLOOM_OT_reuse,
+    TEXLOOM_OT_open_folder,
+    TEXLOOM_OT_setup_engine,
+    TEXLOOM_OT_cancel_setup,
+    TEXLOOM_OT_check_engine,
+)
+
+
+def register() -> None:
+    """Make them known to Blender."""
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+
+
+def unregister() -> None:
+    """Take them back."""
+    for item in reversed(CLASSES):
+        bpy.utils.unregister_class(item)
