@@ -112,6 +112,11 @@ class Bridge:
         """State of the engine."""
         return self._session.status if self._session is not None else BackendStatus(state=BackendState.STOPPED)
 
+    @property
+    def has_own_backend(self) -> bool:
+        """Whether :meth:`attach` gave it a backend."""
+        return self._given is not None
+
     def attach(self, backend: Backend | None) -> None:
         """Use another backend from now on (None: the worker on this machine); running jobs are cancelled."""
         self.close()

@@ -56,16 +56,12 @@ class TexloomPreferences(bpy.types.AddonPreferences):
     accelerator: EnumProperty(
         name="Build of torch", description="What 'Set up engine' installs", items=ACCELERATORS, default="AUTO"
     )  # type: ignore[valid-type]
-    device: StringProperty(
-        name="Device", description="cpu, cuda, cuda:1, mps or xpu; empty for the best there is"
-    )  # type: ignore[valid-type]
+    device: StringProperty(name="Device", description="cpu, cuda, cuda:1, mps or xpu; empty for the best there is")  # type: ignore[valid-type]
     library: StringProperty(
         name="Library", description="Folder of all results; empty for the default", subtype="DIR_PATH"
     )  # type: ignore[valid-type]
     store: EnumProperty(name="Images", description="Where images are kept", items=STORES, default="PACK")  # type: ignore[valid-type]
-    displacement: EnumProperty(
-        name="Relief", description="How height is shown", items=DISPLACEMENTS, default="BUMP"
-    )  # type: ignore[valid-type]
+    displacement: EnumProperty(name="Relief", description="How height is shown", items=DISPLACEMENTS, default="BUMP")  # type: ignore[valid-type]
     slot: EnumProperty(name="Assign to", description="Which slot gets the material", items=SLOTS, default="ACTIVE")  # type: ignore[valid-type]
     preload: BoolProperty(
         name="Load while typing", description="Start the engine while the prompt is typed", default=True
@@ -147,6 +143,12 @@ def get() -> Any:
     """The preferences of this user."""
     addon = bpy.context.preferences.addons.get(__package__)
     return addon.preferences if addon is not None and addon.preferences is not None else _Defaults()
+
+
+def get_registered() -> Any:
+    """The preferences as Blender's own data, for layouts; None where Blender keeps none."""
+    options = get()
+    return None if isinstance(options, _Defaults) else options
 
 
 def register() -> None:

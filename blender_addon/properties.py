@@ -66,24 +66,16 @@ class TexloomSettings(bpy.types.PropertyGroup):
         name="Negative prompt", description="What to avoid; only some models heed it", maxlen=2000
     )  # type: ignore[valid-type]
     model: EnumProperty(name="Model", items=MODELS, default="instant", update=_prompt_changed)  # type: ignore[valid-type]
-    model_folder: StringProperty(
-        name="Folder", description="Folder that holds model_index.json", subtype="DIR_PATH"
-    )  # type: ignore[valid-type]
+    model_folder: StringProperty(name="Folder", description="Folder that holds model_index.json", subtype="DIR_PATH")  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     seed: IntProperty(name="Seed", description="The same seed makes the same result", min=0, default=1)  # type: ignore[valid-type]
-    new_seed: BoolProperty(
-        name="New seed each time", description="Roll the dice before every Generate", default=True
-    )  # type: ignore[valid-type]
-    count: IntProperty(
-        name="Variations", description="How many to make, to pick from", min=1, max=16, default=1
-    )  # type: ignore[valid-type]
+    new_seed: BoolProperty(name="New seed each time", description="Roll the dice before every Generate", default=True)  # type: ignore[valid-type]
+    count: IntProperty(name="Variations", description="How many to make, to pick from", min=1, max=16, default=1)  # type: ignore[valid-type]
     tiling: EnumProperty(name="Tiling", items=TILINGS, default="XY")  # type: ignore[valid-type]
     output: EnumProperty(name="Output", items=OUTPUTS, default="MATERIAL")  # type: ignore[valid-type]
-    maps: EnumProperty(
-        name="Maps", items=_MAP_ITEMS, options={"ENUM_FLAG"}, default=set(DEFAULT_MAPS)
-    )  # type: ignore[valid-type]
+    maps: EnumProperty(name="Maps", items=_MAP_ITEMS, options={"ENUM_FLAG"}, default=set(DEFAULT_MAPS))  # type: ignore[valid-type]
     own_width: BoolProperty(
         name="Set real width", description="Give the width of one tile instead of what suits the material"
     )  # type: ignore[valid-type]

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel in the 3D viewport's sidebar."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import bpy
+import bpy.utils.previews
+
+from . import bridge, preferences, setup_job
+from .core.texloom.backends.base import BackendState
+from .core.texloom.errors import StorageError
+from .core.texloom.jobs import JobState, JobView
+from .core.texloom.storage import read_manifest
+
+_THUMBNAIL = 6.0
+_previews: Any = None
+_thumbnails: dict[str, list[str]] = {}
+
+
+class TEXLOOM_PT_main(bpy.types.Panel):
+    """Prompt, output, Generate."""
+
+    bl_label = "Texloom"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Texloom"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.texloom
+        if not _engine_known():
+            preferences.draw_engine(layout.box(), preferences.get_registered())
+        column = layout.column()
+        column.prop(settings, "prompt", text="", placeholder="weathered red brick wall")
+        column.prop(settings, "output", text="")
+        if settings.output == "PLANE":
+            row = column.row(align=True)
+            row.prop(settings, "plane_height")
+            row.prop(settings, "plane_facing", text="")
+        elif settings.output == "MATERIAL":
+            _say_targets(column, context)
+        seed = column.row(align=True)
+        value = seed.row(align=True)
+        value.active = not settings.new_seed
+        value.prop(settings, "seed")
+        seed.operator("texloom.roll_seed", text="", icon="FILE_REFRESH")
+        seed.prop(settings, "new_seed", text="", icon="MOD_NOISE")
+        row = column.row(align=True)
+        row.prop(settings, "size", text="")
+        row.prop(settings, "count")
+        if settings.size == "CUSTOM":
+            row = column.row(align=True)
+            row.prop(settings, "width")
+            row.prop(settings, "height")
+        go = layout.column()
+        go.scale_y = 1.5
+        go.operator("texloom.generate", icon="SHADERFX")
+        if bridge.get().status.state is BackendState.STARTING:
+            layout.label(text="Starting the engine…", icon="SORTTIME")
+
+
+class TEXLOOM_PT_jobs(bpy.types.Panel):
+    """Running jobs and results."""
+
+    bl_label = "Results"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Texloom"
+    bl_parent_id = "TEXLOOM_PT_main"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        entries = list(bridge.get().entries.values())
+        width = max(24, int(context.region.width / 7.5 / context.preferences.system.ui_scale))
+        if not entries:
+            self.layout.label(text="What you make appears here.")
+        for entry in reversed(entries):
+            box = self.layout.box()
+            if entry.running:
+                draw_running(box, entry)
+            else:
+                draw_ended(box, entry, width)
+        row = self.layout.row()
+        row.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
+
+
+class TEXLOOM_PT_options(bpy.types.Panel):
+    """What is seldom changed."""
+
+    bl_label = "Options"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Texloom"
+    bl_parent_id = "TEXLOOM_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender's own form
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.texloom
+        layout.prop(settings, "model")
+        if settings.model == "FOLDER":
+            layout.prop(settings, "model_folder")
+            layout.prop(settings, "negative_prompt")
+            layout.prop(settings, "steps")
+            layout.prop(settings, "guidance_scale")
+        if settings.output != "PLANE":
+            layout.prop(settings, "tiling")
+            layout.prop(settings, "own_width")
+            if settings.own_width:
+                layout.prop(settings, "real_world_width")
+        if settings.output == "MATERIAL":
+            layout.column().prop(settings, "maps")
+        options = preferences.get_registered()
+        if options is not None:
+            layout.prop(options, "store")
+            if settings.output == "MATERIAL":
+                layout.prop(options, "displacement")
+                layout.prop(options, "slot")
+
+
+def draw_running(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
+    """A job that goes on: bar, step, time left, preview, Cancel."""
+    view = entry.view
+    row = layout.row()
+    row.label(text=view.request.prompt, icon="TIME")
+    row.operator("texloom.cancel", text="", icon="X").job = entry.id
+    layout.progress(factor=view.loading or 0.0 if view.state is JobState.LOADING else view.fraction, text=_stage(view))
+    if view.preview is not None and (icon := _icon(view.preview.path, f"{entry.id}-{view.preview.step}")):
+        layout.template_icon(icon_value=icon, scale=_THUMBNAIL)
+
+
+def draw_ended(layout: bpy.types.UILayout, entry: bridge.Entry, width: int) -> None:
+    """A job that has ended: its variations to pick from, what was said about it."""
+    view = entry.view
+    row = layout.row()
+    icon = {JobState.COMPLETED: "CHECKMARK", JobState.CANCELLED: "CANCEL"}.get(view.state, "ERROR")
+    row.label(text=view.request.prompt, icon="ERROR" if entry.problem else icon)
+    row.operator("texloom.reuse", text="", icon="LOOP_BACK").job = entry.id
+    if view.state is JobState.COMPLETED:
+        row.operator("texloom.open_folder", text="", icon="FILE_FOLDER").job = entry.id
+    row.operator("texloom.dismiss", text="", icon="X").job = entry.id
+    if view.state is JobState.CANCELLED:
+        layout.label(text="Cancelled.")
+    if entry.problem:
+        _paragraph(layout, entry.problem, width, "BLANK1")
+        _paragraph(layout, entry.advice, width, "INFO")
+    if view.state is JobState.COMPLETED:
+        _variations(layout, entry)
+    for notice in entry.notices:
+        _paragraph(layout, notice, width, "INFO")
+
+
+def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
+    files = _thumbnail_files(entry.view)
+    if len(files) == 1:
+        if icon := _icon(files[0], files[0]):
+            layout.template_icon(icon_value=icon, scale=_THUMBNAIL)
+        if entry.built is None:
+            layout.operator("texloom.apply", text="Use").job = entry.id
+        return
+    grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+    for index, path in enumerate(files):
+        cell = grid.column(align=True)
+        if icon := _icon(path, path):
+            cell.template_icon(icon_value=icon, scale=_THUMBNAIL * 0.8)
+        used = entry.built is not None and entry.index == index
+        action = cell.operator("texloom.apply", text="In use" if used else "Use", depress=used)
+        action.job, action.index = entry.id, index
+
+
+def _say_targets(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    count = len(context.selected_objects)
+    if not count:
+        layout.label(text="Nothing selected: the material waits in the file", icon="INFO")
+    elif count > 1:
+        layout.label(text=f"On {count} selected objects", icon="OBJECT_DATA")
+    else:
+        layout.label(text=f"On {context.selected_objects[0].name}", icon="OBJECT_DATA")
+
+
+def _stage(view: JobView) -> str:
+    if view.state is JobState.SUBMITTED:
+        return "Starting the engine"
+    if view.state is JobState.QUEUED:
+        return f"Waiting, {view.position} before it" if view.position else "Waiting"
+    parts = [view.stage or "Working"]
+    if view.steps > 1:
+        parts.append(f"step {view.step} of {view.steps}")
+    if view.seconds_left is not None and view.seconds_left >= 1:
+        parts.append(f"{view.seconds_left:.0f} s left")
+    return ", ".join(parts)
+
+
+def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str) -> None:
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(textwrap.wrap(text, width)[:12]):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def _thumbnail_files(view: JobView) -> list[str]:
+    # Read once a job: panels are drawn on every move of the mouse.
+    if view.id not in _thumbnails:
+        try:
+            results = read_manifest(Path(view.folder))["results"]
+        except StorageError:
+            results = []
+        files = []
+        for item in results:
+            maps = item["maps"]
+            name = next((key for key in ("base_color", "image") if key in maps), next(iter(maps)))
+            files.append(str(Path(view.folder) / maps[name]["file"]))
+        _thumbnails[view.id] = files
+    return _thumbnails[view.id]
+
+
+def _icon(path: str, name: str) -> int:
+    if _previews is None or not Path(path).is_file():
+        return 0
+    if name not in _previews:
+        # Only noted here; Blender reads the file when the icon is drawn.
+        _previews.load(name, path, "IMAGE")
+    return int(_previews[name].icon_id)
+
+
+def _engine_known() -> bool:
+    options = preferences.get()
+    if setup_job.state().running:
+        return False
+    try:
+        python = setup_job.engine_python(options.engine_python)
+    except StorageError:
+        return True  # Generate tells what is wrong with the settings
+    return bridge.get().has_own_backend or (python is not None and python.is_file())
+
+
+CLASSES = (TEXLOOM_PT_main, TEXLOOM_PT_jobs, TEXLOOM_PT_options)
+
+
+def register() -> None:
+    """Make them known to Blender."""
+    global _previews
+    _previews = bpy.utils.previews.new()
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+
+
+def unregister() -> None:
+    """Take them back."""
+    global _previews
+    for item in reversed(CLASSES):
+        bpy.utils.unregister_class(item)
+    bpy.utils.previews.remove(_previews)
+    _previews = None
+    _thumbnails.clear()
