@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the scripts share: environments, running commands, finding Blender.  Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = ROOT / ".environments"
+sys.path.insert(0, str(ROOT / "core"))
+
+BPY_FOR_PYTHON = {(3, 11): "bpy==5.0.1", (3, 13): "bpy==5.2.*"}
+"""The newest Blender wheel for each Python that has one."""
+
+OLDEST_BLENDER = (4, 2)
+
+
+class ScriptError(Exception):
+    """Ends a script with a message."""
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+def run(command: list[str | Path], *, env: dict[str, str] | None = None, quiet: bool = False) -> None:
+    """Run a command in the project's folder.
+
+    Raises:
+        ScriptError: it failed; with its output when ``quiet`` kept that back.
+    """
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        env=env,
+        check=False,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        shown = ("\n" + "\n".join(done.stdout.splitlines()[-30:])) if quiet else ""
+        raise ScriptError(f"Failed with exit status {done.returncode}: {' '.join(words)}{shown}")
+
+
+def environment_python(folder: Path) -> Path:
+    """The Python of a virtual environment."""
+    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def ensure_environment(name: str, packages: list[str], *, base: Path | None = None) -> Path:
+    """A virtual environment with ``packages``; made again when they change.  Returns its Python.
+
+    Raises:
+        ScriptError: it could not be made.
+    """
+    folder = ENVIRONMENTS / name
+    python = environment_python(folder)
+    wanted = "\n".join([sys.version.split()[0] if base is None else str(base), *packages])
+    stamp = folder / "texloom-stamp.txt"
+    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    say(f"Making the environment {name}: {' '.join(packages)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    run([base or sys.executable, "-m", "venv", folder], quiet=True)
+    run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], quiet=True)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def ensure_engine() -> Path:
+    """The engine's environment as the product sets it up, kept in ``.environments``; returns its Python.
+
+    ``TEXLOOM_PYTHON`` names another one instead.
+
+    Raises:
+        ScriptError: it could not be made.
+    """
+    from texloom.errors import TexloomError
+    from texloom.runtime import environment
+
+    given = os.environ.get("TEXLOOM_PYTHON")
+    if given:
+        return Path(given)
+    folder = ENVIRONMENTS / "engine"
+    python = environment_python(folder)
+    digest = hashlib.sha256()
+    for lock in sorted(environment.locks_folder().glob("*.txt")):
+        digest.update(lock.read_bytes())
+    stamp = folder / "texloom-stamp.txt"
+    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == digest.hexdigest():
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    say("Setting up the engine (once; about 1 GB) …")
+    try:
+        plan = environment.make_plan(folder=folder)
+        environment.set_up(plan, Reporter(), threading.Event())
+    except TexloomError as error:
+        raise ScriptError(str(error)) from error
+    stamp.write_text(digest.hexdigest(), encoding="utf-8")
+    return python
+
+
+class Reporter:
+    """Prints the progress of a set-up: each stage, and every few seconds where it is."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._said = 0.0
+
+    def __call__(self, progress: Any) -> None:
+        now = time.monotonic()
+        if progress.stage != self._stage or now - self._said > 10:
+            say(f"  {progress.fraction * 100:3.0f} %  {progress.stage}  {progress.detail}".rstrip())
+            self._stage, self._said = progress.stage, now
+
+
+def private_home() -> dict[str, str]:
+    """Environment variables with which nothing outside the project's folder is read or written."""
+    home = ENVIRONMENTS / "home"
+    return dict(os.environ) | {"TEXLOOM_HOME": str(home), "BLENDER_USER_RESOURCES": str(ENVIRONMENTS / "blender")}
+
+
+def find_blender() -> Path | None:
+    """An installed Blender that is new enough: ``TEXLOOM_BLENDER``, the path, or the usual folders."""
+    candidates: list[Path] = []
+    for name in (os.environ.get("TEXLOOM_BLENDER"), shutil.which("blender")):
+        if name:
+            candidates.append(Path(name))
+    candidates.append(Path("/Applications/Blender.app/Contents/MacOS/Blender"))
+    programs = Path(os.environ.get("PROGRAMFILES", "C:/Program Files")) / "Blender Foundation"
+    candidates += sorted(programs.glob("Blender */blender.exe"), reverse=True)
+    for path in candidates:
+        if path.is_file() and (version := blender_version(path)) is not None and version >= OLDEST_BLENDER:
+            return path
+    return None
+
+
+def blender_version(path: Path) -> tuple[int, int] | None:
+    """(5, 2) of ``Blender 5.2.0 …``; None when it does not start."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"Blender (\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def blender_command() -> list[str] | None:
+    """How to run a script in a Blender without a window, or None when there is none.
+
+    The script's arguments follow after ``--`` either way.
+    """
+    blender = find_blender()
+    if blender is not None:
+        return [str(blender), "--background", "--factory-startup", "--python-exit-code", "1", "--python"]
+    wheel = BPY_FOR_PYTHON.get(sys.version_info[:2])
+    if wheel is None:
+        return None
+    try:
+        python = ensure_environment(wheel.replace("==", "-").rstrip(".*"), [wheel])
+    except ScriptError as error:
+        say(str(error))
+        return None
+    done = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        say(f"The bpy wheel does not load: {done.stderr.strip().splitlines()[-1]}")
+        say("On Debian and Ubuntu its libraries are: libx11-6 libxi6 libxxf86vm1 libxfixes3 libxrender1 libxkbcommon0")
+        say("libsm6 libice6 libgl1 libegl1 libgomp1")
+        return None
+    return [str(python)]
