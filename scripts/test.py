@@ -109,7 +109,15 @@ def addon_types() -> None:
             addon = Path(folder) / "texloom_addon"
             shutil.copytree(ROOT / "blender_addon", addon)
             shutil.copytree(ROOT / "core" / "texloom", addon / "core" / "texloom")
-            command = [python, "-m", "mypy", "--config-file", ROOT / "scripts" / "mypy-addon.ini", "-p", "texloom_addon"]
+            command = [
+                python,
+                "-m",
+                "mypy",
+                "--config-file",
+                ROOT / "scripts" / "mypy-addon.ini",
+                "-p",
+                "texloom_addon",
+            ]
             run(command, env=clean_environment(MYPYPATH=folder))
 
 
