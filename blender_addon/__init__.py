@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import atexit
+
+import bpy
+
 from . import bridge, cli, operators, panels, preferences, properties
 
 _MODULES = (preferences, properties, operators, panels, bridge, cli)
@@ -12,9 +16,18 @@ def register() -> None:
     """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
     for module in _MODULES:
         module.register()
+    if bpy.app.module:
+        # Blender as a Python module may crash at exit (4.2 does) while handlers and commands are registered.
+        atexit.register(_let_go)
 
 
 def unregister() -> None:
     """Take everything back in reverse order; the engine's process ends with it."""
     for module in reversed(_MODULES):
         module.unregister()
+    atexit.unregister(_let_go)
+
+
+def _let_go() -> None:
+    cli.unregister()
+    bridge.unregister()

@@ -50,6 +50,7 @@ class Entry:
     problem: str = ""
     advice: str = ""
     settled: bool = False
+    to_load: list[str] | None = None
 
     @property
     def id(self) -> str:
@@ -254,7 +255,7 @@ class Bridge:
             if entry.settled or entry.running:
                 continue
             if entry.view.state is JobState.COMPLETED and entry.file == self._file:
-                if wait_for_mouse and _mouse_holds_scene():
+                if wait_for_mouse and (_mouse_holds_scene() or self._load_one(entry)):
                     return
                 self._place(entry)
             entry.settled = True
@@ -265,6 +266,19 @@ class Bridge:
                 if entry.view.error.log_tail:
                     print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
             return
+
+    def _load_one(self, entry: Entry) -> bool:
+        """Load the next image of a result, one a turn, as large files take their time; False when all are there."""
+        try:
+            result = ResultImages.from_manifest(Path(entry.view.folder), 0)
+            if entry.to_load is None:
+                entry.to_load = list(result.maps) if entry.placement.output != "PLANE" else []
+            if not entry.to_load:
+                return False
+            target.load_map(result, entry.to_load.pop(), entry.placement)
+        except TexloomError:
+            return False  # placing meets it again, and tells
+        return True
 
     def _place(self, entry: Entry) -> None:
         try:
@@ -286,7 +300,7 @@ class Bridge:
         if seen == self._seen:
             return
         self._seen = seen
-        for window in bpy.context.window_manager.windows:
+        for window in _windows():
             for area in window.screen.areas:
                 if area.type in ("VIEW_3D", "PREFERENCES"):
                     area.tag_redraw()
@@ -322,8 +336,13 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
             obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))
 
 
+def _windows() -> list[bpy.types.Window]:
+    manager = bpy.context.window_manager
+    return list(manager.windows) if manager is not None else []
+
+
 def _mouse_holds_scene() -> bool:
-    for window in bpy.context.window_manager.windows:
+    for window in _windows():
         # Only newer versions tell.
         for operator in getattr(window, "modal_operators", ()):
             if operator.bl_idname.startswith(_BUSY):
@@ -332,12 +351,11 @@ def _mouse_holds_scene() -> bool:
 
 
 def _push_undo(message: str) -> None:
-    windows = bpy.context.window_manager.windows
+    windows = _windows()
     if bpy.app.background or not windows:
         return
     with bpy.context.temp_override(window=windows[0]):
-        if bpy.ops.ed.undo_push.poll():
-            bpy.ops.ed.undo_push(message=message)
+        bpy.ops.ed.undo_push(message=message)
 
 
 _bridge = Bridge()

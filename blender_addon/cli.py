@@ -123,7 +123,7 @@ def _save(path: Path) -> None:
 def register() -> None:
     """Make the command known to Blender."""
     global _handle
-    _handle = bpy.utils.register_cli_command(COMMAND, main)
+    _handle = bpy.utils.register_cli_command(COMMAND, main)  # type: ignore[func-returns-value,unused-ignore]
 
 
 def unregister() -> None:

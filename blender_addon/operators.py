@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from . import bridge, preferences, setup_job
+from . import bridge, preferences, properties, setup_job
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState
 
 
-def _report(operator: bpy.types.Operator, error: TexloomError) -> set[str]:
+def _report(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
     operator.report({"ERROR"}, str(error))
     return {"CANCELLED"}
 
@@ -24,13 +26,13 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not context.scene.texloom.prompt.strip():
+        if not properties.of(context).prompt.strip():
             cls.poll_message_set("Type what to make first")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.texloom
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        settings = properties.of(context)
         if settings.new_seed:
             settings.roll()
         try:
@@ -53,7 +55,7 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         for entry in list(bridge.get().entries.values()):
             if entry.running and self.job in ("", entry.id):
                 bridge.get().cancel(entry.id)
@@ -68,7 +70,7 @@ class TEXLOOM_OT_dismiss(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is not None and not entry.running:
             bridge.get().forget(self.job)
@@ -82,8 +84,8 @@ class TEXLOOM_OT_roll_seed(bpy.types.Operator):
     bl_label = "Roll Seed"
     bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012 - Blender's own form
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.texloom.roll()
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        properties.of(context).roll()
         return {"FINISHED"}
 
 
@@ -97,7 +99,7 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None or entry.view.state is not JobState.COMPLETED:
             self.report({"ERROR"}, "This result is no longer in the list; it is in the library.")
@@ -120,11 +122,11 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None:
             return {"CANCELLED"}
-        settings = context.scene.texloom
+        settings = properties.of(context)
         request = entry.view.request
         settings.prompt = request.prompt
         # Blender's integers have 31 bits; scripts may use seeds above.
@@ -141,13 +143,14 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         try:
             folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
         except TexloomError as error:
             return _report(self, error)
-        return bpy.ops.wm.path_open(filepath=folder)
+        bpy.ops.wm.path_open(filepath=folder)
+        return {"FINISHED"}
 
 
 class TEXLOOM_OT_setup_engine(bpy.types.Operator):
@@ -163,7 +166,7 @@ class TEXLOOM_OT_setup_engine(bpy.types.Operator):
             return False
         return not setup_job.state().running
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
         bridge.get().wake()
         if bpy.app.background:
@@ -180,7 +183,7 @@ class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
     bl_idname = "texloom.cancel_setup"
     bl_label = "Cancel"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         setup_job.state().cancel()
         return {"FINISHED"}
 
@@ -191,7 +194,7 @@ class TEXLOOM_OT_check_engine(bpy.types.Operator):
     bl_idname = "texloom.check_engine"
     bl_label = "Check Engine"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         state = setup_job.state()
         try:
             python = setup_job.engine_python(preferences.get().engine_python)

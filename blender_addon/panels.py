@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 
-from . import bridge, preferences, setup_job
+from . import bridge, preferences, properties, setup_job
 from .core.texloom.backends.base import BackendState
 from .core.texloom.errors import StorageError
 from .core.texloom.jobs import JobState, JobView
@@ -29,9 +29,9 @@ class TEXLOOM_PT_main(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = "Texloom"
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        settings = context.scene.texloom
+    def draw(self, context: Any) -> None:
+        layout: Any = self.layout
+        settings = properties.of(context)
         if not _engine_known():
             preferences.draw_engine(layout.box(), preferences.get_registered())
         column = layout.column()
@@ -72,18 +72,19 @@ class TEXLOOM_PT_jobs(bpy.types.Panel):
     bl_category = "Texloom"
     bl_parent_id = "TEXLOOM_PT_main"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self, context: Any) -> None:
+        layout: Any = self.layout
         entries = list(bridge.get().entries.values())
         width = max(24, int(context.region.width / 7.5 / context.preferences.system.ui_scale))
         if not entries:
-            self.layout.label(text="What you make appears here.")
+            layout.label(text="What you make appears here.")
         for entry in reversed(entries):
-            box = self.layout.box()
+            box = layout.box()
             if entry.running:
                 draw_running(box, entry)
             else:
                 draw_ended(box, entry, width)
-        row = self.layout.row()
+        row = layout.row()
         row.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
 
 
@@ -97,11 +98,11 @@ class TEXLOOM_PT_options(bpy.types.Panel):
     bl_parent_id = "TEXLOOM_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender's own form
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
+    def draw(self, context: Any) -> None:
+        layout: Any = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        settings = context.scene.texloom
+        settings = properties.of(context)
         layout.prop(settings, "model")
         if settings.model == "FOLDER":
             layout.prop(settings, "model_folder")
@@ -134,7 +135,7 @@ def draw_running(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
         layout.template_icon(icon_value=icon, scale=_THUMBNAIL)
 
 
-def draw_ended(layout: bpy.types.UILayout, entry: bridge.Entry, width: int) -> None:
+def draw_ended(layout: Any, entry: bridge.Entry, width: int) -> None:
     """A job that has ended: its variations to pick from, what was said about it."""
     view = entry.view
     row = layout.row()
@@ -196,7 +197,7 @@ def _stage(view: JobView) -> str:
     return ", ".join(parts)
 
 
-def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str) -> None:
+def _paragraph(layout: Any, text: str, width: int, icon: str) -> None:
     column = layout.column(align=True)
     column.scale_y = 0.85
     for number, line in enumerate(textwrap.wrap(text, width)[:12]):

@@ -81,7 +81,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         column.prop(self, "preload")
 
 
-def draw_engine(layout: bpy.types.UILayout, preferences: Any) -> None:
+def draw_engine(layout: Any, preferences: Any) -> None:
     """The engine's state with everything to set it up; also shown in the panel until it is."""
     state = setup_job.state()
     row = layout.row()
@@ -141,7 +141,8 @@ class _Defaults:
 
 def get() -> Any:
     """The preferences of this user."""
-    addon = bpy.context.preferences.addons.get(__package__)
+    user: Any = bpy.context.preferences
+    addon = user.addons.get(__package__)
     return addon.preferences if addon is not None and addon.preferences is not None else _Defaults()
 
 

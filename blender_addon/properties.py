@@ -138,6 +138,12 @@ class TexloomSettings(bpy.types.PropertyGroup):
         self.seed = random_seed()
 
 
+def of(context: bpy.types.Context) -> Any:
+    """The properties of the context's scene."""
+    scene: Any = context.scene
+    return scene.texloom
+
+
 def _metres_per_unit(scene: bpy.types.Scene) -> float:
     # Properties of lengths hold Blender units.
     from .scene.objects import metres_per_unit
@@ -148,10 +154,12 @@ def _metres_per_unit(scene: bpy.types.Scene) -> float:
 def register() -> None:
     """Give every scene the properties."""
     bpy.utils.register_class(TexloomSettings)
-    bpy.types.Scene.texloom = PointerProperty(type=TexloomSettings)
+    scene_type: Any = bpy.types.Scene
+    scene_type.texloom = PointerProperty(type=TexloomSettings)  # type: ignore[func-returns-value]
 
 
 def unregister() -> None:
     """Take them back."""
-    del bpy.types.Scene.texloom
+    scene_type: Any = bpy.types.Scene
+    del scene_type.texloom
     bpy.utils.unregister_class(TexloomSettings)

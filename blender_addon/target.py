@@ -11,7 +11,7 @@ import bpy
 from mathutils import Matrix
 
 from . import preferences
-from .scene import build
+from .scene import build, images, materials
 from .scene.result import ResultImages
 
 OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
@@ -64,7 +64,7 @@ def capture(
     plane_facing: str = "VIEW",
 ) -> Placement:
     """The placement for what is selected and seen now; ``objects`` stand for the selection when given."""
-    scene = context.scene
+    scene: Any = context.scene
     if objects is None:
         objects = [obj for obj in context.view_layer.objects if obj.select_get()] if context.view_layer else []
     active = context.view_layer.objects.active if context.view_layer else None
@@ -94,6 +94,21 @@ def find(ids: Sequence[ObjectId]) -> tuple[list[bpy.types.Object], list[str]]:
     return found, missing
 
 
+def load_map(result: ResultImages, name: str, placement: Placement) -> None:
+    """Load one map ahead of :func:`apply`, which then finds it.
+
+    Raises:
+        StorageError: the file is missing or no picture.
+    """
+    store: Any = placement.store or preferences.get().store
+    images.load_map(
+        result.maps[name],
+        materials.image_name(result, name),
+        result.color_spaces[name],
+        store=store,
+    )
+
+
 def apply(result: ResultImages, placement: Placement) -> build.Built:
     """Put a result into the scene; all or nothing.
 
@@ -101,7 +116,10 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
         StorageError: a file is missing or no picture.
     """
     options = preferences.get()
-    store = placement.store or options.store
+    store: Any = placement.store or options.store
+    facing: Any = placement.plane_facing
+    displacement: Any = placement.displacement or options.displacement
+    slot: Any = placement.slot or options.slot
     scene = bpy.data.scenes.get(placement.scene) or bpy.context.scene
     if placement.output == "IMAGE":
         return build.image_only(result, store=store)
@@ -111,7 +129,7 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
         return build.reference_plane(
             result,
             height_m=placement.plane_height_m,
-            facing=placement.plane_facing,
+            facing=facing,
             view_matrix=matrix,
             location=placement.cursor,
             store=store,
@@ -124,8 +142,8 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
         objects,
         active=active[0] if active else None,
         store=store,
-        displacement=placement.displacement or options.displacement,
-        slot=placement.slot or options.slot,
+        displacement=displacement,
+        slot=slot,
         scene=scene,
     )
     if missing:

@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 
 from .. import compat
 from . import nodes
-from .images import has_alpha
+from .images import dimensions, has_alpha
 from .transaction import all_or_nothing
 
 Facing = Literal["VIEW", "X", "-X", "Y", "-Y", "Z"]
@@ -53,13 +53,14 @@ def add_reference_plane(
     """
     if not height_m > 0:
         raise ValueError(f"height_m: must be above 0, got {height_m}.")
-    if not image.size[0] or not image.size[1]:
+    width, depth = dimensions(image)
+    if not width or not depth:
         raise ValueError(f"Image {image.name} has no pixels.")
     rotation = _rotation(facing, view_matrix)
     height = height_m / metres_per_unit
     with all_or_nothing():
         name = name or image.name
-        mesh = _quad(name, height * image.size[0] / image.size[1], height)
+        mesh = _quad(name, height * width / depth, height)
         mesh.materials.append(_unlit(name, image))
         plane = bpy.data.objects.new(name, mesh)
         plane.matrix_world = Matrix.Translation(Vector(location)) @ rotation
