@@ -16,7 +16,7 @@ def register() -> None:
     """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
     for module in _MODULES:
         module.register()
-    if bpy.app.module:
+    if getattr(bpy.app, "module", False):
         # Blender as a Python module may crash at exit (4.2 does) while handlers and commands are registered.
         atexit.register(_let_go)
 

@@ -7,9 +7,11 @@ engine, a few milliseconds a time; blocking callers (:meth:`Bridge.wait`) turn t
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -68,7 +70,7 @@ class Bridge:
 
     def __init__(self) -> None:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
-        self.slowest_tick = 0.0
+        self.slowest: dict[str, float] = {}
         self._session: engine_api.Session | None = None
         self._key: tuple[object, ...] = ()
         self._given: Backend | None = None
@@ -210,13 +212,15 @@ class Bridge:
 
     def tick(self) -> float | None:
         """One turn; seconds until the next, None when nothing is left to wait for."""
-        began = time.perf_counter()
-        self._preload()
-        if self._session is not None:
-            self._take(self._session.table.drain(BUDGET))
-        self._settle(wait_for_mouse=True)
-        self._redraw()
-        self.slowest_tick = max(self.slowest_tick, time.perf_counter() - began)
+        with self._timed("preload"):
+            self._preload()
+        with self._timed("events"):
+            if self._session is not None:
+                self._take(self._session.table.drain(BUDGET))
+        with self._timed("results"):
+            self._settle(wait_for_mouse=True)
+        with self._timed("redraw"):
+            self._redraw()
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
         open_ends = any(not entry.settled for entry in self.entries.values())
@@ -225,6 +229,13 @@ class Bridge:
     def file_loaded(self) -> None:
         """Another file is open: results of earlier jobs stay in the library."""
         self._file += 1
+
+    @contextlib.contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        """Keep the longest time that each part of a turn took, in seconds, for whoever measures."""
+        began = time.perf_counter()
+        yield
+        self.slowest[part] = max(self.slowest.get(part, 0.0), time.perf_counter() - began)
 
     def _chosen(self, options: Any) -> object:
         try:

@@ -136,12 +136,13 @@ def has_alpha(image: bpy.types.Image) -> bool:
 
 
 def _source_header(image: bpy.types.Image) -> PngHeader | None:
-    source = image.get(_SOURCE)
+    stored: Any = image
+    source = stored.get(_SOURCE)
     if not isinstance(source, str) or image.is_dirty:
         return None
     path = Path(source)
     try:
-        unchanged = _stamp(path.stat()) == image.get(_STAMP)
+        unchanged = _stamp(path.stat()) == stored.get(_STAMP)
     except OSError:
         return None
     return read_png_header(path) if unchanged else None

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The installed extension in a real Blender window on a virtual screen.
+
+``TEXLOOM_TEST_BLENDER`` is the command of a Blender 5.x (words as in a shell, so it may begin with chroot);
+``TEXLOOM_TEST_PYTHON`` the Python that runs the worker.  Screenshots go to ``TEXLOOM_TEST_PICTURES`` if that is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = shlex.split(os.environ.get("TEXLOOM_TEST_BLENDER", "")) or (["blender"] if shutil.which("blender") else [])
+HERE = Path(__file__).parent
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not COMMAND, reason="no Blender: set TEXLOOM_TEST_BLENDER to its command"),
+    pytest.mark.skipif("TEXLOOM_TEST_ZIP" not in os.environ, reason="TEXLOOM_TEST_ZIP names no extension"),
+]
+
+
+def _inside(*words: str) -> list[str]:
+    """A command that runs where Blender runs."""
+    return [*COMMAND[:-1], *words]
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    if subprocess.run(_inside("which", "Xvfb", "import"), capture_output=True, check=False).returncode:
+        pytest.skip("no Xvfb or ImageMagick beside that Blender")
+    name = ":97"
+    server = subprocess.Popen(
+        _inside("Xvfb", name, "-screen", "0", "1500x1000x24"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    yield name
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def notes(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("window")
+    script = folder / "window_script.py"
+    shutil.copy(HERE / "window_script.py", script)
+    archive = folder / "texloom.zip"
+    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], archive)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")} | {
+        "DISPLAY": display,
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+        "BLENDER_USER_RESOURCES": str(folder / "blender"),
+        "TEXLOOM_HOME": str(folder / "home"),
+        "TEXLOOM_PYTHON": os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable),
+        "HOME": str(folder),
+    }
+    for verb in (["validate", str(archive)], ["install-file", "-r", "user_default", "-e", str(archive)]):
+        subprocess.run([*COMMAND, "--command", "extension", *verb], env=env, check=True, timeout=120)
+    quiet = "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
+    subprocess.run([*COMMAND, "--background", "--python-expr", quiet], env=env, check=True, timeout=120)
+    log = folder / "blender.log"
+    with log.open("wb") as stream:
+        subprocess.run(
+            [*COMMAND, "--window-geometry", "0", "0", "1500", "1000", "--python", str(script), "--", str(folder)],
+            env=env, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=300,
+        )  # fmt: skip
+    pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
+    if pictures:
+        Path(pictures).mkdir(parents=True, exist_ok=True)
+        for picture in folder.glob("*.png"):
+            shutil.copy(picture, pictures)
+    written = folder / "notes.json"
+    assert written.is_file(), log.read_text(errors="replace")[-3000:]
+    found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+    assert "error" not in found, found["error"] + log.read_text(errors="replace")[-3000:]
+    return found
+
+
+def test_generate_in_a_window_makes_the_material(notes: dict[str, Any]) -> None:
+    assert notes["problem"] == "" and notes["material"].startswith("weathered red brick wall")
+
+
+def test_blender_went_on_meanwhile(notes: dict[str, Any]) -> None:
+    # Drawing in software is slow by itself; a freeze would last as long as the engine needs to start.
+    assert notes["gap_while_working"] < 2.0
+
+
+def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) -> None:
+    after, before, still_there = notes["after_undo"]
+    assert after == before and not still_there
+    assert notes["after_redo"] == notes["material"]
+
+
+def test_a_job_survives_workspace_and_undo_and_cancel_is_quick(notes: dict[str, Any]) -> None:
+    assert notes["survives"] is True
+    state, seconds = notes["cancelled"]
+    assert state == "cancelled" and seconds < 3.0
+
+
+def test_command_in_a_real_blender(display: str, tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")} | {
+        "BLENDER_USER_RESOURCES": str(tmp_path / "blender"),
+        "TEXLOOM_HOME": str(tmp_path / "home"),
+        "TEXLOOM_PYTHON": os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable),
+        "HOME": str(tmp_path),
+    }
+    archive = tmp_path / "texloom.zip"
+    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], archive)
+    install = ["extension", "install-file", "-r", "user_default", "-e", str(archive)]
+    subprocess.run([*COMMAND, "--command", *install], env=env, check=True, timeout=120)
+    saved = tmp_path / "out.blend"
+    words = ["generate", "white marble", "--object", "Cube", "--size", "128", "--save", str(saved)]
+    done = subprocess.run([*COMMAND, "--command", "texloom", *words], env=env, check=False, timeout=120)
+    assert done.returncode == 0 and saved.is_file()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run by Blender in a window: uses the panel as a person would, notes what happened in a JSON file, and quits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+OUT = Path(sys.argv[sys.argv.index("--") + 1])
+NAME = "bl_ext.user_default.texloom"
+PAUSE = 0.02
+notes: dict[str, Any] = {"steps": [], "longest_gap": 0.0}
+
+
+def bridge() -> Any:
+    return sys.modules[f"{NAME}.bridge"].get()
+
+
+def viewport() -> tuple[Any, Any]:
+    window = bpy.context.window_manager.windows[0]
+    return window, next(area for area in window.screen.areas if area.type == "VIEW_3D")
+
+
+def in_viewport(call: Callable[[], Any]) -> Any:
+    window, area = viewport()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        return call()
+
+
+def screenshot(name: str) -> None:
+    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
+
+
+def wait(until: Callable[[], bool], seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not happen in time")
+        yield
+
+
+def pause(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+
+
+def settled() -> bool:
+    entries = bridge().entries
+    return bool(entries) and all(entry.settled for entry in entries.values())
+
+
+def scenario() -> Iterator[None]:
+    window, area = viewport()
+    area.spaces.active.show_region_ui = True
+    yield from pause(2.0)
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    sidebar.active_panel_category = "Texloom"
+    settings = bpy.context.scene.texloom
+    settings.prompt = "weathered red brick wall with white mortar"
+    settings.size, settings.new_seed, settings.seed, settings.count = "512", False, 3, 2
+    cube = bpy.data.objects["Cube"]
+    before = cube.active_material.name if cube.active_material else ""
+    bpy.ops.ed.undo_push(message="Before")
+    yield from pause(1.0)
+    screenshot("panel")
+    notes["steps"].append("panel")
+
+    # While the engine starts and draws, Blender must go on.
+    in_viewport(lambda: bpy.ops.texloom.generate())
+    notes["longest_gap"] = 0.0
+    for _ in wait(lambda: next(iter(bridge().entries.values())).view.state == "running" or settled(), 60):
+        yield
+    yield from wait(settled, 60)
+    notes["gap_while_working"] = notes["longest_gap"]
+    notes["slowest"] = bridge().slowest
+    entry = next(iter(bridge().entries.values()))
+    notes["problem"], notes["notices"] = entry.problem, entry.notices
+    made = bpy.data.objects["Cube"].active_material.name
+    notes["material"] = made
+    # Only now: drawing materials without a graphics card takes seconds a frame.
+    area.spaces.active.shading.type = "MATERIAL"
+    area.spaces.active.region_3d.view_distance = 5.5
+    yield from pause(8.0)
+    screenshot("result")
+    area.spaces.active.shading.type = "SOLID"
+
+    # One step back, one step forth.
+    in_viewport(lambda: bpy.ops.ed.undo())
+    now = bpy.data.objects["Cube"].active_material
+    notes["after_undo"] = [now.name if now else "", before, made in bpy.data.materials]
+    in_viewport(lambda: bpy.ops.ed.redo())
+    now = bpy.data.objects["Cube"].active_material
+    notes["after_redo"] = now.name if now else ""
+    yield from pause(0.5)
+
+    # A job survives another workspace, undo, and is cancelled by its button.
+    settings = bpy.context.scene.texloom
+    settings.prompt, settings.size, settings.count = "mossy cobblestone, wet", "4096", 4
+    in_viewport(lambda: bpy.ops.texloom.generate())
+    window.workspace = bpy.data.workspaces["Modeling"]
+    yield from pause(1.5)
+    screenshot("working")
+    in_viewport(lambda: bpy.ops.ed.undo())
+    last = list(bridge().entries.values())[-1]
+    notes["survives"] = last.running
+    bpy.ops.texloom.cancel(job=last.id)
+    began = time.monotonic()
+    yield from wait(lambda: last.settled, 20)
+    notes["cancelled"] = [str(last.view.state), time.monotonic() - began]
+
+
+def run() -> None:
+    steps = scenario()
+    last = time.perf_counter()
+
+    def turn() -> float | None:
+        nonlocal last
+        now = time.perf_counter()
+        notes["longest_gap"] = max(notes["longest_gap"], now - last - PAUSE)
+        try:
+            next(steps)
+            last = time.perf_counter()
+            return PAUSE
+        except StopIteration:
+            notes["steps"].append("end")
+        except Exception:  # noqa: BLE001 - boundary: whatever it is, the test must hear of it
+            notes["error"] = traceback.format_exc()
+        (OUT / "notes.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
+        bpy.ops.wm.quit_blender()
+        return None
+
+    bpy.app.timers.register(turn, first_interval=2.0)
+
+
+run()
