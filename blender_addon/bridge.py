@@ -217,8 +217,7 @@ class Bridge:
         with self._timed("events"):
             if self._session is not None:
                 self._take(self._session.table.drain(BUDGET))
-        with self._timed("results"):
-            self._settle(wait_for_mouse=True)
+        self._settle(wait_for_mouse=True)
         with self._timed("redraw"):
             self._redraw()
         # While the engine starts for a preload, its state is worth showing.
@@ -286,14 +285,16 @@ class Bridge:
                 entry.to_load = list(result.maps) if entry.placement.output != "PLANE" else []
             if not entry.to_load:
                 return False
-            target.load_map(result, entry.to_load.pop(), entry.placement)
+            with self._timed("load"):
+                target.load_map(result, entry.to_load.pop(), entry.placement)
         except TexloomError:
             return False  # placing meets it again, and tells
         return True
 
     def _place(self, entry: Entry) -> None:
         try:
-            built = self.apply(entry, 0)
+            with self._timed("build"):
+                built = self.apply(entry, 0)
         except TexloomError as error:
             entry.problem, entry.advice = error.message, error.advice
             return
@@ -302,7 +303,8 @@ class Bridge:
             entry.problem = f"The result could not be put into the scene: {error}"
             entry.advice = f"It is in {entry.view.folder}."
             return
-        _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
+        with self._timed("undo step"):
+            _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
 
     def _redraw(self) -> None:
         setup = setup_job.state()
@@ -365,7 +367,8 @@ def _push_undo(message: str) -> None:
     windows = _windows()
     if bpy.app.background or not windows:
         return
-    with bpy.context.temp_override(window=windows[0]):
+    override: Any = bpy.context.temp_override(window=windows[0])
+    with override:
         bpy.ops.ed.undo_push(message=message)
 
 

@@ -25,13 +25,13 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
     bl_label = "Generate"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def poll(cls, context: Any) -> bool:
         if not properties.of(context).prompt.strip():
             cls.poll_message_set("Type what to make first")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         settings = properties.of(context)
         if settings.new_seed:
             settings.roll()
@@ -55,7 +55,7 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         for entry in list(bridge.get().entries.values()):
             if entry.running and self.job in ("", entry.id):
                 bridge.get().cancel(entry.id)
@@ -70,7 +70,7 @@ class TEXLOOM_OT_dismiss(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is not None and not entry.running:
             bridge.get().forget(self.job)
@@ -84,7 +84,7 @@ class TEXLOOM_OT_roll_seed(bpy.types.Operator):
     bl_label = "Roll Seed"
     bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012 - Blender's own form
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         properties.of(context).roll()
         return {"FINISHED"}
 
@@ -99,7 +99,7 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None or entry.view.state is not JobState.COMPLETED:
             self.report({"ERROR"}, "This result is no longer in the list; it is in the library.")
@@ -122,7 +122,7 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None:
             return {"CANCELLED"}
@@ -143,7 +143,7 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         try:
             folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
@@ -160,13 +160,13 @@ class TEXLOOM_OT_setup_engine(bpy.types.Operator):
     bl_label = "Set Up Engine"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def poll(cls, context: Any) -> bool:
         if not bpy.app.online_access:
             cls.poll_message_set("Allow online access in the preferences (System) first")
             return False
         return not setup_job.state().running
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
         bridge.get().wake()
         if bpy.app.background:
@@ -183,7 +183,7 @@ class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
     bl_idname = "texloom.cancel_setup"
     bl_label = "Cancel"
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         setup_job.state().cancel()
         return {"FINISHED"}
 
@@ -194,7 +194,7 @@ class TEXLOOM_OT_check_engine(bpy.types.Operator):
     bl_idname = "texloom.check_engine"
     bl_label = "Check Engine"
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def execute(self, context: Any) -> set[Any]:
         state = setup_job.state()
         try:
             python = setup_job.engine_python(preferences.get().engine_python)

@@ -174,7 +174,7 @@ def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
         action.job, action.index = entry.id, index
 
 
-def _say_targets(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def _say_targets(layout: Any, context: Any) -> None:
     count = len(context.selected_objects)
     if not count:
         layout.label(text="Nothing selected: the material waits in the file", icon="INFO")

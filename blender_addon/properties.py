@@ -144,7 +144,7 @@ def of(context: bpy.types.Context) -> Any:
     return scene.texloom
 
 
-def _metres_per_unit(scene: bpy.types.Scene) -> float:
+def _metres_per_unit(scene: Any) -> float:
     # Properties of lengths hold Blender units.
     from .scene.objects import metres_per_unit
 

@@ -125,7 +125,11 @@ def read_png_header(path: Path) -> PngHeader | None:
 def dimensions(image: bpy.types.Image) -> tuple[int, int]:
     """Width and height in pixels, without decoding an image that :func:`load_map` loaded."""
     header = _source_header(image)
-    return (header.width, header.height) if header is not None else (image.size[0], image.size[1])
+    return (header.width, header.height) if header is not None else _size(image)
+
+
+def _size(image: Any) -> tuple[int, int]:
+    return image.size[0], image.size[1]
 
 
 def has_alpha(image: bpy.types.Image) -> bool:
@@ -158,7 +162,7 @@ def _read(path: Path, name: str) -> bpy.types.Image:
     except RuntimeError as error:
         raise StorageError(f"Could not load {path}: {error}.") from error
     # Loading does not read the pixels yet; asking for the size does, and gives 0 for what is no picture.
-    if read_png_header(path) is None and not all(image.size):
+    if read_png_header(path) is None and not all(_size(image)):
         bpy.data.images.remove(image)
         raise StorageError(f"{path} is no picture that Blender can read.")
     image.name = name
@@ -167,7 +171,8 @@ def _read(path: Path, name: str) -> bpy.types.Image:
 
 def _loaded(path: Path, stamp: str, store: Store, color_space: str) -> bpy.types.Image | None:
     names = _NAMES.get(color_space, (color_space,))
-    for image in bpy.data.images:
+    every: Any = bpy.data.images
+    for image in every:
         if image.library is not None or image.get(_SOURCE) != str(path) or image.get(_STAMP) != stamp:
             continue
         # One that somebody painted on, or treats as another kind of data, is no longer this map.

@@ -109,7 +109,8 @@ def projection_for(
 
 def world_scale(matrix: Matrix) -> tuple[float, float, float]:
     """Length of each local axis in the world; 1 for an axis that is collapsed to nothing."""
-    x, y, z = (column.length or 1.0 for column in matrix.to_3x3().col)
+    columns: Any = matrix.to_3x3().col
+    x, y, z = (column.length or 1.0 for column in columns)
     return x, y, z
 
 

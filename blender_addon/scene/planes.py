@@ -63,7 +63,7 @@ def add_reference_plane(
         mesh = _quad(name, height * width / depth, height)
         mesh.materials.append(_unlit(name, image))
         plane = bpy.data.objects.new(name, mesh)
-        plane.matrix_world = Matrix.Translation(Vector(location)) @ rotation
+        plane.matrix_world = Matrix.Translation(tuple(location)) @ rotation
         # It neither lights nor shades, nor is reflected in, what it is a reference for.
         for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
             setattr(plane, f"visible_{ray}", False)
@@ -89,8 +89,8 @@ def _rotation(facing: Facing, view_matrix: Matrix | None) -> Matrix:
 
 
 def _towards(view_matrix: Matrix) -> Matrix:
-    view = view_matrix.to_3x3().inverted()
-    up, back = view.col[1].normalized(), view.col[2].normalized()
+    columns: Any = view_matrix.to_3x3().inverted().col
+    up, back = columns[1].normalized(), columns[2].normalized()
     if abs(back.z) > _STEEP:
         front = Vector((0.0, 0.0, 1.0 if back.z > 0 else -1.0))
         above = Vector((up.x, up.y, 0.0)).normalized()

@@ -90,7 +90,7 @@ def scenario() -> Iterator[None]:
     # Only now: drawing materials without a graphics card takes seconds a frame.
     area.spaces.active.shading.type = "MATERIAL"
     area.spaces.active.region_3d.view_distance = 5.5
-    yield from pause(8.0)
+    yield from pause(25.0)
     screenshot("result")
     area.spaces.active.shading.type = "SOLID"
 
