@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The request: frozen, complete on the wire, and picky with the field's name and range."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from texloom.errors import RequestError
+from texloom.request import DEFAULT_MAPS, KINDS, MAPS, RANGES, GenerationRequest
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+REQUESTS = st.builds(
+    GenerationRequest,
+    prompt=TEXT.filter(lambda text: bool(text.strip())),
+    negative_prompt=TEXT,
+    kind=st.sampled_from(KINDS),
+    width=st.integers(8, 1024).map(lambda value: value * 8),
+    height=st.integers(8, 1024).map(lambda value: value * 8),
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 16),
+    steps=st.none() | st.integers(1, 200),
+    guidance_scale=st.none() | st.floats(0, 30),
+    tile_x=st.booleans(),
+    maps=st.lists(st.sampled_from(MAPS), min_size=1).map(tuple),
+    real_world_width=st.none() | st.floats(0.001, 10_000),
+    parameters=st.dictionaries(TEXT, TEXT | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1), max_size=4),
+)
+
+
+@given(REQUESTS)
+def test_round_trip_through_json(request: GenerationRequest) -> None:
+    assert GenerationRequest.from_json(request.to_json()) == request
+    assert "\n" not in request.to_json()
+
+
+def test_every_field_is_on_the_wire() -> None:
+    data = GenerationRequest(prompt="bricks").to_dict()
+    assert set(data) == {item.name for item in dataclasses.fields(GenerationRequest)} | {"schema"}
+    for name in data:
+        less = {key: value for key, value in data.items() if key != name}
+        with pytest.raises(RequestError, match=name):
+            GenerationRequest.from_dict(less)
+
+
+def test_is_frozen_and_keyword_only() -> None:
+    request = GenerationRequest(prompt="bricks")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        request.seed = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        GenerationRequest("bricks")  # type: ignore[misc]
+
+
+def test_seed_and_id_are_concrete_and_fresh() -> None:
+    first, second = GenerationRequest(prompt="a"), GenerationRequest(prompt="a")
+    assert first.id != second.id and 0 <= first.seed < 2**31
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_out_of_range_names_field_and_range(name: str) -> None:
+    low, high = RANGES[name]
+    step = 8 if name in ("width", "height") else 1
+    for value in (low - step, high + step):
+        with pytest.raises(RequestError) as caught:
+            GenerationRequest(prompt="x", **{name: value})
+        assert str(caught.value).startswith(f"{name}: ") and f"{low:g}" in str(caught.value).replace(
+            str(low), f"{low:g}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prompt", ""), ("prompt", "  "), ("prompt", 3), ("prompt", "x" * 5000), ("prompt", "\ud800"), ("id", "a b"),
+        ("id", ""), ("kind", "video"), ("width", 100), ("width", 64.0), ("width", True), ("seed", "1"), ("tile_x", 1),
+        ("maps", ()), ("maps", ("colour",)), ("maps", "normal"), ("guidance_scale", float("nan")), ("model", ""),
+        ("parameters", {"a": float("inf")}), ("parameters", {"a": [1]}), ("parameters", [1]), ("count", None),
+        ("real_world_width", "wide"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(RequestError, match=f"^{name}"):
+        GenerationRequest(**{"prompt": "x"} | {name: value})
+
+
+def test_unknown_fields_schema_and_garbage() -> None:
+    data = GenerationRequest(prompt="x").to_dict()
+    with pytest.raises(RequestError, match="colour"):
+        GenerationRequest.from_dict(data | {"colour": "red"})
+    for schema in (0, 2, None, True, "1"):
+        with pytest.raises(RequestError, match="schema"):
+            GenerationRequest.from_dict(data | {"schema": schema})
+    for text in ("", "[]", "null", "{", "[" * 100_000, json.dumps([data])):
+        with pytest.raises(RequestError):
+            GenerationRequest.from_json(text)
+
+
+def test_equal_whatever_the_order_of_asking() -> None:
+    one = GenerationRequest(prompt="x", id="a", seed=1, maps=("normal", "base_color"), parameters={"b": 1, "a": 2})
+    two = GenerationRequest(prompt="x", id="a", seed=1, maps=("base_color", "normal"), parameters={"a": 2, "b": 1})
+    assert one == two and one.to_json() == two.to_json()
+    assert GenerationRequest(prompt="x").maps == DEFAULT_MAPS
+
+
+def test_variation_seeds_wrap() -> None:
+    assert GenerationRequest(prompt="x", seed=2**32 - 1).variation_seed(1) == 0
