@@ -72,11 +72,7 @@ class Targets:
 
 def known_nouns(grammar: Grammar) -> list[tuple[str, str]]:
     """Nouns and related phrases that training may use, each with its family."""
-    return [
-        (noun, name)
-        for name, family in grammar.families.items()
-        for noun in (*family.nouns, *grammar.related.get(name, ()))
-    ]
+    return [(noun, name) for name in grammar.families for noun in (*grammar.nouns[name], *grammar.related[name])]
 
 
 def make_targets(

@@ -2,11 +2,12 @@
 """Captions from the registry of families: a text, the family, and what the text says about its parameters.
 
 Only what is said counts as mentioned.  Three kinds of things are kept out of training, for evaluation: some
-nouns (``Family.held_out_nouns``), some colour words, and some pairs of a family with a colour or attribute.
+nouns (:func:`held_out_noun`), some colour words, and some pairs of a family with a colour or attribute.
 """
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,18 +30,7 @@ from ..engine.procedural.parameters import Choice, Color, Number, Rng, Value
 from ..engine.procedural.weathering import ATTRIBUTES
 from . import colors as color_names
 from . import phrasing, related
-
-FAMILY = "family"
-"""Key of spans that name the material itself."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Characters ``start`` to ``end`` of the text set ``key``, a parameter's name or :data:`FAMILY`."""
-
-    start: int
-    end: int
-    key: str
+from .sentences import FAMILY, Fact, Span, Writer, join
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +51,6 @@ class Caption:
     colors: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Fact:
-    """Something that can be said: ``text`` placed before ("pre"), after ("post") or about ("is") the noun."""
-
-    text: str
-    place: str
-    key: str
-    value: Value
-    color: str = ""
-
-
-_Piece = tuple[str, str]
-
 # Share of training captions that name the material by a related phrase instead of one of its nouns.
 _RELATED_SHARE = 0.35
 
@@ -88,6 +65,29 @@ def reserved_text(text: str) -> bool:
     return zlib.crc32(text.lower().encode()) % 16 == 0
 
 
+def held_out_noun(noun: str) -> bool:
+    """Whether training never meets this name of a material: one in eight, by the SHA-256 of its stems."""
+    key = " ".join(related.stems(noun))
+    return hashlib.sha256(f"noun {key}".encode()).digest()[0] % 8 == 0
+
+
+def implied_options(family: Family, noun: str) -> dict[str, Value]:
+    """Options that a name of the material says by itself: ``shape: subway`` of "subway tiles"."""
+    found: dict[str, Value] = {}
+    parts = related.stems(noun)
+    for item in family.all_parameters():
+        if not isinstance(item, Choice) or not noun:
+            continue
+        said = {
+            name
+            for name, phrases in item.options.items()
+            if any(related.contains(parts, related.stems(phrase)) for phrase in phrases)
+        }
+        if len(said) == 1:
+            found[item.name] = said.pop()
+    return found
+
+
 class Grammar:
     """Writes captions for a registry of families.
 
@@ -99,17 +99,47 @@ class Grammar:
     def __init__(self, families: Mapping[str, Family]) -> None:
         self.families = families
         self._names = tuple(families)
-        self.related = related.phrases(families)
+        self.nouns: dict[str, tuple[str, ...]] = {}
+        self.related: dict[str, tuple[str, ...]] = {}
+        self.held_out_nouns: dict[str, tuple[str, ...]] = {}
+        self._share_out()
         taken = self._taken()
         usable = [name for name in color_names.table() if name not in taken]
         self.color_names = tuple(name for name in usable if not color_names.held_out(name))
         self.held_out_colors = tuple(name for name in usable if color_names.held_out(name))
 
+    def _share_out(self) -> None:
+        """Which names of each material training uses, and which it never sees: those that a hash picks."""
+        others = related.phrases(self.families)
+        pools = {
+            name: tuple(dict.fromkeys((*family.nouns, *family.rare_nouns, *others.get(name, ()))))
+            for name, family in self.families.items()
+        }
+        for name, pool in pools.items():
+            # The two commonest names are what anybody would train with.
+            self.held_out_nouns[name] = tuple(noun for noun in pool[2:] if held_out_noun(noun))
+        unseen = [related.stems(noun) for nouns in self.held_out_nouns.values() for noun in nouns]
+        for name, pool in pools.items():
+            known = [
+                noun
+                for index, noun in enumerate(pool)
+                if index < 2 or not any(related.contains(related.stems(noun), part) for part in unseen)
+            ]
+            own = set(self.families[name].nouns)
+            # "Blue ice" says a colour; as a name it would teach that "blue" says none.
+            named = [noun for noun in known if not set(noun.lower().split()) & set(color_names.BASIC)] or known[:2]
+            self.nouns[name] = tuple(noun for noun in named if noun in own)
+            self.related[name] = tuple(noun for noun in named if noun not in own)
+
+    def known(self, family: str) -> tuple[str, ...]:
+        """All names of a material that training uses."""
+        return (*self.nouns[family], *self.related[family])
+
     def _taken(self) -> set[str]:
         """Words that name a material or say something else about one: no colours here."""
         phrases: set[str] = set()
         for family in self.families.values():
-            phrases.update(phrase.lower() for phrase in (*family.nouns, *family.held_out_nouns))
+            phrases.update(phrase.lower() for phrase in (*family.nouns, *family.rare_nouns))
             for item in family.all_parameters():
                 if isinstance(item, Number):
                     phrases.update(phrase.lower() for phrase in item.words)
@@ -143,7 +173,7 @@ class Grammar:
             text = f"{rng.choice(self._words())} {text}"
         if rng.random() < 0.15:
             text = f"{rng.choice(phrasing.PREFIXES)} {text}"
-        return Caption(text=_case(text, rng), family="")
+        return Caption(text=phrasing.case(text, rng), family="")
 
     def _words(self) -> Sequence[str]:
         return [phrase for number in ATTRIBUTES.values() for phrase in number.words if is_adjective(phrase)] + list(
@@ -151,7 +181,7 @@ class Grammar:
         )
 
     def _try(self, rng: Rng, split: str, family: Family) -> Caption | None:
-        nouns = family.held_out_nouns if split == "nouns" else family.nouns
+        nouns = (self.held_out_nouns if split == "nouns" else self.nouns)[family.name]
         if not nouns:
             return None
         facts = self._facts(rng, split, family)
@@ -162,12 +192,15 @@ class Grammar:
         others = self.related.get(family.name, ())
         if noun and others and split == "train" and rng.random() < _RELATED_SHARE:
             noun = str(others[int(rng.integers(len(others)))])
-        pieces = _Writer(rng, family, noun, facts).write()
-        text, spans = _join(pieces, rng, careless=split in ("train", "held_out"))
+        implied = implied_options(family, noun)
+        facts = [fact for fact in facts if fact.key not in implied]
+        pieces = Writer(rng, family, noun, facts).write()
+        text, spans = join(pieces, rng, careless=split in ("train", "held_out"))
+        spans += tuple(Span(span.start, span.end, key) for span in spans if span.key == FAMILY for key in implied)
         # The other splits differ from training by what they say; these two only by the text itself.
         if (split == "train" and reserved_text(text)) or (split == "held_out" and not reserved_text(text)):
             return None
-        mentioned = {fact.key: fact.value for fact in facts}
+        mentioned: dict[str, Value] = {fact.key: fact.value for fact in facts} | implied
         return Caption(
             text=text,
             family=family.name,
@@ -319,160 +352,6 @@ def _choice_fact(rng: Rng, item: Choice) -> Fact:
     return Fact(phrase, str(rng.choice(("pre", "pre", "tag"))), item.name, name)
 
 
-class _Writer:
-    """Puts a noun and facts into words, as pieces with the key they set."""
-
-    def __init__(self, rng: Rng, family: Family, noun: str, facts: Sequence[Fact]) -> None:
-        self.rng = rng
-        self.family = family
-        self.noun = noun
-        self.pre = [fact for fact in facts if fact.place == "pre"]
-        self.post = [fact for fact in facts if fact.place == "post"]
-        self.tag = [fact for fact in facts if fact.place == "tag"]
-        self.about = [fact for fact in facts if fact.place == "is"]
-        self.sentences = [fact for fact in facts if fact.place == "sentence"]
-
-    def write(self) -> list[_Piece]:
-        """Pieces in order; a key of "" sets nothing."""
-        style = self.rng.random()
-        body = self._tags() if style < 0.16 else self._natural()
-        return self._dress(body)
-
-    def _chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def _one(self, options: Sequence[str]) -> str:
-        return str(options[int(self.rng.integers(len(options)))])
-
-    def _noun_pieces(self) -> list[_Piece]:
-        if not self.noun:
-            return [(self._one(phrasing.UNNAMED), "")]
-        noun = self.noun
-        if self._chance(0.08):
-            noun = phrasing.other_number(noun)
-        pieces: list[_Piece] = []
-        if self.family.modifiers and self._chance(0.15):
-            pieces.append((self._one(self.family.modifiers), ""))
-        return [*pieces, (noun, FAMILY)]
-
-    def _tags(self) -> list[_Piece]:
-        parts = [[(fact.text, fact.key)] for fact in (*self.pre, *self.about, *self.tag, *self.post)]
-        self.rng.shuffle(parts)
-        noun = self._noun_pieces()
-        parts.insert(0 if self._chance(0.6) else int(self.rng.integers(len(parts) + 1)), noun)
-        if self._chance(0.3):
-            parts.append([(self._one(phrasing.SUFFIXES), "")])
-        pieces: list[_Piece] = []
-        separator = self._one((",", ",", ",", ";", " /", "" if not (self.post or self.tag) else ","))
-        for index, part in enumerate(parts):
-            if index and separator:
-                pieces.append((separator, ""))
-            pieces.extend(part)
-        return pieces + self._extra_sentences()
-
-    def _natural(self) -> list[_Piece]:
-        pre = list(self.pre)
-        self.rng.shuffle(pre)  # type: ignore[arg-type]
-        late = [*self.about, *pre[3:]]
-        pieces: list[_Piece] = []
-        for index, fact in enumerate(pre[:3]):
-            if index:
-                joint = self._one(("", "", "", ",", ",", "and"))
-                if joint:
-                    pieces.append((joint, ""))
-            pieces.append((fact.text, fact.key))
-        pieces += self._noun_pieces()
-        if self._chance(0.05):
-            pieces = [(self._one(phrasing.CARRIERS), ""), ("made of", ""), *pieces]
-        post = [*self.post, *self.tag]
-        self.rng.shuffle(post)  # type: ignore[arg-type]
-        for index, fact in enumerate(post):
-            if fact.place == "tag":
-                pieces.append((",", ""))
-            elif index and not fact.text.startswith("and "):
-                joint = self._one(("", ",", "and"))
-                if joint:
-                    pieces.append((joint, ""))
-            pieces.append((fact.text, fact.key))
-        return pieces + self._late(late) + self._extra_sentences()
-
-    def _late(self, facts: Sequence[Fact]) -> list[_Piece]:
-        if not facts:
-            return []
-        pieces: list[_Piece] = []
-        style = self._one(
-            (", ", ", ", ", ", "that is", "which is", "that looks", ". it is", ". it looks", "but", "and")
-        )
-        if style == ", ":
-            for fact in facts:
-                pieces += [(",", ""), (fact.text, fact.key)]
-            return pieces
-        if style.startswith("."):
-            pieces.append((".", ""))
-            style = style[2:]
-        pieces.append((style, ""))
-        for index, fact in enumerate(facts):
-            if index:
-                pieces.append((self._one(("and", ",")), ""))
-            pieces.append((fact.text, fact.key))
-        return pieces
-
-    def _extra_sentences(self) -> list[_Piece]:
-        pieces: list[_Piece] = []
-        for fact in self.sentences:
-            pieces += [(self._one((".", ",", ", and", ";")), ""), (fact.text, fact.key)]
-        return pieces
-
-    def _dress(self, body: list[_Piece]) -> list[_Piece]:
-        pieces = body
-        chance = self.rng.random()
-        if chance < 0.2:
-            pieces = [(self._one(phrasing.PREFIXES), ""), *pieces]
-        elif chance < 0.5:
-            first = self._one(phrasing.TITLES)
-            if first == "a":
-                first = phrasing.article(body[0][0])
-            if first:
-                pieces = [(first, ""), *pieces]
-        if self._chance(0.18):
-            suffix = self._one(phrasing.SUFFIXES)
-            if self._chance(0.4):
-                pieces = [*pieces, (",", "")]
-            pieces = [*pieces, (suffix, "")]
-        if self._chance(0.1):
-            pieces = [*pieces, *([(",", "")] if self._chance(0.3) else []), (self._one(phrasing.PLACES), "")]
-        if self._chance(0.08):
-            pieces = [*pieces, (self._one((".", "!", "...", "please", "thanks")), "")]
-        return pieces
-
-
-def _join(pieces: Sequence[_Piece], rng: Rng, *, careless: bool) -> tuple[str, tuple[Span, ...]]:
-    """Text of the pieces and where each key stands in it."""
-    edited = [(phrasing.spelling(text, rng), key) for text, key in pieces]
-    if careless and rng.random() < 0.06:
-        index = int(rng.integers(len(edited)))
-        edited[index] = (phrasing.typo(edited[index][0], rng), edited[index][1])
-    text = ""
-    spans: list[Span] = []
-    for piece, key in edited:
-        if text and not piece.startswith((",", ".", ";", "!")):
-            text += " "
-        start = len(text)
-        text += piece
-        if key:
-            spans.append(Span(start, len(text), key))
-    return _case(text, rng), tuple(spans)
-
-
-def _case(text: str, rng: Rng) -> str:
-    chance = rng.random()
-    if chance < 0.12:
-        return text[:1].upper() + text[1:]
-    if chance < 0.15:
-        return text.title()
-    return text.upper() if chance < 0.165 else text
-
-
 def vocabulary_texts(grammar: Grammar) -> set[str]:
     """Every word that a training caption can hold, in lower case; held-out nouns and colours are not in it."""
     phrases: list[str] = list(grammar.color_names)
@@ -480,8 +359,9 @@ def vocabulary_texts(grammar: Grammar) -> set[str]:
         phrases.append(modifier)
     phrases += ["soft", "rich", "warm", "cool", "color", "colour", "colored", "coloured", "shade", "tone", "tones"]
     for family in grammar.families.values():
-        phrases += [family.title, *family.nouns, *family.modifiers]
-        phrases += [phrasing.other_number(noun) for noun in family.nouns]
+        nouns = grammar.nouns[family.name]
+        phrases += [family.title, *nouns, *family.modifiers]
+        phrases += [phrasing.other_number(noun) for noun in nouns]
         phrases += grammar.related.get(family.name, ())
         for item in family.all_parameters():
             if isinstance(item, Number):

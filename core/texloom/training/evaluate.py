@@ -28,6 +28,7 @@ from .batches import Encoder
 from .captions import Caption, Grammar
 from .colors import ColorName, difference, meaning, parse_name
 from .heads import MODEL_FOLDER, default_encoder
+from .related import stems
 from .statistics import Estimate, estimate, seam_ratio
 
 PROMPTS = Path(__file__).with_name("prompts.csv")
@@ -250,9 +251,11 @@ def score_diversity(head: Head, encoder: Encoder, seeds: int, size: int) -> tupl
     return tones, pixels
 
 
-def _small(name: str, values: Mapping[str, Value], size: int, seed: int) -> Drawn:
+def _small(
+    name: str, values: Mapping[str, Value], size: int, seed: int, phase: tuple[float, float] = (0.0, 0.0)
+) -> Drawn:
     family = families()[name]
-    return draw(family, values, width=size, height=size, width_m=family.tile_width_m, seed=seed)
+    return draw(family, values, width=size, height=size, width_m=family.tile_width_m, seed=seed, phase=phase)
 
 
 def score_drawn_colors(head: Head, grammar: Grammar, per_family: int, size: int) -> dict[str, list[float]]:
@@ -274,12 +277,17 @@ def score_drawn_colors(head: Head, grammar: Grammar, per_family: int, size: int)
 
 
 def score_seams(head: Head, seeds: int, size: int) -> dict[str, float]:
-    """Seam ratio of each map over all families, with what weathering they can have."""
+    """Seam ratio of each map over all families, with what weathering they can have.
+
+    A pattern may have an edge of its own on the tile's border (between the squares of a checkerboard, say), which
+    is no seam; so each picture begins at a random phase of the same tile.
+    """
     fields: dict[str, list[Any]] = {}
     for name, family in head.schema.registry.items():
         for seed in range(seeds):
             rng = np.random.default_rng((SEED, seed))
-            drawn = _small(name, family.sample(rng), size, seed)
+            values = family.sample(rng)
+            drawn = _small(name, values, size, seed, (float(rng.random()), float(rng.random())))
             relief = drawn.height.numpy()
             span = float(relief.max() - relief.min()) or 1.0
             fields.setdefault("base_color", []).append(drawn.base_color.permute(1, 2, 0).numpy())
@@ -300,10 +308,11 @@ def evaluate(head: Head, vocabulary: Vocabulary, encoder: Encoder, *, quick: boo
         ("held-out captions", "held_out"),
         ("unseen combinations", "combinations"),
         ("unseen synonyms", "nouns"),
-        ("unseen colour words", "colors"),
+        ("unseen color words", "colors"),
     ):
         captions = [grammar.caption(rng, split) for _ in range(count)]
         sets[title] = score_captions(head, encoder, captions)
+    sets["unseen synonyms, new words"] = score_captions(head, encoder, _new_words(grammar, rng, count // 3))
     sets["designers' prompts"] = score_prompts(head, encoder, load_prompts())
     noticed, kept = score_outside(head, encoder, grammar, count // 3)
     tones, pixels = score_diversity(head, encoder, 3 if quick else 6, 64)
@@ -322,6 +331,23 @@ def evaluate(head: Head, vocabulary: Vocabulary, encoder: Encoder, *, quick: boo
         "seams": score_seams(head, 2 if quick else 6, 128 if quick else 256),
         "grammar": {"colors": len(grammar.color_names), "held-out colors": len(grammar.held_out_colors)},
     }
+
+
+def _new_words(grammar: Grammar, rng: np.random.Generator, count: int) -> list[Caption]:
+    """Captions with unseen names that share no word with any name known of that material."""
+    fresh = {
+        (family, noun)
+        for family, nouns in grammar.held_out_nouns.items()
+        for noun in nouns
+        if not set(stems(noun)) & {part for known in grammar.known(family) for part in stems(known)}
+    }
+    found: list[Caption] = []
+    while fresh and len(found) < count:
+        family = str(rng.choice(sorted({name for name, _ in fresh})))
+        caption = grammar.caption(rng, "nouns", family)
+        if (family, caption.noun) in fresh:
+            found.append(caption)
+    return found
 
 
 def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> int:

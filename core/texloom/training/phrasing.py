@@ -107,3 +107,13 @@ def spelling(text: str, rng: Rng) -> str:
     if "-" in text and rng.random() < 0.35:
         text = text.replace("-", " " if rng.random() < 0.7 else "")
     return text
+
+
+def case(text: str, rng: Rng) -> str:
+    """Now and then with capitals."""
+    chance = rng.random()
+    if chance < 0.12:
+        return text[:1].upper() + text[1:]
+    if chance < 0.15:
+        return text.title()
+    return text.upper() if chance < 0.165 else text

@@ -19,11 +19,13 @@ from .colors import BASIC
 _FILE = Path(__file__).with_name("related.csv")
 
 
-def _stems(phrase: str) -> tuple[str, ...]:
+def stems(phrase: str) -> tuple[str, ...]:
+    """Stems of the words of a phrase."""
     return tuple(stem(word) for word, _, _ in words(phrase))
 
 
-def _contains(phrase: tuple[str, ...], part: tuple[str, ...]) -> bool:
+def contains(phrase: tuple[str, ...], part: tuple[str, ...]) -> bool:
+    """Whether ``part`` stands in ``phrase``, word for word."""
     return any(phrase[at : at + len(part)] == part for at in range(len(phrase) - len(part) + 1))
 
 
@@ -43,23 +45,21 @@ def _statements(family: Family) -> set[str]:
 def phrases(families: Mapping[str, Family]) -> dict[str, tuple[str, ...]]:
     """For each family its related phrases.
 
-    Left out are nouns of any family, whatever holds a held-out noun (those must stay unseen), and phrases
-    with a word that says something about a parameter.
+    Left out are nouns of any family, and phrases with a word that says something about a parameter.
     """
-    owners = {_stems(noun): name for name, family in families.items() for noun in family.nouns}
-    held_out = [_stems(noun) for family in families.values() for noun in family.held_out_nouns]
+    owners = {stems(noun): name for name, family in families.items() for noun in (*family.nouns, *family.rare_nouns)}
     found: dict[str, list[str]] = {}
     with _FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        anchors = [_stems(anchor) for anchor in row["anchors"].split("|")]
+        anchors = [stems(anchor) for anchor in row["anchors"].split("|")]
         name = next((owners[anchor] for anchor in anchors if anchor in owners), None)
         if name is None:
             continue
         said = _statements(families[name])
         for phrase in row["phrases"].split("|"):
-            parts = _stems(phrase)
-            if parts in owners or any(_contains(parts, unseen) for unseen in held_out):
+            parts = stems(phrase)
+            if parts in owners:
                 continue
             if not said.intersection(parts):
                 found.setdefault(name, []).append(phrase)

@@ -48,6 +48,7 @@ def draw(
     device: str | torch.device = "cpu",
     on_progress: Callable[[float], None] | None = None,
     supersample: bool | None = None,
+    phase: tuple[float, float] = (0.0, 0.0),
 ) -> Drawn:
     """Draw one tile.
 
@@ -58,6 +59,7 @@ def draw(
         seed: of the irregularities (not of the parameters).
         on_progress: called with 0 to 1 after each band; may raise to stop.
         supersample: draw twice the size and average; None does so for small pictures.
+        phase: where in the tile the picture begins, 0 to 1 across and down; the same picture, rolled.
     """
     family = families()[family] if isinstance(family, str) else family
     params = Params(values)
@@ -72,6 +74,7 @@ def draw(
         width_m * height / width,
         (seed << 32) | zlib.crc32(family.name.encode()),
         device,
+        phase,
     )
     base_color = torch.empty(3, height, width, dtype=torch.uint8, device=tile.device)
     metres = torch.empty(height, width, dtype=torch.float32, device=tile.device)

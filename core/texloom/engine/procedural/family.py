@@ -27,7 +27,7 @@ class Family:
         name: identifier in results and requests.
         title: words in an interface.
         nouns: phrases that mean this material, the commonest first; used in captions for training.
-        held_out_nouns: phrases kept out of training, for the evaluation of unseen synonyms.
+        rare_nouns: further names of it, less usual; known from training like the others.
         modifiers: neutral words that may stand beside the noun and change nothing ("exterior", "garden").
         tile_width_m: natural width of a tile in metres.
         palettes: natural sets of colours by parameter name; one is picked, then varied a little.
@@ -40,7 +40,7 @@ class Family:
     name: ClassVar[str]
     title: ClassVar[str]
     nouns: ClassVar[tuple[str, ...]]
-    held_out_nouns: ClassVar[tuple[str, ...]] = ()
+    rare_nouns: ClassVar[tuple[str, ...]] = ()
     modifiers: ClassVar[tuple[str, ...]] = ()
     tile_width_m: ClassVar[float] = 2.0
     palettes: ClassVar[tuple[Mapping[str, str], ...]]

@@ -83,19 +83,19 @@ def courses(
     device = tile.device
 
     position = across * rows
-    row = position.floor().clamp_(0, rows - 1)
+    row = position.floor()
     if row_jitter > 0.0:
         # Joint k sits at k + offset; the offset table wraps, so the last joint is the first of the next tile.
         offset = (tile.table(f"{key}/level", rows) - 0.5) * row_jitter
         below = offset[((row + 1) % rows).long()] + 1.0
-        above = offset[row.long()]
+        above = offset[(row % rows).long()]
         inside = position - row
         row = torch.where(inside < above, row - 1, torch.where(inside >= below, row + 1, row))
         numbers = row.long() % rows
         top = row + offset[numbers]
         bottom = row + 1 + offset[(numbers + 1) % rows]
     else:
-        numbers = row.long()
+        numbers = row.long() % rows
         top, bottom = row, row + 1.0
     half_across = (bottom - top) * (0.5 * across_m / rows)
     local_across = (position - (top + bottom) * 0.5) * (across_m / rows)

@@ -29,8 +29,16 @@ class Tile:
     """
 
     def __init__(
-        self, width: int, height: int, width_m: float, height_m: float, seed: int, device: str | torch.device = "cpu"
+        self,
+        width: int,
+        height: int,
+        width_m: float,
+        height_m: float,
+        seed: int,
+        device: str | torch.device = "cpu",
+        phase: tuple[float, float] = (0.0, 0.0),
     ) -> None:
+        self.phase = phase
         self.width = width
         self.height = height
         self.width_m = width_m
@@ -83,7 +91,8 @@ class Tile:
 class Canvas:
     """Rows ``start`` to ``start + rows`` of a tile.
 
-    ``u`` (1, width) and ``v`` (rows, 1) are positions across and down in tiles, 0 to 1 at pixel centres;
+    ``u`` (1, width) and ``v`` (rows, 1) are positions across and down in tiles, from the phase on (0 to 1 where
+    that is 0) at pixel centres;
     ``x`` and ``y`` the same in metres.  Functions of a family return tensors of shape (rows, width).
     """
 
@@ -92,8 +101,9 @@ class Canvas:
         self.start = start
         self.rows = rows
         kind = {"dtype": torch.float32, "device": tile.device}
-        self.u = ((torch.arange(tile.width, **kind) + 0.5) / tile.width)[None, :]
-        self.v = ((torch.arange(start, start + rows, **kind) + 0.5) / tile.height)[:, None]
+        across, down = tile.phase
+        self.u = ((torch.arange(tile.width, **kind) + 0.5) / tile.width + across)[None, :]
+        self.v = ((torch.arange(start, start + rows, **kind) + 0.5) / tile.height + down)[:, None]
 
     # The tile's own facts, at hand for families.
     @property

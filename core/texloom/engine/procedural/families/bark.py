@@ -18,7 +18,7 @@ class Bark(Family):
     name = "bark"
     title = "Tree bark"
     nouns = ("bark", "tree bark", "oak bark", "tree trunk", "pine bark", "bark of a tree", "birch bark")
-    held_out_nouns = ("trunk of a tree", "rind of a tree")
+    rare_nouns = ("trunk of a tree", "rind of a tree")
     modifiers = ("forest", "natural", "old growth")
     tile_width_m = 0.8
     palettes = (

@@ -24,7 +24,7 @@ class Bricks(Family):
     name = "bricks"
     title = "Brick wall"
     nouns = ("brick wall", "bricks", "brickwork", "brick", "brick facade", "wall of bricks", "clay bricks")
-    held_out_nouns = ("masonry", "brick masonry", "house bricks")
+    rare_nouns = ("masonry", "brick masonry", "house bricks")
     modifiers = ("exterior", "industrial", "urban", "factory", "garden", "street")
     tile_width_m = 1.6
     palettes = (

@@ -18,7 +18,7 @@ class Carpet(Family):
     name = "carpet"
     title = "Carpet"
     nouns = ("carpet", "rug", "carpet pile", "shaggy carpet", "wool carpet", "tufted rug", "doormat")
-    held_out_nouns = ("floor rug", "shag pile")
+    rare_nouns = ("floor rug", "shag pile")
     modifiers = ("hotel", "office", "living room", "soft")
     tile_width_m = 0.3
     palettes = (

@@ -21,7 +21,7 @@ class Concrete(Family):
         "concrete", "concrete wall", "cement", "concrete floor", "bare concrete", "board-formed concrete",
         "exposed concrete", "poured concrete", "concrete panels",
     )  # fmt: skip
-    held_out_nouns = ("beton brut", "cast cement", "brutalist wall")
+    rare_nouns = ("beton brut", "cast cement", "brutalist wall")
     modifiers = ("brutalist", "industrial", "bunker", "parking garage")
     tile_width_m = 2.4
     palettes = (
@@ -100,7 +100,7 @@ class Plaster(Family):
         "plaster", "plaster wall", "stucco", "painted wall", "stucco wall", "rendered wall", "roughcast",
         "venetian plaster", "lime plaster", "drywall", "adobe",
     )  # fmt: skip
-    held_out_nouns = ("stuccoed facade", "wall render", "limewashed wall")
+    rare_nouns = ("stuccoed facade", "wall render", "limewashed wall")
     modifiers = ("interior", "mediterranean", "facade", "bedroom")
     tile_width_m = 2.0
     palettes = (

@@ -24,7 +24,7 @@ class CrackedEarth(Family):
         "dry lake bed",
         "cracked soil",
     )
-    held_out_nouns = ("drought ground", "desiccated mud", "salt flat")
+    rare_nouns = ("drought ground", "desiccated mud", "salt flat")
     modifiers = ("desert", "arid", "wasteland")
     tile_width_m = 1.6
     palettes = (

@@ -21,7 +21,7 @@ class Fabric(Family):
         "fabric", "woven fabric", "cloth", "linen", "canvas", "denim", "burlap", "cotton fabric", "textile",
         "upholstery", "tweed", "sackcloth",
     )  # fmt: skip
-    held_out_nouns = ("woven textile", "jute cloth", "couch cover")
+    rare_nouns = ("woven textile", "jute cloth", "couch cover")
     modifiers = ("soft", "natural", "sofa", "curtain")
     tile_width_m = 0.1
     palettes = (

@@ -16,7 +16,7 @@ class Granite(Family):
     name = "granite"
     title = "Granite"
     nouns = ("granite", "granite slab", "granite countertop", "speckled granite", "polished granite", "granite stone")
-    held_out_nouns = ("speckled stone worktop", "igneous rock slab")
+    rare_nouns = ("speckled stone worktop", "igneous rock slab")
     modifiers = ("kitchen", "natural", "solid")
     tile_width_m = 0.5
     palettes = (

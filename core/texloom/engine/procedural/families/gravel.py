@@ -28,7 +28,7 @@ class Gravel(Family):
         "beach pebbles",
         "ballast",
     )
-    held_out_nouns = ("shingle beach", "loose stones", "railway ballast")
+    rare_nouns = ("shingle beach", "loose stones", "railway ballast")
     modifiers = ("driveway", "garden", "beach", "railroad")
     tile_width_m = 0.8
     palettes = (
@@ -110,7 +110,7 @@ class Asphalt(Family):
     name = "asphalt"
     title = "Asphalt"
     nouns = ("asphalt", "asphalt road", "tarmac", "road surface", "street asphalt", "bitumen", "road", "parking lot")
-    held_out_nouns = ("blacktop", "highway surface", "macadam")
+    rare_nouns = ("blacktop", "highway surface", "macadam")
     modifiers = ("city", "highway", "street", "urban")
     tile_width_m = 1.6
     palettes = (

@@ -26,7 +26,7 @@ class Knit(Family):
         "jersey knit",
         "wool",
     )
-    held_out_nouns = ("woolen jumper", "crochet", "cardigan")
+    rare_nouns = ("woolen jumper", "crochet", "cardigan")
     modifiers = ("cozy", "warm", "chunky", "winter")
     tile_width_m = 0.12
     palettes = (

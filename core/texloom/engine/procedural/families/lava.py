@@ -17,7 +17,7 @@ class Lava(Family):
     name = "lava"
     title = "Lava"
     nouns = ("lava", "molten lava", "magma", "volcanic lava", "lava rock", "glowing lava", "molten rock", "basalt")
-    held_out_nouns = ("volcano surface", "cooling magma")
+    rare_nouns = ("volcano surface", "cooling magma")
     modifiers = ("volcanic", "hellish", "fantasy", "hot")
     tile_width_m = 4.0
     palettes = (

@@ -16,7 +16,7 @@ class Leather(Family):
     name = "leather"
     title = "Leather"
     nouns = ("leather", "leather hide", "faux leather", "grained leather", "cowhide", "leather upholstery", "suede")
-    held_out_nouns = ("tanned hide", "pigskin", "leatherette")
+    rare_nouns = ("tanned hide", "pigskin", "leatherette")
     modifiers = ("vintage", "car seat", "sofa", "bag")
     tile_width_m = 0.15
     palettes = (

@@ -22,7 +22,7 @@ class Marble(Family):
         "marble floor",
         "veined marble",
     )
-    held_out_nouns = ("calacatta", "marble countertop")
+    rare_nouns = ("calacatta", "marble countertop")
     modifiers = ("luxury", "italian", "bathroom", "elegant")
     tile_width_m = 1.2
     palettes = (

@@ -37,7 +37,7 @@ class BrushedMetal(Family):
         "brushed metal", "metal", "steel", "brushed steel", "aluminium", "brushed aluminum", "stainless steel",
         "sheet metal", "brass", "copper", "gold metal", "titanium", "iron", "chrome",
     )  # fmt: skip
-    held_out_nouns = ("metal sheet", "satin steel", "bronze plate")
+    rare_nouns = ("metal sheet", "satin steel", "bronze plate")
     modifiers = ("industrial", "appliance", "machined", "solid")
     tile_width_m = 0.5
     palettes = _METALS
@@ -94,7 +94,7 @@ class DiamondPlate(Family):
         "diamond plate steel",
         "embossed metal",
     )
-    held_out_nouns = ("chequered plate", "anti-slip metal")
+    rare_nouns = ("chequered plate", "anti-slip metal")
     modifiers = ("industrial", "truck", "ramp", "factory")
     tile_width_m = 0.4
     palettes = _METALS

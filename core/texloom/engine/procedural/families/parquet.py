@@ -22,7 +22,7 @@ class Parquet(Family):
         "parquet", "parquet floor", "parquetry", "herringbone parquet", "oak parquet", "parquet flooring",
         "wood block floor", "basket weave parquet",
     )  # fmt: skip
-    held_out_nouns = ("inlaid wood floor", "parquet tiles")
+    rare_nouns = ("inlaid wood floor", "parquet tiles")
     modifiers = ("ballroom", "apartment", "museum", "interior")
     tile_width_m = 1.4
     palettes = (

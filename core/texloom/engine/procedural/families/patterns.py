@@ -66,7 +66,7 @@ class Stripes(Family):
         "striped fabric",
         "striped",
     )
-    held_out_nouns = ("candy stripes", "banded pattern")
+    rare_nouns = ("candy stripes", "banded pattern")
     modifiers = ("retro", "nautical", "graphic")
     tile_width_m = 0.6
     palettes = _PALETTES
@@ -102,7 +102,7 @@ class Dots(Family):
     name = "dots"
     title = "Polka dots"
     nouns = ("polka dots", "dots", "dotted pattern", "polka dot pattern", "spots pattern", "polka dot fabric", "dotted")
-    held_out_nouns = ("spotted print", "pin dots")
+    rare_nouns = ("spotted print", "pin dots")
     modifiers = ("retro", "cute", "graphic")
     tile_width_m = 0.4
     palettes = tuple({"color": item["second_color"], "second_color": item["color"]} for item in _PALETTES)
@@ -145,7 +145,7 @@ class Checks(Family):
     name = "checks"
     title = "Checks"
     nouns = ("checkerboard", "checks", "checkered pattern", "chess board", "checker pattern", "gingham", "checkered")
-    held_out_nouns = ("chequered print", "vichy check")
+    rare_nouns = ("chequered print", "vichy check")
     modifiers = ("retro", "racing", "graphic")
     tile_width_m = 0.6
     palettes = _PALETTES
@@ -183,7 +183,7 @@ class Plaid(Family):
     name = "plaid"
     title = "Plaid"
     nouns = ("plaid", "tartan", "plaid fabric", "tartan pattern", "flannel", "lumberjack flannel", "scottish tartan")
-    held_out_nouns = ("kilt cloth", "madras check")
+    rare_nouns = ("kilt cloth", "madras check")
     modifiers = ("scottish", "wool", "cozy")
     tile_width_m = 0.4
     palettes = (

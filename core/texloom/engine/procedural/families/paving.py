@@ -20,7 +20,7 @@ class Cobblestone(Family):
         "cobblestone", "cobblestones", "cobbles", "cobblestone street", "cobbled street", "stone setts",
         "cobblestone pavement", "cobbled road", "granite setts", "pebble stone paving",
     )  # fmt: skip
-    held_out_nouns = ("belgian block", "cobblestone alley", "sett paving")
+    rare_nouns = ("belgian block", "cobblestone alley", "sett paving")
     modifiers = ("european", "street", "alley", "town square")
     tile_width_m = 1.6
     palettes = (
@@ -96,7 +96,7 @@ class Paving(Family):
         "paving stones", "flagstones", "paving slabs", "pavement", "stone floor", "slate floor", "stone tiles",
         "concrete pavers", "patio stones", "sidewalk", "crazy paving", "paved floor",
     )  # fmt: skip
-    held_out_nouns = ("flagstone patio", "stone flags", "walkway slabs")
+    rare_nouns = ("flagstone patio", "stone flags", "walkway slabs")
     modifiers = ("patio", "garden", "terrace", "dungeon", "temple")
     tile_width_m = 2.4
     palettes = (

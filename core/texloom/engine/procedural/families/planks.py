@@ -43,7 +43,7 @@ class Planks(Family):
         "wooden planks", "wood planks", "planks", "wood floor", "wooden floorboards", "floorboards", "wooden boards",
         "timber boards", "decking", "barn wood", "wooden fence", "wooden deck",
     )  # fmt: skip
-    held_out_nouns = ("plank flooring", "timber planking", "hardwood boards")
+    rare_nouns = ("plank flooring", "timber planking", "hardwood boards")
     modifiers = ("interior", "barn", "cabin", "farmhouse", "ship")
     tile_width_m = 1.6
     palettes = (

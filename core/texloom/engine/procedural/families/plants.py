@@ -60,7 +60,7 @@ class Grass(Family):
     name = "grass"
     title = "Grass"
     nouns = ("grass", "lawn", "meadow", "green grass", "grassy ground", "turf", "grass field", "dry grass")
-    held_out_nouns = ("grassland", "football pitch", "sward")
+    rare_nouns = ("grassland", "football pitch", "sward")
     modifiers = ("garden", "park", "summer", "field")
     tile_width_m = 0.8
     palettes = (
@@ -120,7 +120,7 @@ class Moss(Family):
     name = "moss"
     title = "Moss"
     nouns = ("moss", "mossy ground", "forest moss", "green moss", "moss carpet", "lichen and moss", "sphagnum moss")
-    held_out_nouns = ("bryophyte mat", "mossy forest floor")
+    rare_nouns = ("bryophyte mat", "mossy forest floor")
     modifiers = ("forest", "damp", "shady", "fairy tale")
     tile_width_m = 0.6
     palettes = (

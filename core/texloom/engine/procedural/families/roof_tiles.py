@@ -20,7 +20,7 @@ class RoofTiles(Family):
         "roof tiles", "roof shingles", "clay roof tiles", "slate roof", "shingles", "terracotta roof", "pantiles",
         "tiled roof", "roofing", "wooden shingles",
     )  # fmt: skip
-    held_out_nouns = ("rooftop", "house roof covering", "roof slates")
+    rare_nouns = ("rooftop", "house roof covering", "roof slates")
     modifiers = ("house", "cottage", "mediterranean", "village")
     tile_width_m = 2.0
     palettes = (

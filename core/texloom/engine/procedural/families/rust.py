@@ -40,7 +40,7 @@ class RustedMetal(Family):
         "rusty steel",
         "rusted iron",
     )
-    held_out_nouns = ("oxidized iron", "rusty sheet metal")
+    rare_nouns = ("oxidized iron", "rusty sheet metal")
     modifiers = ("industrial", "abandoned", "shipwreck", "post-apocalyptic")
     tile_width_m = 1.0
     palettes = ({"color": "#8c8a86"}, {"color": "#6f6f70"}, {"color": "#a19c94"}, {"color": "#5c5a58"})
@@ -86,7 +86,7 @@ class PaintedMetal(Family):
         "painted metal", "painted steel", "peeling paint", "chipped paint on metal", "car paint", "enamelled metal",
         "metal with peeling paint", "flaking paint", "powder coated metal",
     )  # fmt: skip
-    held_out_nouns = ("lacquered steel", "coated sheet metal")
+    rare_nouns = ("lacquered steel", "coated sheet metal")
     modifiers = ("industrial", "container", "machine", "vehicle")
     tile_width_m = 1.0
     palettes = (

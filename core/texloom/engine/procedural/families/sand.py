@@ -22,7 +22,7 @@ class Sand(Family):
     name = "sand"
     title = "Sand"
     nouns = ("sand", "beach sand", "desert sand", "sand dunes", "rippled sand", "sandy ground", "sandy beach")
-    held_out_nouns = ("dune surface", "seashore ground")
+    rare_nouns = ("dune surface", "seashore ground")
     modifiers = ("desert", "tropical", "beach", "fine")
     tile_width_m = 1.5
     palettes = (
@@ -89,7 +89,7 @@ class Mud(Family):
     name = "mud"
     title = "Mud"
     nouns = ("mud", "muddy ground", "dirt", "soil", "earth", "muddy soil", "dirt road", "clay ground", "forest soil")
-    held_out_nouns = ("loam", "topsoil", "wet earth")
+    rare_nouns = ("loam", "topsoil", "wet earth")
     modifiers = ("forest", "farm", "trail", "swamp")
     tile_width_m = 1.5
     palettes = (

@@ -26,7 +26,7 @@ class Sandstone(Family):
         "limestone",
         "boulder",
     )
-    held_out_nouns = ("sedimentary rock", "crag", "stratified stone")
+    rare_nouns = ("sedimentary rock", "crag", "stratified stone")
     modifiers = ("desert", "canyon", "mountain", "natural", "raw")
     tile_width_m = 3.0
     palettes = (

@@ -27,7 +27,7 @@ class Plastic(Family):
         "silicone",
         "textured plastic",
     )
-    held_out_nouns = ("polymer sheet", "acrylic", "neoprene")
+    rare_nouns = ("polymer sheet", "acrylic", "neoprene")
     modifiers = ("industrial", "toy", "dashboard", "technical")
     tile_width_m = 0.2
     palettes = (
@@ -87,7 +87,7 @@ class Paper(Family):
         "crumpled paper",
         "corrugated cardboard",
     )
-    held_out_nouns = ("vellum", "pasteboard", "papyrus")
+    rare_nouns = ("vellum", "pasteboard", "papyrus")
     modifiers = ("vintage", "recycled", "craft", "antique")
     tile_width_m = 0.3
     palettes = (

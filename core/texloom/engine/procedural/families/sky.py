@@ -16,7 +16,7 @@ class Sky(Family):
     name = "sky"
     title = "Cloudy sky"
     nouns = ("sky", "cloudy sky", "clouds", "blue sky", "sky with clouds", "sunset sky", "overcast sky", "cloudscape")
-    held_out_nouns = ("cumulus", "heavens by day")
+    rare_nouns = ("cumulus", "heavens by day")
     modifiers = ("summer", "dramatic", "bright")
     tile_width_m = 100.0
     palettes = (
@@ -75,7 +75,7 @@ class StarrySky(Family):
         "nebula",
         "outer space",
     )
-    held_out_nouns = ("cosmos", "star field", "heavens at night")
+    rare_nouns = ("cosmos", "star field", "heavens at night")
     modifiers = ("cosmic", "deep", "magical")
     tile_width_m = 100.0
     palettes = (

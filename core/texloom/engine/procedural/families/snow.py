@@ -16,7 +16,7 @@ class Snow(Family):
     name = "snow"
     title = "Snow"
     nouns = ("snow", "fresh snow", "snowy ground", "powder snow", "snow field", "snowdrift", "packed snow")
-    held_out_nouns = ("winter ground", "snowfall cover")
+    rare_nouns = ("winter ground", "snowfall cover")
     modifiers = ("winter", "alpine", "arctic", "mountain")
     tile_width_m = 1.5
     palettes = ({"color": "#eef2f7"}, {"color": "#e4ebf3"}, {"color": "#f2f3f4"}, {"color": "#dfe6ec"})
@@ -65,7 +65,7 @@ class Ice(Family):
     name = "ice"
     title = "Ice"
     nouns = ("ice", "frozen lake", "cracked ice", "blue ice", "ice sheet", "glacier ice", "frozen water")
-    held_out_nouns = ("icy surface", "frozen pond", "ice rink")
+    rare_nouns = ("icy surface", "frozen pond", "ice rink")
     modifiers = ("winter", "arctic", "glacial", "clear")
     tile_width_m = 2.0
     palettes = (

@@ -22,7 +22,7 @@ class StoneWall(Family):
         "stone wall", "rubble stone wall", "castle wall", "fieldstone wall", "stonework", "stone masonry",
         "rock masonry", "dry stone wall", "ashlar wall", "medieval wall", "stone blocks",
     )  # fmt: skip
-    held_out_nouns = ("fortress wall", "wall of stones", "rustic stonework")
+    rare_nouns = ("fortress wall", "wall of stones", "rustic stonework")
     modifiers = ("medieval", "castle", "garden", "rural")
     tile_width_m = 2.4
     palettes = (

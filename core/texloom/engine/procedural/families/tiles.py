@@ -24,7 +24,7 @@ class CeramicTiles(Family):
         "tiles", "ceramic tiles", "bathroom tiles", "subway tiles", "wall tiles", "floor tiles", "kitchen tiles",
         "porcelain tiles", "hexagon tiles", "tiled wall", "glazed tiles", "metro tiles", "tile floor",
     )  # fmt: skip
-    held_out_nouns = ("shower tiles", "tiling", "backsplash")
+    rare_nouns = ("shower tiles", "tiling", "backsplash")
     modifiers = ("bathroom", "kitchen", "pool", "modern", "hospital")
     tile_width_m = 1.2
     palettes = (
@@ -110,7 +110,7 @@ class Mosaic(Family):
     name = "mosaic"
     title = "Mosaic"
     nouns = ("mosaic", "mosaic tiles", "glass mosaic", "roman mosaic", "pool mosaic", "mosaic floor", "tesserae")
-    held_out_nouns = ("byzantine mosaic", "trencadis")
+    rare_nouns = ("byzantine mosaic", "trencadis")
     modifiers = ("roman", "pool", "spa", "decorative")
     tile_width_m = 0.6
     palettes = (
@@ -170,7 +170,7 @@ class Terrazzo(Family):
     name = "terrazzo"
     title = "Terrazzo"
     nouns = ("terrazzo", "terrazzo floor", "terrazzo tiles", "polished terrazzo", "terrazzo slab", "venetian terrazzo")
-    held_out_nouns = ("chip floor", "marble chip flooring")
+    rare_nouns = ("chip floor", "marble chip flooring")
     modifiers = ("retro", "lobby", "airport", "modern")
     tile_width_m = 0.6
     palettes = (

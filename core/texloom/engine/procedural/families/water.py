@@ -29,7 +29,7 @@ class Water(Family):
         "river water",
         "sea waves",
     )
-    held_out_nouns = ("seawater", "rippling lake")
+    rare_nouns = ("seawater", "rippling lake")
     modifiers = ("tropical", "deep", "calm", "open")
     tile_width_m = 4.0
     palettes = (

@@ -21,7 +21,7 @@ class Wood(Family):
         "wood", "wood grain", "wood veneer", "oak wood", "walnut wood", "polished wood", "timber", "wooden table top",
         "wooden surface", "pine wood", "mahogany", "plywood",
     )  # fmt: skip
-    held_out_nouns = ("hardwood", "cherry wood", "wooden panel")
+    rare_nouns = ("hardwood", "cherry wood", "wooden panel")
     modifiers = ("furniture", "cabinet", "natural", "solid")
     tile_width_m = 0.8
     palettes = (
