@@ -73,7 +73,7 @@ def test_a_failing_step_keeps_the_old_engine_and_says_why(tmp_path: Path) -> Non
     settings.Settings(engine_python=str(old / "python")).save()
     seen: list[SetupProgress] = []
     bad = plan(tmp_path, "pass", "print('Connection broken by'); raise SystemExit(4)")
-    with pytest.raises(EngineBrokenError, match="Step 1 failed.*4") as caught:
+    with pytest.raises(EngineBrokenError, match=r"Step 1 failed.*4") as caught:
         environment.set_up(bad, seen.append, threading.Event())
     assert "internet" in caught.value.advice
     assert old.is_dir() and settings.load().engine_python == str(old / "python") and not bad.folder.exists()
