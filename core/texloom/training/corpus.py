@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Captioned, exactly tileable materials without end, for training learned generators.
+
+``python -m texloom.training.corpus --count 1000 --size 256 --out corpus`` writes shards: safetensors with the maps,
+and a JSON line a sample with its caption and parameters.  A sample depends on the seed and its number alone, so that
+shards can be made on many machines and a stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from ..engine.procedural.draw import Drawn, draw
+from ..engine.procedural.family import families
+from ..errors import TexloomError
+from ..storage import write_bytes_atomic
+from .captions import Grammar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One material: its ``caption``, ``family``, ``parameters`` in JSON types, maps, and tile width in metres."""
+
+    caption: str
+    family: str
+    parameters: dict[str, str | float]
+    width_m: float
+    maps: Drawn
+
+
+def sample(number: int, *, size: int, seed: int = 0, grammar: Grammar | None = None, device: str = "cpu") -> Sample:
+    """Sample ``number`` of the corpus ``seed``: what the caption leaves open is natural for the family.
+
+    Args:
+        number: 0 or more.
+        size: pixels a side.
+        seed: of the corpus.
+        grammar: to save making one each time.
+        device: draws the maps.
+    """
+    registry = families()
+    rng = np.random.default_rng((seed, number))
+    caption = (grammar or Grammar(registry)).caption(rng, "train")
+    family = registry[caption.family]
+    # Anywhere in the tile: a learned model must not take the border for a place of its own.
+    phase = (float(rng.random()), float(rng.random()))
+    maps = draw(
+        family, caption.values, width=size, height=size, width_m=family.tile_width_m,
+        seed=int(rng.integers(2**31)), device=device, phase=phase,
+    )  # fmt: skip
+    told = family.to_json(caption.values)
+    return Sample(caption=caption.text, family=family.name, parameters=told, width_m=family.tile_width_m, maps=maps)
+
+
+def samples(start: int, stop: int, *, size: int, seed: int = 0, device: str = "cpu") -> Iterator[Sample]:
+    """Samples ``start`` to ``stop`` (excluded)."""
+    grammar = Grammar(families())
+    for number in range(start, stop):
+        yield sample(number, size=size, seed=seed, grammar=grammar, device=device)
+
+
+def write_shard(folder: Path, index: int, found: Sequence[Sample]) -> Path:
+    """Write ``<index>.safetensors`` (maps stacked) and ``<index>.jsonl``; the latter last, so it marks a whole shard.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: torch.stack([getattr(item.maps, name).cpu() for item in found])
+        for name in ("base_color", "height", "roughness", "metallic")
+    }
+    aside = folder / f".{index:06d}.tmp"
+    save_file(tensors, aside)
+    aside.replace(folder / f"{index:06d}.safetensors")
+    rows: list[dict[str, Any]] = [
+        {"caption": item.caption, "family": item.family, "width_m": item.width_m, "parameters": item.parameters}
+        for item in found
+    ]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path = folder / f"{index:06d}.jsonl"
+    write_bytes_atomic(path, text.encode())
+    return path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write shards that are not there yet; exit status 0, or 1 when one could not be written."""
+    parser = argparse.ArgumentParser(prog="python -m texloom.training.corpus", description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shard", type=int, default=250, help="samples a shard")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    try:
+        for index in range(-(-arguments.count // arguments.shard)):
+            if (arguments.out / f"{index:06d}.jsonl").is_file():
+                continue
+            first = index * arguments.shard
+            last = min(arguments.count, first + arguments.shard)
+            found = list(samples(first, last, size=arguments.size, seed=arguments.seed, device=arguments.device))
+            sys.stderr.write(f"{write_shard(arguments.out, index, found)}\n")
+    except (TexloomError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
