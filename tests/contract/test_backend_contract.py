@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ask, collect, kinds, until
+from driving import ask, collect, kinds, until
 from texloom.backends.base import Backend, BackendState
 from texloom.backends.fake import Script
 from texloom.errors import OutOfMemoryError, RequestError, TexloomError

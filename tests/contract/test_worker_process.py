@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import WORKER, Make, ask, collect, kinds, until
+from driving import WORKER, Make, ask, collect, kinds, until
 from texloom.backends.base import BackendState
 from texloom.backends.subprocess import SubprocessBackend
 from texloom.events import Failed
