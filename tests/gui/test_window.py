@@ -90,7 +90,7 @@ def test_generate_in_a_window_makes_the_material(notes: dict[str, Any]) -> None:
 
 def test_blender_went_on_meanwhile(notes: dict[str, Any]) -> None:
     # Drawing in software is slow by itself; a freeze would last as long as the engine needs to start.
-    assert notes["gap_while_working"] < 2.0
+    assert notes["gap_while_working"] < 3.0
 
 
 def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) -> None:
