@@ -102,7 +102,7 @@ def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) 
 def test_a_job_survives_workspace_and_undo_and_cancel_is_quick(notes: dict[str, Any]) -> None:
     assert notes["survives"] is True
     state, seconds = notes["cancelled"]
-    assert state == "cancelled" and seconds < 3.0
+    assert state == "cancelled" and seconds < 6.0
 
 
 def test_command_in_a_real_blender(display: str, tmp_path: Path) -> None:
