@@ -94,6 +94,8 @@ def ensure_engine() -> Path:
     given = os.environ.get("TEXLOOM_PYTHON")
     if given:
         return Path(given)
+    # What this sets up is no choice of the user's: their own settings stay as they are.
+    os.environ.setdefault("TEXLOOM_HOME", str(ENVIRONMENTS / "home"))
     folder = ENVIRONMENTS / "engine"
     python = environment_python(folder)
     digest = hashlib.sha256()

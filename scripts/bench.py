@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _support import ENVIRONMENTS, ScriptError, ensure_engine, say
+from _support import ScriptError, ensure_engine, say
 
 PROMPTS = ("weathered red brick wall with white mortar", "mossy cobblestone, wet", "white marble with grey veins")
 
@@ -35,7 +35,6 @@ def main(argv: list[str] | None = None) -> int:
     except ScriptError as error:
         say(str(error))
         return 1
-    os.environ.setdefault("TEXLOOM_HOME", str(ENVIRONMENTS / "home"))
     with tempfile.TemporaryDirectory(prefix="texloom-bench-") as folder:
         measure(arguments, python, Path(folder))
     return 0

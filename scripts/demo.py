@@ -9,12 +9,11 @@ object, renders a picture and saves the .blend.  Everything goes into the projec
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
-from _support import ENVIRONMENTS, ROOT, ScriptError, blender_command, ensure_engine, private_home, run, say
+from _support import ROOT, ScriptError, blender_command, ensure_engine, private_home, run, say
 
 PROMPTS = ("weathered red brick wall with white mortar", "mossy cobblestone, wet", "herringbone oak parquet, polished")
 
@@ -82,7 +81,6 @@ def demonstrate(arguments: argparse.Namespace) -> int:
 
 def make_maps(arguments: argparse.Namespace, python: Path, output: Path) -> list[Path]:
     """Make the maps of all prompts in one session; their folders."""
-    os.environ.setdefault("TEXLOOM_HOME", str(ENVIRONMENTS / "home"))
     from texloom import api
     from texloom.errors import TexloomError
 
