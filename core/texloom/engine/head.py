@@ -22,7 +22,7 @@ from .procedural.family import Family
 from .procedural.parameters import Choice, Color, Number, Rng, Value
 from .schema import Schema, differences
 
-CONFIG_VERSION: Final = 1
+CONFIG_VERSION: Final = 2
 WEIGHTS_FILE: Final = "head.safetensors"
 CONFIG_FILE: Final = "config.json"
 RETRAIN: Final = "Run: texloom train instant"

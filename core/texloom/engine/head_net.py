@@ -83,6 +83,7 @@ class HeadNet(nn.Module):
     """
 
     noun_vectors: Tensor
+    noun_keys: Tensor
     noun_family: Tensor
 
     def __init__(
@@ -116,8 +117,10 @@ class HeadNet(nn.Module):
         self.family_up = nn.Linear(2 * width, width)
         self.family_out = nn.Linear(width, families)
         self.domain_out = nn.Linear(width, 1)
-        # Known nouns, by which unknown ones are judged: the encoder's vectors and whose nouns they are.
-        self.register_buffer("noun_vectors", torch.zeros(nouns, TEXT_WIDTH))
+        # Known nouns, by which unknown ones are judged: whose they are, and what the metric makes of the
+        # encoder's vectors; these are needed in training only and would be most of a saved model.
+        self.register_buffer("noun_vectors", torch.zeros(nouns, TEXT_WIDTH), persistent=False)
+        self.register_buffer("noun_keys", torch.zeros(nouns, metric))
         self.register_buffer("noun_family", torch.zeros(nouns, dtype=torch.int64))
         start = torch.nn.init.orthogonal_(torch.empty(metric, TEXT_WIDTH))
         self.metric_text = nn.Parameter(torch.cat((start, 0.5 * start), dim=1))
@@ -179,12 +182,20 @@ class HeadNet(nn.Module):
             learned, alike = learned * paths[0][:, None], alike * paths[1][:, None]
         return FamilyOutput(learned + alike, self.domain_out(h)[:, 0], weights[:, 0, 1:])
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Keep what the metric makes of the nouns; to be called when training has ended."""
+        self.noun_keys.copy_(self._nouns())
+
+    def _nouns(self) -> Tensor:
+        return F.normalize(self.noun_vectors @ self.metric_noun.T, dim=-1)
+
     def _likeness(self, memory: Memory, attention: Tensor, hidden: Tensor | None) -> Tensor:
         """(batch, families): log of the summed likeness of the attended words to each family's nouns."""
         attended = (attention.detach()[:, None] @ memory.states)[:, 0]
         text = torch.cat((F.normalize(attended, dim=-1), memory.pooled), dim=-1) @ self.metric_text.T
-        nouns = self.noun_vectors @ self.metric_noun.T
-        scores = F.normalize(text, dim=-1) @ F.normalize(nouns, dim=-1).T * self.metric_scale.exp()
+        nouns = self._nouns() if self.training else self.noun_keys
+        scores = F.normalize(text, dim=-1) @ nouns.T * self.metric_scale.exp()
         if hidden is not None:
             own = torch.arange(len(nouns), device=scores.device) == hidden[:, None]
             scores = scores.masked_fill(own, -1e4)

@@ -52,7 +52,7 @@ class Caption:
 
 
 # Share of training captions that name the material by a related phrase instead of one of its nouns.
-_RELATED_SHARE = 0.35
+_RELATED_SHARE = 0.6
 
 
 def reserved_pair(family: str, what: str) -> bool:
@@ -92,8 +92,8 @@ class Grammar:
     """Writes captions for a registry of families.
 
     ``split`` of :meth:`caption` is one of ``train``, ``held_out`` (same language, other texts),
-    ``combinations`` (at least one reserved pair), ``nouns`` (held-out nouns), ``colors`` (held-out colour
-    words).
+    ``combinations`` (at least one reserved pair), ``nouns`` (held-out nouns and usual phrases), ``many``
+    (held-out names of the long list), ``colors`` (held-out colour words).
     """
 
     def __init__(self, families: Mapping[str, Family]) -> None:
@@ -102,6 +102,7 @@ class Grammar:
         self.nouns: dict[str, tuple[str, ...]] = {}
         self.related: dict[str, tuple[str, ...]] = {}
         self.held_out_nouns: dict[str, tuple[str, ...]] = {}
+        self.held_out_many: dict[str, tuple[str, ...]] = {}
         self._share_out()
         taken = self._taken()
         usable = [name for name in color_names.table() if name not in taken]
@@ -110,9 +111,10 @@ class Grammar:
 
     def _share_out(self) -> None:
         """Which names of each material training uses, and which it never sees: those that a hash picks."""
-        others = related.phrases(self.families)
+        usual = related.phrases(self.families, related.USUAL)
+        many = related.phrases(self.families, related.MANY)
         pools = {
-            name: tuple(dict.fromkeys((*family.nouns, *family.rare_nouns, *others.get(name, ()))))
+            name: tuple(dict.fromkeys((*family.nouns, *family.rare_nouns, *usual.get(name, ()))))
             for name, family in self.families.items()
         }
         for name, pool in pools.items():
@@ -120,11 +122,12 @@ class Grammar:
             self.held_out_nouns[name] = tuple(noun for noun in pool[2:] if held_out_noun(noun))
         unseen = [related.stems(noun) for nouns in self.held_out_nouns.values() for noun in nouns]
         for name, pool in pools.items():
-            known = [
-                noun
-                for index, noun in enumerate(pool)
-                if index < 2 or not any(related.contains(related.stems(noun), part) for part in unseen)
-            ]
+            more = [noun for noun in many.get(name, ()) if noun not in pool and not _holds(noun, unseen)]
+            self.held_out_many[name] = tuple(noun for noun in more if held_out_noun(noun))
+            # Such names are often plain words ("desk", "lane") that other materials' names hold as well.
+            own_unseen = [related.stems(noun) for noun in self.held_out_many[name]]
+            known = [noun for index, noun in enumerate(pool) if index < 2 or not _holds(noun, unseen)]
+            known = known[:2] + [noun for noun in (*known[2:], *more) if not _holds(noun, own_unseen)]
             own = set(self.families[name].nouns)
             # "Blue ice" says a colour; as a name it would teach that "blue" says none.
             named = [noun for noun in known if not set(noun.lower().split()) & set(color_names.BASIC)] or known[:2]
@@ -154,7 +157,7 @@ class Grammar:
         Raises:
             ValueError: no such split, or the split cannot be written for that family.
         """
-        if split not in ("train", "held_out", "combinations", "nouns", "colors"):
+        if split not in ("train", "held_out", "combinations", "nouns", "many", "colors"):
             raise ValueError(f"No split {split!r}.")
         for _ in range(400):
             name = family or str(rng.choice(self._names))
@@ -181,19 +184,23 @@ class Grammar:
         )
 
     def _try(self, rng: Rng, split: str, family: Family) -> Caption | None:
-        nouns = (self.held_out_nouns if split == "nouns" else self.nouns)[family.name]
+        pools = {"nouns": self.held_out_nouns, "many": self.held_out_many}
+        nouns = pools.get(split, self.nouns)[family.name]
         if not nouns:
             return None
         facts = self._facts(rng, split, family)
         if facts is None:
             return None
         unnamed = split == "train" and bool(facts) and rng.random() < 0.035
-        noun = "" if unnamed else _pick_noun(rng, nouns, common=split != "nouns")
+        noun = "" if unnamed else _pick_noun(rng, nouns, common=split not in pools)
         others = self.related.get(family.name, ())
         if noun and others and split == "train" and rng.random() < _RELATED_SHARE:
             noun = str(others[int(rng.integers(len(others)))])
         implied = implied_options(family, noun)
         facts = [fact for fact in facts if fact.key not in implied]
+        color = related.implied_color(family, noun)
+        if color is not None and all(fact.key != "color" for fact in facts):
+            implied["color"] = color
         pieces = Writer(rng, family, noun, facts).write()
         text, spans = join(pieces, rng, careless=split in ("train", "held_out"))
         spans += tuple(Span(span.start, span.end, key) for span in spans if span.key == FAMILY for key in implied)
@@ -269,6 +276,12 @@ class Grammar:
         text = forms[int(rng.integers(len(forms)))]()
         place = "sentence" if text.startswith("the ") else ("tag" if text.startswith(color.text) else "post")
         return Fact(text, place, item.name, value, color.text)
+
+
+def _holds(noun: str, parts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a name holds one of those names, word for word."""
+    own = related.stems(noun)
+    return any(related.contains(own, part) for part in parts)
 
 
 def _term(color: str) -> str:

@@ -313,6 +313,7 @@ def evaluate(head: Head, vocabulary: Vocabulary, encoder: Encoder, *, quick: boo
         ("held-out captions", "held_out"),
         ("unseen combinations", "combinations"),
         ("unseen synonyms", "nouns"),
+        ("unseen rare names", "many"),
         ("unseen color words", "colors"),
     ):
         captions = [grammar.caption(rng, split) for _ in range(count)]

@@ -328,6 +328,7 @@ def train(
     if not trainer.run(minutes, work):
         report(f"Time is up at step {trainer.step} of {options.steps}; go on with --resume.")
         return None
+    trainer.net.fold()
     calibration = calibrate(trainer.net, schema, calibration_corpus(grammar, schema, encoder, 1500, options.seed))
     head = Head(trainer.net, schema, calibration)
     facts: Mapping[str, Any] = {

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Further phrases for materials, beyond the families' own nouns: ``related.csv``.
+"""Further names of materials, beyond the families' own nouns, and what a name says of the color.
 
+``related.csv`` has usual phrases, ``names.csv`` many more: species, makes, places, things made of the material.
 A row names its material by some of that material's usual nouns (``anchors``), so it finds the family whatever
-that is called, and rows for materials that no family draws do no harm.
+that is called, and rows for materials that no family draws do no harm.  ``implied.csv`` has words that say a
+color as part of a name: nobody who writes "walnut table" means a pale one.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from ..engine.phrases import stem, words
+from ..engine.procedural.color import Lab, hex_to_lab
 from ..engine.procedural.family import Family
 from ..engine.procedural.parameters import Choice, Number
 from .colors import BASIC
 
-_FILE = Path(__file__).with_name("related.csv")
+USUAL = Path(__file__).with_name("related.csv")
+MANY = Path(__file__).with_name("names.csv")
+_IMPLIED = Path(__file__).with_name("implied.csv")
 
 
 def stems(phrase: str) -> tuple[str, ...]:
@@ -42,14 +48,14 @@ def _statements(family: Family) -> set[str]:
     return said
 
 
-def phrases(families: Mapping[str, Family]) -> dict[str, tuple[str, ...]]:
-    """For each family its related phrases.
+def phrases(families: Mapping[str, Family], file_of: Path = USUAL) -> dict[str, tuple[str, ...]]:
+    """For each family its phrases in a file: ``USUAL`` or ``MANY``.
 
     Left out are nouns of any family, and phrases with a word that says something about a parameter.
     """
     owners = {stems(noun): name for name, family in families.items() for noun in (*family.nouns, *family.rare_nouns)}
     found: dict[str, list[str]] = {}
-    with _FILE.open(encoding="utf-8", newline="") as file:
+    with file_of.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         anchors = [stems(anchor) for anchor in row["anchors"].split("|")]
@@ -64,3 +70,23 @@ def phrases(families: Mapping[str, Family]) -> dict[str, tuple[str, ...]]:
             if not said.intersection(parts):
                 found.setdefault(name, []).append(phrase)
     return {name: tuple(dict.fromkeys(items)) for name, items in found.items()}
+
+
+@cache
+def _implied() -> dict[str, tuple[tuple[tuple[str, ...], Lab], ...]]:
+    """For each family the word stems that say a color, the longest first."""
+    found: dict[str, list[tuple[tuple[str, ...], Lab]]] = {}
+    with _IMPLIED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for name in row["families"].split("|"):
+                color = hex_to_lab(row["color"])
+                found.setdefault(name, []).extend((stems(word), color) for word in row["words"].split("|"))
+    return {name: tuple(sorted(items, key=lambda item: -len(item[0]))) for name, items in found.items()}
+
+
+def implied_color(family: Family, noun: str) -> Lab | None:
+    """The color that a name of the material says by itself, as "walnut table" does; None where it says none."""
+    parts = stems(noun)
+    if family.parameter("color") is None:
+        return None
+    return next((color for word, color in _implied().get(family.name, ()) if contains(parts, word)), None)
