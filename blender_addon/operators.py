@@ -11,6 +11,7 @@ from bpy.props import IntProperty, StringProperty
 from . import bridge, preferences, properties, setup_job
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState
+from .scene.images import warm_up
 
 
 def _report(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
@@ -39,6 +40,8 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             entry = bridge.get().submit(settings.request(), settings.placement(context))
             if bpy.app.background:
                 bridge.get().wait(entry)
+            else:
+                warm_up()
         except TexloomError as error:
             return _report(self, error)
         if entry.problem:

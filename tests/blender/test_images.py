@@ -56,6 +56,14 @@ def test_a_missing_variation_is_an_error_in_words(scene, tmp_path):
     assert type(caught.value).__name__ == "StorageError"
 
 
+def test_warming_up_leaves_nothing(scene, counts):
+    before = counts()
+    scene.images.warm_up()
+    scene.images.warm_up()
+    assert counts() == before
+    assert not list(Path(bpy.app.tempdir).glob("texloom-pixel*"))
+
+
 def test_color_spaces(scene, tmp_path):
     path = write_png(tmp_path / "a.png", flat((10, 20, 30)))
     assert scene.images.load_map(path, "a", "sRGB").colorspace_settings.name == "sRGB"

@@ -17,6 +17,7 @@ from texloom.training.captions import Grammar, implied_options
 from texloom.training.colors import difference
 from texloom.training.evaluate import evaluate, load_prompts, read_texts
 from texloom.training.heads import MODEL_FOLDER
+from texloom.training.related import implied_color
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +92,31 @@ def test_the_model_is_small_and_the_card_has_its_table() -> None:
     assert not list(Path(MODEL_FOLDER).glob("*.pt")) + list(Path(MODEL_FOLDER).glob("*.pkl"))
 
 
-class TestGrammar:
-    @pytest.fixture(scope="class")
-    def grammar(self) -> Grammar:
-        return Grammar(families())
+@pytest.fixture(scope="module")
+def grammar() -> Grammar:
+    return Grammar(families())
 
+
+class TestGrammar:
     def test_training_never_meets_what_is_held_out(self, grammar: Grammar) -> None:
         rng = np.random.default_rng(0)
         unseen = {noun for nouns in grammar.held_out_nouns.values() for noun in nouns}
         used = {grammar.caption(rng).noun for _ in range(1500)}
         assert len(unseen) > 60 and not used & unseen
         assert {grammar.caption(rng, "nouns").noun for _ in range(50)} <= unseen
+        rare = {noun for nouns in grammar.held_out_many.values() for noun in nouns}
+        assert len(rare) > 300 and not used & rare
+        assert {grammar.caption(rng, "many").noun for _ in range(50)} <= rare
+
+    @pytest.mark.parametrize(
+        ("family", "noun", "word"),
+        [("wood", "walnut table", "walnut"), ("roof_tiles", "terracotta roof", "terracotta"), ("bricks", "bricks", "")],
+    )
+    def test_a_name_may_say_a_color(self, family: str, noun: str, word: str) -> None:
+        color = implied_color(families()[family], noun)
+        assert (color is not None) == bool(word)
+        if word:
+            assert color == implied_color(families()[family], word)
 
     @pytest.mark.parametrize("name", sorted(families()))
     def test_captions_say_what_they_claim(self, name: str, grammar: Grammar) -> None:
