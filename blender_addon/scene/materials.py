@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -28,6 +29,7 @@ AO_FACTOR: Final = 0.25
 COORDINATES: Final = "Texloom Coordinates"
 MAPPING: Final = "Texloom Mapping"
 RELIEF: Final = "Texloom Relief"
+TURN: Final = "Texloom Turned Normals"
 DISPLACEMENT: Final = "Texloom Displacement"
 
 LABELS: Final[Mapping[str, str]] = {
@@ -89,7 +91,7 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
     """
     tree: Any = material.node_tree
     coordinates, mapping = tree.nodes[COORDINATES], tree.nodes[MAPPING]
-    mapping.inputs["Scale"].default_value = projection.scale
+    _set_mapping(mapping, projection)
     output = coordinates.outputs["UV" if projection.kind == "UV" else "Object"]
     tree.links.new(output, mapping.inputs["Vector"])
     for node in tree.nodes:
@@ -97,6 +99,36 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
             _set_box(node, projection)
         elif node.bl_idname == "ShaderNodeNormalMap":
             _set_normal_strength(node, projection, displaced=DISPLACEMENT in tree.nodes)
+            turn_normals(tree, node, projection.turns)
+
+
+def _set_mapping(mapping: nodes.Node, projection: Projection) -> None:
+    mapping.inputs["Scale"].default_value = projection.scale
+    mapping.inputs["Rotation"].default_value = (0.0, 0.0, projection.turns * math.pi / 2)
+
+
+def turn_normals(tree: Any, map_node: nodes.Node, turns: int) -> nodes.Node | None:
+    """Turn what a normal map says back by the quarter turns that its picture is turned by.
+
+    The Mapping node moves the picture; the tangents that its vectors refer to stay those of the UV map.
+
+    Returns:
+        The node that turns, or None while there is none and none is needed.
+    """
+    node = tree.nodes.get(TURN)
+    if node is None:
+        if not turns:
+            return None
+        node = tree.nodes.new("ShaderNodeVectorRotate")
+        node.name = TURN
+        nodes.set_label(node, "Turned with the Picture")
+        node.rotation_type = "Z_AXIS"
+        # Half grey stands for zero.
+        node.inputs["Center"].default_value = (0.5, 0.5, 0.5)
+        tree.links.new(map_node.inputs["Color"].links[0].from_socket, node.inputs["Vector"])
+        tree.links.new(node.outputs["Vector"], map_node.inputs["Color"])
+    node.inputs["Angle"].default_value = -turns * math.pi / 2
+    return node
 
 
 def _set_box(texture: nodes.Node, projection: Projection) -> None:
@@ -135,6 +167,7 @@ class _Builder:
         self.tree = compat.node_tree(material)
         self.tree.nodes.clear()
         self.textures: dict[str, nodes.Node] = {}
+        self.turned: nodes.Node | None = None
 
     def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
@@ -148,7 +181,7 @@ class _Builder:
     def build(self, images: Mapping[str, bpy.types.Image]) -> None:
         coordinates = self.new("ShaderNodeTexCoord", COORDINATES)
         mapping = self.new("ShaderNodeMapping", MAPPING, "Real-world Size")
-        mapping.inputs["Scale"].default_value = self.projection.scale
+        _set_mapping(mapping, self.projection)
         self.link(coordinates.outputs["UV" if self.projection.kind == "UV" else "Object"], mapping.inputs["Vector"])
 
         for key, image in images.items():
@@ -173,11 +206,12 @@ class _Builder:
                 self.link(self.textures[key].outputs["Color"], shader.inputs[LABELS[key]])
         relief, mix = self._relief(shader, output)
 
-        framed = relief + mix
+        turned = [self.turned] if self.turned is not None else []
+        framed = turned + relief + mix
         pictures = list(self.textures.values())
         place = [coordinates, mapping]
         nodes.arrange(
-            [[coordinates], [mapping], pictures, occlusion + relief, mix, [shader], [output]],
+            [[coordinates], [mapping], pictures, turned, occlusion + relief, mix, [shader], [output]],
             groups=[place, pictures, framed],
         )
         nodes.frame(self.tree, "Placement", place)
@@ -244,6 +278,7 @@ class _Builder:
         compat.set_opengl_normals(node)
         _set_normal_strength(node, self.projection, displaced=geometry)
         self.link(texture.outputs["Color"], node.inputs["Color"])
+        self.turned = turn_normals(self.tree, node, self.projection.turns)
         return node
 
     def _bump(self, texture: nodes.Node) -> nodes.Node:

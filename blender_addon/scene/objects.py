@@ -17,6 +17,10 @@ MATERIAL_TYPES: Final = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 """Object types that take a texture on a surface."""
 
 _AREA_EPSILON: Final = 1e-12
+# A face counts as a wall when up, laid into it, keeps this much of its length (60 degrees from level).
+_STEEP: Final = 0.85
+# Share of the walls' area by which one direction must outweigh the others.
+_AGREED: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class Projection:
     """How the maps are laid on an object.
 
     ``kind`` ``UV`` uses the active UV map, ``BOX`` object coordinates from six sides.  ``scale`` goes into the
-    Mapping node: tiles per UV unit (``UV``) or per unit of object space (``BOX``), per axis.
+    Mapping node: tiles per UV unit (``UV``) or per unit of object space (``BOX``), per axis.  ``turns`` are
+    the quarter turns, counterclockwise, that bring what is up in the picture up on the object.
     """
 
     kind: Literal["UV", "BOX"] = "UV"
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    turns: int = 0
 
 
 def metres_per_unit(scene: bpy.types.Scene | None) -> float:
@@ -50,23 +56,10 @@ def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: 
         slot: only faces with this material index.
         selected: only selected faces (in edit mode).
     """
-    if obj.type != "MESH":
+    triangles = _faces(obj, slot, selected)
+    if triangles is None:
         return None
-    mesh: Any = obj.data
-    if not mesh.uv_layers.active:
-        return None
-    corners = _edit_triangles(mesh) if mesh.is_editmode else _triangles(mesh)
-    if corners is None:
-        return None
-    positions, uvs, materials, chosen = corners
-    keep = np.ones(len(positions), bool)
-    if slot is not None:
-        keep &= materials == slot
-    if selected:
-        keep &= chosen
-    matrix = np.array(obj.matrix_world, float)[:3, :3]
-    world = positions[keep] @ matrix.T
-    flat = uvs[keep]
+    world, flat = triangles
     world_area = 0.5 * np.linalg.norm(np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0]), axis=1)
     first, second = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     uv_area = 0.5 * np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
@@ -77,6 +70,38 @@ def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: 
     if total <= 0 or area <= 0 or not math.isfinite(area / total):
         return None
     return math.sqrt(area / total)
+
+
+def quarter_turns(obj: bpy.types.Object, *, slot: int | None = None, selected: bool = False) -> int:
+    """Quarter turns, counterclockwise, that make the picture stand upright on the walls of ``obj``.
+
+    Unwrapping cares for space, not for what is up: on Blender's own cube, a row of bricks runs up the sides.
+    0 where the UVs are upright, turned by less than half a quarter, disagree from wall to wall, or where
+    there are no walls.  Arguments as in :func:`uv_world_scale`.
+    """
+    triangles = _faces(obj, slot, selected)
+    if triangles is None:
+        return 0
+    world, flat = triangles
+    edges = world[:, 1:] - world[:, :1]
+    sides = flat[:, 1:] - flat[:, :1]
+    area = 0.5 * np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    keep = area > _AREA_EPSILON
+    edges, sides, area = edges[keep], sides[keep], area[keep]
+    # Up within the plane of each face, as a sum of its two edges (normal equations), is the same sum of UVs.
+    gram = edges @ edges.transpose(0, 2, 1)
+    parts = np.linalg.solve(gram, edges[:, :, 2:])
+    steep = np.linalg.norm((parts.transpose(0, 2, 1) @ edges)[:, 0], axis=1) > _STEEP
+    up = (parts.transpose(0, 2, 1) @ sides)[:, 0]
+    length = np.linalg.norm(up, axis=1)
+    used = steep & (length > _AREA_EPSILON)
+    total = float(area[used].sum())
+    if total <= 0:
+        return 0
+    across, along = (up[used] / length[used, None] * area[used, None]).sum(0) / total
+    if math.hypot(across, along) < _AGREED:
+        return 0
+    return round((math.pi / 2 - math.atan2(along, across)) / (math.pi / 2)) % 4
 
 
 def projection_for(
@@ -102,7 +127,10 @@ def projection_for(
         return Projection()
     first = uv_world_scale(targets[0], slot=slot, selected=selected)
     if first is not None and all(uv_world_scale(obj) is not None for obj in targets[1:]):
-        return Projection("UV", (first / across, first / along, 1.0))
+        turns = quarter_turns(targets[0], slot=slot, selected=selected)
+        if turns % 2:
+            across, along = along, across  # the Mapping node scales before it turns
+        return Projection("UV", (first / across, first / along, 1.0), turns)
     x, y, z = world_scale(targets[0].matrix_world)
     return Projection("BOX", (x / across, y / across, z / along))
 
@@ -117,6 +145,26 @@ def world_scale(matrix: Matrix) -> tuple[float, float, float]:
 def active_first(objects: Sequence[bpy.types.Object], active: bpy.types.Object | None) -> list[bpy.types.Object]:
     """``objects`` in the same order, the active one first where it is among them."""
     return sorted(objects, key=lambda obj: obj != active)
+
+
+def _faces(obj: bpy.types.Object, slot: int | None, selected: bool) -> tuple[Any, Any] | None:
+    """Triangles with UVs: corners in the world (n, 3, 3), and in the UV map (n, 3, 2)."""
+    if obj.type != "MESH":
+        return None
+    mesh: Any = obj.data
+    if not mesh.uv_layers.active:
+        return None
+    corners = _edit_triangles(mesh) if mesh.is_editmode else _triangles(mesh)
+    if corners is None:
+        return None
+    positions, uvs, materials, chosen = corners
+    keep = np.ones(len(positions), bool)
+    if slot is not None:
+        keep &= materials == slot
+    if selected:
+        keep &= chosen
+    matrix = np.array(obj.matrix_world, float)[:3, :3]
+    return positions[keep] @ matrix.T, uvs[keep]
 
 
 _Corners = tuple[Any, Any, Any, Any]  # positions (n, 3, 3), UVs (n, 3, 2), material index (n), selected (n)

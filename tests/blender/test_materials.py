@@ -188,7 +188,40 @@ def test_a_tile_appears_at_its_size(scene, result, cube):
     assert scene.objects.uv_world_scale(obj) == pytest.approx(8.0)
     built = scene.build.material_on_objects(result(tile_width_m=0.5, tile_height_m=0.25), [obj])
     mapping = find(bpy.data.materials[built.material], "ShaderNodeMapping")
-    assert tuple(mapping.inputs["Scale"].default_value) == pytest.approx((16.0, 32.0, 1.0))
+    # Its UVs lie on their side, and the node scales before it turns.
+    assert tuple(mapping.inputs["Scale"].default_value) == pytest.approx((32.0, 16.0, 1.0))
+    assert abs(mapping.inputs["Rotation"].default_value[2]) % np.pi == pytest.approx(np.pi / 2)
+
+
+def test_bricks_lie_on_blenders_own_cube(scene, result):
+    bpy.ops.mesh.primitive_cube_add(calc_uvs=True)
+    obj = bpy.context.object
+    assert scene.objects.quarter_turns(obj) == 1 or scene.objects.quarter_turns(obj) == 3
+    built = scene.build.material_on_objects(result(tile_width_m=0.5, tile_height_m=0.25), [obj])
+    mapping = find(bpy.data.materials[built.material], "ShaderNodeMapping")
+    scale = np.array(mapping.inputs["Scale"].default_value)[:2]
+    angle = mapping.inputs["Rotation"].default_value[2]
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    layer = obj.data.uv_layers.active.data
+    for face in obj.data.polygons:
+        if abs(face.normal.z) > 0.5:
+            continue
+        corners = [
+            (obj.data.vertices[obj.data.loops[loop].vertex_index].co.z, layer[loop].uv) for loop in face.loop_indices
+        ]
+        placed = [(z, turn @ (scale * np.array(uv))) for z, uv in corners]
+        low = np.mean([uv for z, uv in placed if z < 0], axis=0)
+        high = np.mean([uv for z, uv in placed if z > 0], axis=0)
+        # 2 m of wall hold eight rows of a tile that is 0.25 m high.
+        assert high - low == pytest.approx([0.0, 8.0], abs=1e-3)
+
+
+def test_walls_that_disagree_and_floors_are_left_as_they_are(scene):
+    bpy.ops.mesh.primitive_plane_add(calc_uvs=True)
+    assert scene.objects.quarter_turns(bpy.context.object) == 0
+    bpy.ops.mesh.primitive_uv_sphere_add(calc_uvs=True)
+    assert scene.objects.quarter_turns(bpy.context.object) == 0
+    assert scene.objects.quarter_turns(bpy.data.objects.new("Empty", None)) == 0
 
 
 def test_object_parent_and_unit_scale_count(scene, result, cube):
@@ -269,6 +302,14 @@ def test_projection_can_be_changed_later(scene, build):
     assert mapping.inputs["Vector"].links[0].from_socket.name == "UV"
     assert picture(material, "Height").projection == "FLAT"
     assert find(material, "ShaderNodeNormalMap").inputs["Strength"].default_value == 1.0
+    assert find(material, "ShaderNodeVectorRotate") is None
+    for turns in (1, 2, 0):
+        scene.materials.set_projection(material, scene.objects.Projection("UV", (5.0, 5.0, 1.0), turns))
+        assert mapping.inputs["Rotation"].default_value[2] == pytest.approx(turns * np.pi / 2)
+        assert find(material, "ShaderNodeVectorRotate").inputs["Angle"].default_value == pytest.approx(
+            -turns * np.pi / 2
+        )
+    assert find(material, "ShaderNodeNormalMap").inputs["Color"].links[0].from_node.name == scene.materials.TURN
 
 
 # --- a tree that a person can read ----------------------------------------------------------------------------

@@ -232,3 +232,49 @@ def test_normal_map_and_bump_show_the_same_relief(scene, result, render, camera,
     seen = render(samples=16)[SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4, :3].mean()
     light = np.array([np.sin(angle), 0.0, np.cos(angle)] if axis == "x" else [0.0, np.sin(angle), np.cos(angle)])
     assert ((seen + 0.055) / 1.055) ** 2.4 == pytest.approx(float(normal @ light), abs=0.02)
+
+
+def wall(turns: int):
+    """A wall of 2 × 1 m that faces the front, its UVs turned counterclockwise by quarters."""
+    mesh = bpy.data.meshes.new("Wall")
+    mesh.from_pydata([(-1, 0, 0), (1, 0, 0), (1, 0, 1), (-1, 0, 1)], [], [(0, 1, 2, 3)])
+    layer = mesh.uv_layers.new(name="UVMap")
+    corners = np.array([(0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 1.0)])
+    c, s = np.round(np.cos(turns * np.pi / 2)), np.round(np.sin(turns * np.pi / 2))
+    turned = corners @ np.array([[c, s], [-s, c]])
+    layer.uv.foreach_set("vector", turned.astype(np.float32).ravel())
+    obj = bpy.data.objects.new("Wall", mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.update()
+    return obj
+
+
+@pytest.mark.parametrize("displacement", ["BUMP", "NONE"])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_pictures_and_their_normals_stand_upright_on_walls(scene, result, render, camera, sun, turns, displacement):
+    # Wide bricks (0.5 × 0.25 m): red lower left, green lower right, blue above; a slope to the right and one up.
+    color = np.zeros((16, 32, 3), np.uint8)
+    color[8:, :16], color[8:, 16:], color[:8] = (220, 60, 60), (60, 220, 60), (60, 60, 220)
+    normal = np.array([-0.3, -0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
+    across, up = np.meshgrid(np.arange(32) / 64, np.arange(15, -1, -1) / 64)
+    height = 0.3 * across + 0.2 * up
+    maps = {
+        "base_color": color,
+        "height": np.round(height / height.max() * 65535).astype(np.uint16),
+        "normal": flat(tuple(int(value) for value in np.round((normal * 0.5 + 0.5) * 255)), 32, 16),
+    }
+    made = result(maps, tile_width_m=0.5, tile_height_m=0.25, height_min_m=0.0, height_max_m=float(height.max()))
+    sun.rotation_euler = (radians(50), radians(15), 0.0)
+    camera((0, -5, 0.5), (90, 0, 0), 0.9)
+    seen = []
+    for quarters in (0, turns):
+        obj = wall(quarters)
+        assert scene.objects.quarter_turns(obj) == -quarters % 4
+        built = scene.build.material_on_objects(made, [obj], displacement=displacement)
+        matt(bpy.data.materials[built.material])
+        seen.append(render(samples=16)[..., :3])
+        bpy.data.objects.remove(obj)
+    assert seen[0].std() > 0.1
+    # Single pixels on the edges of bricks may fall to either side.
+    assert np.median(np.abs(seen[0] - seen[1])) < 0.01
+    assert np.mean(np.abs(seen[0] - seen[1])) < 0.02
