@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ..errors import ModelInvalidError, ModelNotFoundError
 from .head_net import HeadNet, Memory, ParameterOutput
@@ -33,6 +34,8 @@ COLOR_SCALE: Final = (0.25, 0.1, 0.1)
 
 MAX_TOKENS: Final = 63
 """Tokens read of a prompt; longer ones are cut.  Most prompts have fewer than thirty."""
+
+_NOUN_KEYS: Final = "noun_keys"
 
 # What a prompt states is kept tight: these are the largest deviations that seeds may add.
 _COLOR_SPREAD = 0.01
@@ -241,6 +244,7 @@ class Head:
             )
         try:
             net = HeadNet(**config["net"])
+            weights[_NOUN_KEYS] = normalize(weights[_NOUN_KEYS].float(), dim=1)
             net.load_state_dict({n: v.float() if v.is_floating_point() else v.long() for n, v in weights.items()})
             calibration = Calibration(**config["calibration"])
         except (RuntimeError, TypeError, KeyError) as error:
@@ -254,8 +258,12 @@ class Head:
         folder.mkdir(parents=True, exist_ok=True)
         weights = {}
         for name, value in self.net.state_dict().items():
-            # Whose a noun is stays a whole number.
-            stored = value.half() if value.is_floating_point() else value.to(torch.int32)
+            if name == _NOUN_KEYS:
+                # Directions only: eight bits do, and they are a fifth of the file.
+                stored = (value / value.abs().amax(1, keepdim=True).clamp(min=1e-9) * 127.0).round().to(torch.int8)
+            else:
+                # Whose a noun is stays a whole number.
+                stored = value.half() if value.is_floating_point() else value.to(torch.int32)
             weights[name] = stored.detach().cpu().contiguous()
         save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt", "licence": "GPL-3.0-or-later"})
         config = {

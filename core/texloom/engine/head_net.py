@@ -12,6 +12,9 @@ from torch import Tensor, nn
 TEXT_WIDTH = 384
 """Width of the text encoder's token states."""
 
+# Deviation of the noise, in units of the vector's own: with much less or more, unseen names are read worse.
+_NAME_NOISE = 0.4
+
 
 @dataclass
 class Memory:
@@ -96,11 +99,12 @@ class HeadNet(nn.Module):
         layers: int = 2,
         heads: int = 4,
         metric: int = 128,
+        inner: int = 512,
     ) -> None:
         super().__init__()
         self.config = {
             "families": families, "keys": keys, "max_options": max_options, "nouns": nouns,
-            "width": width, "layers": layers, "heads": heads, "metric": metric,
+            "width": width, "layers": layers, "heads": heads, "metric": metric, "inner": inner,
         }  # fmt: skip
         self.width = width
         self.norm_in = nn.LayerNorm(TEXT_WIDTH)
@@ -126,6 +130,10 @@ class HeadNet(nn.Module):
         self.metric_text = nn.Parameter(torch.cat((start, 0.5 * start), dim=1))
         self.metric_noun = nn.Parameter(start.clone())
         self.metric_scale = nn.Parameter(torch.tensor(2.5))
+        # The encoder's own vector of a name, read by itself.
+        self.name_up = nn.Linear(TEXT_WIDTH, inner)
+        self.name_out = nn.Linear(inner, families)
+        self.name_drop = nn.Dropout(0.4)
         # Parameters.
         self.key_query = nn.Parameter(torch.randn(keys, width) * 0.3)
         self.family_vector = nn.Parameter(torch.randn(families, width) * 0.1)
@@ -163,11 +171,14 @@ class HeadNet(nn.Module):
         return weights.to(memory.values.dtype) @ memory.values, weights
 
     def read_family(self, memory: Memory, paths: Tensor | None = None, hidden: Tensor | None = None) -> FamilyOutput:
-        """Which material, in two ways whose logits are added: learned words, and likeness to known nouns.
+        """Which material, in three ways whose logits are added.
+
+        Words as this net has learned to read them are the surest for known names; likeness to known nouns, and
+        the name's own vector read by a net that training disturbs much, are the better for unknown ones.
 
         Args:
             memory: the texts.
-            paths: (2, batch) factors on the two ways, for training each on its own; None takes both.
+            paths: (3, batch) factors on the three ways, for training each on its own; None takes all.
             hidden: (batch,) index of a noun that is not to be used for likeness, -1 for none: so training
                 meets its own nouns as if they were unknown.
         """
@@ -176,11 +187,22 @@ class HeadNet(nn.Module):
         whole = self.sentence(self.drop(memory.pooled * TEXT_WIDTH**0.5))
         h = F.gelu(self.family_up(self.family_norm(torch.cat((found[:, 0], whole), dim=-1))))
         h = self.drop(h)
-        learned = self.family_out(h)
-        alike = self._likeness(memory, weights[:, 0, 1:], hidden)
+        # Where to look is learned by the first way alone.
+        attention = weights[:, 0, 1:]
+        attended = F.normalize((attention.detach()[:, None] @ memory.states)[:, 0], dim=-1)
+        ways = torch.stack((self.family_out(h), self._likeness(memory, attended, hidden), self.read_names(attended)))
         if paths is not None:
-            learned, alike = learned * paths[0][:, None], alike * paths[1][:, None]
-        return FamilyOutput(learned + alike, self.domain_out(h)[:, 0], weights[:, 0, 1:])
+            ways = ways * paths[:, :, None]
+        return FamilyOutput(ways.sum(0), self.domain_out(h)[:, 0], attention)
+
+    def read_names(self, vectors: Tensor) -> Tensor:
+        """(batch, families) logits of the encoder's vectors of names, (batch, 384) of length 1."""
+        x = vectors * TEXT_WIDTH**0.5
+        if self.training:
+            x = x + torch.randn_like(x) * _NAME_NOISE
+        h = F.gelu(self.name_up(self.name_drop(x)))
+        result: Tensor = self.name_out(self.name_drop(h))
+        return result
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -190,10 +212,9 @@ class HeadNet(nn.Module):
     def _nouns(self) -> Tensor:
         return F.normalize(self.noun_vectors @ self.metric_noun.T, dim=-1)
 
-    def _likeness(self, memory: Memory, attention: Tensor, hidden: Tensor | None) -> Tensor:
+    def _likeness(self, memory: Memory, attended: Tensor, hidden: Tensor | None) -> Tensor:
         """(batch, families): log of the summed likeness of the attended words to each family's nouns."""
-        attended = (attention.detach()[:, None] @ memory.states)[:, 0]
-        text = torch.cat((F.normalize(attended, dim=-1), memory.pooled), dim=-1) @ self.metric_text.T
+        text = torch.cat((attended, memory.pooled), dim=-1) @ self.metric_text.T
         nouns = self._nouns() if self.training else self.noun_keys
         scores = F.normalize(text, dim=-1) @ nouns.T * self.metric_scale.exp()
         if hidden is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -365,8 +366,15 @@ def _choice_fact(rng: Rng, item: Choice) -> Fact:
     return Fact(phrase, str(rng.choice(("pre", "pre", "tag"))), item.name, name)
 
 
+def _telling(names: Sequence[str]) -> set[str]:
+    """Words of names that tell the material: alone, or in several of its names ("cat" of "cat tree carpet" not)."""
+    parts = [{word for word, _, _ in words(name)} for name in names]
+    counts = Counter(word for part in parts for word in part)
+    return {word for part in parts for word in part if len(part) == 1 or counts[word] > 1}
+
+
 def vocabulary_texts(grammar: Grammar) -> set[str]:
-    """Every word that a training caption can hold, in lower case; held-out nouns and colours are not in it."""
+    """The words that training teaches, in lower case; held-out nouns and colours are not in it."""
     phrases: list[str] = list(grammar.color_names)
     for modifier in ("very", "dark", "deep", "light", "pale", "pastel", "bright", "vivid", "muted", "dull", "faded"):
         phrases.append(modifier)
@@ -375,7 +383,7 @@ def vocabulary_texts(grammar: Grammar) -> set[str]:
         nouns = grammar.nouns[family.name]
         phrases += [family.title, *nouns, *family.modifiers]
         phrases += [phrasing.other_number(noun) for noun in nouns]
-        phrases += grammar.related.get(family.name, ())
+        phrases += _telling(grammar.related.get(family.name, ()))
         for item in family.all_parameters():
             if isinstance(item, Number):
                 phrases += item.words

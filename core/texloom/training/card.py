@@ -16,7 +16,7 @@ from .batches import Encoder
 from .evaluate import GOALS, read_texts
 
 BEGIN = "<!-- evaluation: written by `texloom evaluate instant --write` -->"
-UNGRADED = ("unseen color words", "unseen synonyms, new words")
+UNGRADED = ("unseen color words", "unseen rare names", "unseen synonyms, new words")
 END = "<!-- end of evaluation -->"
 CARD = "MODEL_CARD.md"
 _SEAM_MAPS = ("base_color", "height", "roughness", "metallic")
@@ -90,12 +90,13 @@ def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) 
         raise StorageError(f"{path.name} lacks the markers of the evaluation.")
     facts = head.config.get("training", {})
     options, seconds = facts.get("options", {}), facts.get("seconds", {})
-    schema = head.schema
+    schema, counts = head.schema, results["grammar"]
     trained = (
         f"Trained by Texloom {facts.get('version')} with {facts.get('parameters', 0) / 1e6:.2f} M parameters on "
-        f"{options.get('captions')} captions of {len(schema.families)} families ({len(schema.keys)} different "
-        f"parameters, {results['grammar']['colors']} color words and their modifiers; "
-        f"{results['grammar']['held-out colors']} color words held out), {options.get('steps')} steps of "
+        f"{options.get('captions')} captions of {len(schema.families)} families ({counts['names']} names, "
+        f"{len(schema.keys)} different parameters, {counts['colors']} color words and their modifiers; held out: "
+        f"{counts['held-out names']} names, {counts['held-out rare names']} rare names, "
+        f"{counts['held-out colors']} color words), {options.get('steps')} steps of "
         f"{options.get('batch')}, seed {options.get('seed')}; captions encoded in {seconds.get('captions', 0):.0f} s, "
         f"training {seconds.get('training', 0) / 60:.0f} min on {facts.get('threads')} CPU threads, "
         f"torch {facts.get('torch')}."

@@ -335,7 +335,13 @@ def evaluate(head: Head, vocabulary: Vocabulary, encoder: Encoder, *, quick: boo
         "drawn colors": estimate([value for values in drawn.values() for value in values]),
         "drawn by family": {name: sum(values) / len(values) for name, values in drawn.items()},
         "seams": score_seams(head, 1 if quick else 4, 64 if quick else 96),
-        "grammar": {"colors": len(grammar.color_names), "held-out colors": len(grammar.held_out_colors)},
+        "grammar": {
+            "names": sum(len(grammar.known(name)) for name in grammar.families),
+            "held-out names": sum(map(len, grammar.held_out_nouns.values())),
+            "held-out rare names": sum(map(len, grammar.held_out_many.values())),
+            "colors": len(grammar.color_names),
+            "held-out colors": len(grammar.held_out_colors),
+        },
     }
 
 

@@ -40,8 +40,8 @@ WORK_FOLDER = Path(".checkpoints") / "instant"
 class Options:
     """Everything that determines a training, besides the registry and the text encoder."""
 
-    captions: int = 64000
-    steps: int = 7000
+    captions: int = 72000
+    steps: int = 7500
     batch: int = 128
     rate: float = 1.5e-3
     weight_decay: float = 0.03
@@ -203,6 +203,7 @@ def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, t
     focus = -((output.attention * spoken).sum(-1) + 1e-4).log()
     return {
         "family": _mean(family, inside),
+        "names": _names_loss(net, len(safe)),
         "domain": 0.3 * F.binary_cross_entropy_with_logits(domain, inside.float()),
         "where": 0.1 * _mean(family_attention, has_name) + 0.15 * _mean(focus, said & (targets.tokens != 0)),
         "mention": 3.0 * _mean(mentioned, counted),
@@ -211,13 +212,22 @@ def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, t
 
 
 def _family_dice(targets: Targets) -> tuple[Tensor, Tensor]:
-    """Which of the two ways to the family each sample trains, and which nouns are hidden from likeness."""
+    """Which of the ways to the family each sample trains, and which nouns are hidden from likeness."""
     count = len(targets.family)
-    which = torch.rand(count)
-    # A third each: only learned words, only likeness, both.
-    paths = torch.stack(((which < 0.67).float(), (which > 0.33).float()))
+    # A quarter each: one way alone, or all together.
+    which = torch.randint(4, (count,))
+    paths = torch.stack([(which == way) | (which == 3) for way in range(3)]).float()
     hidden = torch.where(torch.rand(count) < 0.75, targets.noun, torch.full_like(targets.noun, -1))
     return paths, hidden
+
+
+def _names_loss(net: HeadNet, count: int) -> Tensor:
+    """Families of bare names, all families alike however many names they have."""
+    share = torch.bincount(net.noun_family, minlength=net.config["families"]).clamp(min=1)
+    index = torch.multinomial(1.0 / share[net.noun_family], count, replacement=True)
+    return F.cross_entropy(
+        net.read_names(F.normalize(net.noun_vectors[index], dim=-1)), net.noun_family[index], label_smoothing=0.05
+    )
 
 
 def _value_losses(output: ParameterOutput, targets: Targets, said: Tensor) -> dict[str, Tensor]:
