@@ -30,6 +30,7 @@ from .core.texloom.request import GenerationRequest
 from .scene.build import Built
 from .scene.result import ResultImages
 from .target import Placement
+from .translations import iface
 
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
@@ -270,7 +271,11 @@ class Bridge:
                 self._place(entry)
             entry.settled = True
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
-                entry.notices = [f"Another file was opened meanwhile; the result is in {entry.view.folder}."]
+                entry.notices = [
+                    iface("Another file was opened meanwhile; the result is in {folder}.").format(
+                        folder=entry.view.folder
+                    )
+                ]
             elif entry.view.error is not None:
                 entry.problem, entry.advice = entry.view.error.message, entry.view.error.advice
                 if entry.view.error.log_tail:
@@ -300,8 +305,8 @@ class Bridge:
             return
         except Exception as error:  # noqa: BLE001 - boundary: an exception would end the timer and all other jobs
             traceback.print_exc()
-            entry.problem = f"The result could not be put into the scene: {error}"
-            entry.advice = f"It is in {entry.view.folder}."
+            entry.problem = iface("The result could not be put into the scene: {error}").format(error=error)
+            entry.advice = iface("It is in {folder}.").format(folder=entry.view.folder)
             return
         with self._timed("undo step"):
             _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
@@ -315,7 +320,7 @@ class Bridge:
         self._seen = seen
         for window in _windows():
             for area in window.screen.areas:
-                if area.type in ("VIEW_3D", "PREFERENCES"):
+                if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR", "PREFERENCES"):
                     area.tag_redraw()
 
 

@@ -12,6 +12,7 @@ from . import bridge, preferences, properties, setup_job
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState
 from .scene.images import warm_up
+from .translations import iface
 
 
 def _report(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
@@ -28,7 +29,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         if not properties.of(context).prompt.strip():
-            cls.poll_message_set("Type what to make first")
+            cls.poll_message_set(iface("Type what to make first"))
             return False
         return True
 
@@ -105,7 +106,7 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None or entry.view.state is not JobState.COMPLETED:
-            self.report({"ERROR"}, "This result is no longer in the list; it is in the library.")
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
             return {"CANCELLED"}
         try:
             built = bridge.get().apply(entry, self.index)
@@ -165,7 +166,7 @@ class TEXLOOM_OT_setup_engine(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         if not bpy.app.online_access:
-            cls.poll_message_set("Allow online access in the preferences (System) first")
+            cls.poll_message_set(iface("Allow online access in the preferences (System) first"))
             return False
         return not setup_job.state().running
 
@@ -204,7 +205,7 @@ class TEXLOOM_OT_check_engine(bpy.types.Operator):
         except TexloomError as error:
             return _report(self, error)
         if python is None:
-            self.report({"ERROR"}, "The engine is not set up yet.")
+            self.report({"ERROR"}, iface("The engine is not set up yet."))
             return {"CANCELLED"}
         state.check(python)
         bridge.get().wake()

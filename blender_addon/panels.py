@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel in the 3D viewport's sidebar."""
+"""The panel, one layout in the sidebars of the 3D viewport, the image editor and the shader editor."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from .core.texloom.backends.base import BackendState
 from .core.texloom.errors import StorageError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.storage import read_manifest
+from .translations import iface
 
 _THUMBNAIL = 6.0
 _previews: Any = None
 _thumbnails: dict[str, list[str]] = {}
 
 
-class TEXLOOM_PT_main(bpy.types.Panel):
+class _Main:
     """Prompt, output, Generate."""
 
     bl_label = "Texloom"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Texloom"
 
     def draw(self, context: Any) -> None:
-        layout: Any = self.layout
+        layout: Any = self.layout  # type: ignore[attr-defined]  # of bpy.types.Panel, see _classes
         settings = properties.of(context)
         if not _engine_known():
             preferences.draw_engine(layout.box(), preferences.get_registered())
@@ -63,17 +61,13 @@ class TEXLOOM_PT_main(bpy.types.Panel):
             layout.label(text="Starting the engine…", icon="SORTTIME")
 
 
-class TEXLOOM_PT_jobs(bpy.types.Panel):
+class _Jobs:
     """Running jobs and results."""
 
     bl_label = "Results"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Texloom"
-    bl_parent_id = "TEXLOOM_PT_main"
 
     def draw(self, context: Any) -> None:
-        layout: Any = self.layout
+        layout: Any = self.layout  # type: ignore[attr-defined]  # of bpy.types.Panel, see _classes
         entries = list(bridge.get().entries.values())
         width = max(24, int(context.region.width / 7.5 / context.preferences.system.ui_scale))
         if not entries:
@@ -88,18 +82,14 @@ class TEXLOOM_PT_jobs(bpy.types.Panel):
         row.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
 
 
-class TEXLOOM_PT_options(bpy.types.Panel):
+class _Options:
     """What is seldom changed."""
 
     bl_label = "Options"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Texloom"
-    bl_parent_id = "TEXLOOM_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender's own form
 
     def draw(self, context: Any) -> None:
-        layout: Any = self.layout
+        layout: Any = self.layout  # type: ignore[attr-defined]  # of bpy.types.Panel, see _classes
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = properties.of(context)
@@ -128,7 +118,7 @@ def draw_running(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
     """A job that goes on: bar, step, time left, preview, Cancel."""
     view = entry.view
     row = layout.row()
-    row.label(text=view.request.prompt, icon="TIME")
+    row.label(text=view.request.prompt, icon="TIME", translate=False)
     row.operator("texloom.cancel", text="", icon="X").job = entry.id
     layout.progress(factor=view.loading or 0.0 if view.state is JobState.LOADING else view.fraction, text=_stage(view))
     if view.preview is not None and (icon := _icon(view.preview.path, f"{entry.id}-{view.preview.step}")):
@@ -140,7 +130,7 @@ def draw_ended(layout: Any, entry: bridge.Entry, width: int) -> None:
     view = entry.view
     row = layout.row()
     icon = {JobState.COMPLETED: "CHECKMARK", JobState.CANCELLED: "CANCEL"}.get(view.state, "ERROR")
-    row.label(text=view.request.prompt, icon="ERROR" if entry.problem else icon)
+    row.label(text=view.request.prompt, icon="ERROR" if entry.problem else icon, translate=False)
     row.operator("texloom.reuse", text="", icon="LOOP_BACK").job = entry.id
     if view.state is JobState.COMPLETED:
         row.operator("texloom.open_folder", text="", icon="FILE_FOLDER").job = entry.id
@@ -179,21 +169,24 @@ def _say_targets(layout: Any, context: Any) -> None:
     if not count:
         layout.label(text="Nothing selected: the material waits in the file", icon="INFO")
     elif count > 1:
-        layout.label(text=f"On {count} selected objects", icon="OBJECT_DATA")
+        layout.label(text=iface("On {count} selected objects").format(count=count), icon="OBJECT_DATA")
     else:
-        layout.label(text=f"On {context.selected_objects[0].name}", icon="OBJECT_DATA")
+        name = context.selected_objects[0].name
+        layout.label(text=iface("On {name}").format(name=name), icon="OBJECT_DATA", translate=False)
 
 
 def _stage(view: JobView) -> str:
     if view.state is JobState.SUBMITTED:
-        return "Starting the engine"
+        return iface("Starting the engine")
     if view.state is JobState.QUEUED:
-        return f"Waiting, {view.position} before it" if view.position else "Waiting"
-    parts = [view.stage or "Working"]
+        if not view.position:
+            return iface("Waiting")
+        return iface("Waiting, {count} before it").format(count=view.position)
+    parts = [iface(view.stage or "Working")]
     if view.steps > 1:
-        parts.append(f"step {view.step} of {view.steps}")
+        parts.append(iface("step {step} of {steps}").format(step=view.step, steps=view.steps))
     if view.seconds_left is not None and view.seconds_left >= 1:
-        parts.append(f"{view.seconds_left:.0f} s left")
+        parts.append(iface("{seconds} s left").format(seconds=round(view.seconds_left)))
     return ", ".join(parts)
 
 
@@ -240,7 +233,37 @@ def _engine_known() -> bool:
     return bridge.get().has_own_backend or (python is not None and python.is_file())
 
 
-CLASSES = (TEXLOOM_PT_main, TEXLOOM_PT_jobs, TEXLOOM_PT_options)
+class _InShaderEditor:
+    """Node editors of other kinds have no use for it."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return bool(context.space_data.tree_type == "ShaderNodeTree")
+
+
+# Name in the class names, Blender's space type, what else a panel there needs.
+_PLACES: tuple[tuple[str, str, tuple[type, ...]], ...] = (
+    ("", "VIEW_3D", ()),
+    ("image_", "IMAGE_EDITOR", ()),
+    ("shader_", "NODE_EDITOR", (_InShaderEditor,)),
+)
+
+
+def _classes() -> tuple[Any, ...]:
+    """One panel class for each part in each place, parents first."""
+    found = []
+    for prefix, space, needs in _PLACES:
+        parent = f"TEXLOOM_PT_{prefix}main"
+        for part, base in (("main", _Main), ("jobs", _Jobs), ("options", _Options)):
+            name = f"TEXLOOM_PT_{prefix}{part}"
+            facts = {"bl_space_type": space, "bl_region_type": "UI", "bl_category": "Texloom", "__doc__": base.__doc__}
+            if name != parent:
+                facts["bl_parent_id"] = parent
+            found.append(type(name, (*needs, base, bpy.types.Panel), facts))
+    return tuple(found)
+
+
+CLASSES = _classes()
 
 
 def register() -> None:

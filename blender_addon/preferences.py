@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from . import setup_job
 from .core.texloom import settings as machine_settings
 from .core.texloom.errors import StorageError
+from .translations import iface
 
 STORES = (
     ("PACK", "Packed", "Keep the images inside the .blend file"),
@@ -87,7 +88,7 @@ def draw_engine(layout: Any, preferences: Any) -> None:
     row = layout.row()
     row.label(text="Engine", icon="SYSTEM")
     if state.running:
-        layout.progress(factor=state.fraction, text=state.stage)
+        layout.progress(factor=state.fraction, text=iface(state.stage))
         if state.detail:
             layout.label(text=state.detail)
         layout.operator("texloom.cancel_setup", icon="X")

@@ -12,6 +12,7 @@ import bpy
 from .core.texloom.errors import CancelledError, TexloomError
 from .core.texloom.runtime import environment
 from .core.texloom.runtime.environment import Check, SetupProgress
+from .translations import iface
 
 
 class SetupState:
@@ -38,7 +39,8 @@ class SetupState:
             return [(line, "ERROR" if number == 0 else "BLANK1") for number, line in enumerate(_short(self.error))]
         if self.checked is not None and self.checked.ok:
             torch = self.checked.versions.get("torch", "")
-            return [(f"Ready: {self.checked.device}, torch {torch}", "CHECKMARK")]
+            ready = iface("Ready: {device}, torch {version}").format(device=self.checked.device, version=torch)
+            return [(ready, "CHECKMARK")]
         return []
 
     def set_up(self, accelerator: str, *, online: bool) -> bool:
@@ -88,7 +90,7 @@ class SetupState:
         except TexloomError as error:
             self.error = str(error)
         except OSError as error:
-            self.error = f"The environment could not be made: {error}"
+            self.error = iface("The environment could not be made: {error}").format(error=error)
         self.revision += 1
 
 

@@ -13,6 +13,7 @@ from mathutils import Matrix
 from . import preferences
 from .scene import build, images, materials
 from .scene.result import ResultImages
+from .translations import iface
 
 OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
 
@@ -147,7 +148,9 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
         scene=scene,
     )
     if missing:
-        built.messages.insert(0, f"No longer there: {', '.join(missing)}.")
+        built.messages.insert(0, iface("No longer there: {names}.").format(names=", ".join(missing)))
     if not placement.objects:
-        built.messages.append(f"Nothing was selected; the material {built.material} waits in the file.")
+        built.messages.append(
+            iface("Nothing was selected; the material {name} waits in the file.").format(name=built.material)
+        )
     return built

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import bmesh
 import bpy
 
+from ..translations import iface
 from .objects import MATERIAL_TYPES
 
 Slot = Literal["ACTIVE", "NEW", "ALL"]
@@ -51,7 +52,8 @@ def assign_material(
     chosen = set(objects)
     for obj in dict.fromkeys(objects):
         if obj.type not in MATERIAL_TYPES or obj.data is None:
-            placement.skipped.append(f"{obj.name} was left as it is: it has no surface for a texture.")
+            text = iface("{name} was left as it is: it has no surface for a texture.")
+            placement.skipped.append(text.format(name=obj.name))
             continue
         problem = _problem(obj)
         if problem:
@@ -68,13 +70,14 @@ def assign_material(
 def _problem(obj: bpy.types.Object) -> str:
     """Why nothing can be assigned to this object, in a sentence; empty when it can."""
     if obj.library is not None:
-        return (
-            f"{obj.name} is linked from {bpy.path.basename(obj.library.filepath)} and cannot be changed here; "
-            "make it local or a library override first."
-        )
+        return iface(
+            "{name} is linked from {file} and cannot be changed here; make it local or a library override first."
+        ).format(name=obj.name, file=bpy.path.basename(obj.library.filepath))
     data: Any = obj.data
     if data.library is not None and not obj.material_slots:
-        return f"{obj.name} has no material slot, and its linked data cannot get one here; make the data local first."
+        return iface(
+            "{name} has no material slot, and its linked data cannot get one here; make the data local first."
+        ).format(name=obj.name)
     return ""
 
 
@@ -130,5 +133,7 @@ def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placem
     bmesh.update_edit_mesh(mesh, loop_triangles=False, destructive=False)
     if _users(obj):
         placement.notes.append(
-            f"The faces of {obj.name} belong to mesh {mesh.name}, which other objects use: they change as well."
+            iface("The faces of {name} belong to mesh {mesh}, which other objects use: they change as well.").format(
+                name=obj.name, mesh=mesh.name
+            )
         )

@@ -94,6 +94,18 @@ def scenario() -> Iterator[None]:
     screenshot("result")
     area.spaces.active.shading.color_type = "MATERIAL"
 
+    # The same panel beside the picture and beside the nodes.
+    for kind, name in (("IMAGE_EDITOR", "image_editor"), ("ShaderNodeTree", "shader_editor")):
+        area.ui_type = kind
+        area.spaces.active.show_region_ui = True
+        yield from pause(1.0)
+        sidebar = next(region for region in area.regions if region.type == "UI")
+        sidebar.active_panel_category = "Texloom"
+        yield from pause(1.5)
+        screenshot(name)
+    area.ui_type = "VIEW_3D"
+    yield from pause(1.0)
+
     # One step back, one step forth.
     in_viewport(lambda: bpy.ops.ed.undo())
     now = bpy.data.objects["Cube"].active_material

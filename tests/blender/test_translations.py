@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every text of the interface has a translation, and Blender shows it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import pytest
+
+# Names, abbreviations and numbers that are the same in every language.
+SAME = re.compile(r"(Texloom|[0-9]+K?|NVIDIA \(CUDA\)|AMD \(ROCm\)|Apple \(MPS\)|Intel \(XPU\)|)")
+TAKE_TEXT = {"iface", "poll_message_set"}
+
+
+@pytest.fixture
+def dictionary(texloom: ModuleType) -> dict[str, str]:
+    return importlib.import_module(f"{texloom.__name__}.translations").LANGUAGES["zh_HANS"]
+
+
+def texts_of_properties(owner: type) -> Iterator[str]:
+    for item in owner.bl_rna.properties:
+        if item.identifier in ("rna_type", "bl_idname", "name"):
+            continue
+        yield item.name
+        yield item.description
+        if item.type == "ENUM":
+            for option in item.enum_items:
+                yield option.name
+                yield option.description
+
+
+def texts_of_classes(texloom: ModuleType) -> Iterator[str]:
+    name = texloom.__name__
+    operators = importlib.import_module(f"{name}.operators").CLASSES
+    for owner in operators:
+        yield owner.bl_label
+        yield owner.__doc__
+    for owner in importlib.import_module(f"{name}.panels").CLASSES:
+        yield owner.bl_label
+    for owner in (
+        importlib.import_module(f"{name}.properties").TexloomSettings,
+        importlib.import_module(f"{name}.preferences").TexloomPreferences,
+    ):
+        yield from texts_of_properties(owner)
+
+
+def texts_in_code(folder: Path) -> Iterator[str]:
+    """Constants that are shown: ``text=`` and ``placeholder=`` of layouts, and what goes through ``iface``."""
+    for path in folder.glob("**/*.py"):
+        if "core" in path.relative_to(folder).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            shown = [item.value for item in node.keywords if item.arg in ("text", "placeholder")]
+            shown += node.args[:1] if called in TAKE_TEXT else []
+            shown += node.args[1:2] if called == "report" else []
+            for value in shown:
+                for part in ast.walk(value):
+                    if isinstance(part, ast.JoinedStr):
+                        words = "".join(str(item.value) for item in part.values if isinstance(item, ast.Constant))
+                        assert not re.search(r"\w", words), f"{path.name}:{part.lineno}: put together before iface"
+                    elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.strip():
+                        yield part.value
+
+
+def all_texts(texloom: ModuleType) -> set[str]:
+    return {*texts_of_classes(texloom), *texts_in_code(Path(texloom.__file__).parent)}
+
+
+def test_every_text_has_a_translation(texloom: ModuleType, dictionary: dict[str, str]) -> None:
+    texts = {text for text in all_texts(texloom) if not SAME.fullmatch(text)}
+    assert len(texts) > 120
+    assert sorted(texts - set(dictionary)) == []
+
+
+def test_stages_that_the_engine_reports_have_one(texloom: ModuleType, dictionary: dict[str, str]) -> None:
+    folder = Path(texloom.__file__).parent / "core" / "texloom"
+    stages = set()
+    for path in (*folder.glob("engine/*.py"), *folder.glob("runtime/*.py")):
+        text = path.read_text(encoding="utf-8")
+        stages |= set(re.findall(r'(?:stage=|title=|\.loading\()"([^"{]+)"', text))
+    assert len(stages) > 8
+    assert sorted(stages - set(dictionary)) == []
+
+
+def test_translations_are_translations(dictionary: dict[str, str]) -> None:
+    for english, text in dictionary.items():
+        assert text.strip() and text != english
+        fields = [{name for _, name, _, _ in string.Formatter().parse(item) if name} for item in (english, text)]
+        assert fields[0] == fields[1], english
+        assert "\n" not in english + text
+
+
+def test_blender_speaks_it(texloom: ModuleType) -> None:
+    view = bpy.context.preferences.view
+    if "zh_HANS" not in {item.identifier for item in view.bl_rna.properties["language"].enum_items_static}:
+        pytest.skip("this build of Blender has no other languages")
+    before = view.language
+    try:
+        view.language = "zh_HANS"
+        view.use_translate_interface = True
+        iface = importlib.import_module(f"{texloom.__name__}.translations").iface
+        assert iface("What you make appears here.") == "生成的结果会显示在这里。"
+        assert bpy.app.translations.pgettext("Generate", "Operator") == "生成"
+    finally:
+        view.language = before
