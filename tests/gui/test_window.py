@@ -106,6 +106,12 @@ def test_a_job_survives_workspace_and_undo_and_cancel_is_quick(notes: dict[str, 
     assert state == "cancelled" and made < 4
 
 
+def test_the_panel_speaks_chinese(notes: dict[str, Any]) -> None:
+    if not notes["chinese"]:
+        pytest.skip("this Blender was built without other languages")
+    assert notes["chinese"] == "生成的结果会显示在这里。"
+
+
 def test_command_in_a_real_blender(display: str, tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")} | {
         "BLENDER_USER_RESOURCES": str(tmp_path / "blender"),

@@ -75,6 +75,19 @@ def scenario() -> Iterator[None]:
     screenshot("panel")
     notes["steps"].append("panel")
 
+    view = bpy.context.preferences.view
+    notes["chinese"] = ""
+    try:
+        view.language = "zh_HANS"
+    except TypeError:
+        pass  # built without other languages
+    else:
+        yield from pause(1.5)
+        screenshot("panel_zh_HANS")
+        notes["chinese"] = bpy.app.translations.pgettext_iface("What you make appears here.")
+        view.language = "en_US"
+        yield from pause(1.0)
+
     # While the engine starts and draws, Blender must go on.
     in_viewport(lambda: bpy.ops.texloom.generate())
     notes["longest_gap"] = 0.0
