@@ -173,8 +173,8 @@ class HeadNet(nn.Module):
     def read_family(self, memory: Memory, paths: Tensor | None = None, hidden: Tensor | None = None) -> FamilyOutput:
         """Which material, in three ways whose logits are added.
 
-        Words as this net has learned to read them are the surest for known names; likeness to known nouns, and
-        the name's own vector read by a net that training disturbs much, are the better for unknown ones.
+        They are the words as this net has learned to read them, likeness to known nouns, and the name's own
+        vector, read by a net that training disturbs much.  Together they read unknown names better than any alone.
 
         Args:
             memory: the texts.

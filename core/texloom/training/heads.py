@@ -193,7 +193,9 @@ def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, t
     family = F.cross_entropy(logits, safe, reduction="none", label_smoothing=0.03)
     tokens = states.shape[1]
     named = token_mask(targets.family_tokens, tokens)
-    family_attention = -((attention * named).sum(-1) + 1e-4).log()
+    # All words of a name count alike: of "salt and pepper stone", "pepper" alone would mislead.
+    share = named / named.sum(-1, keepdim=True).clamp(min=1)
+    family_attention = -(share * (attention * named.sum(-1, keepdim=True) + 1e-4).log()).sum(-1)
     has_name = targets.family_tokens != 0
     output = net.read_parameters(memory, safe, targets.asked)
     counted = targets.present & inside[:, None]
@@ -205,7 +207,7 @@ def compute_losses(net: HeadNet, states: Tensor, mask: Tensor, pooled: Tensor, t
         "family": _mean(family, inside),
         "names": _names_loss(net, len(safe)),
         "domain": 0.3 * F.binary_cross_entropy_with_logits(domain, inside.float()),
-        "where": 0.1 * _mean(family_attention, has_name) + 0.15 * _mean(focus, said & (targets.tokens != 0)),
+        "where": 0.15 * _mean(family_attention, has_name) + 0.15 * _mean(focus, said & (targets.tokens != 0)),
         "mention": 3.0 * _mean(mentioned, counted),
         **_value_losses(output, targets, said),
     }
