@@ -8,6 +8,7 @@ engine, a few milliseconds a time; blocking callers (:meth:`Bridge.wait`) turn t
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import traceback
 from collections import OrderedDict
@@ -26,7 +27,7 @@ from .core.texloom.backends.base import Backend, BackendState, BackendStatus
 from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
-from .core.texloom.request import GenerationRequest
+from .core.texloom.request import GenerationRequest, new_id
 from .scene.build import Built
 from .scene.result import ResultImages
 from .target import Placement
@@ -35,6 +36,7 @@ from .translations import iface
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
+SMALLEST: Final = 64
 _TYPING_PAUSE: Final = 0.6
 # While one of these runs, the mouse holds the scene: a result waits until it is let go.
 _BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
@@ -156,6 +158,24 @@ class Bridge:
             self.forget(request_id)
         self.wake()
         return entry
+
+    def retry(self, entry: Entry, *, smaller: bool = False) -> Entry:
+        """Queue an ended job again, to the same place; ``smaller`` at half the width and height.
+
+        It takes the old one's place in the list.
+
+        Raises:
+            StorageError: the machine's settings are damaged.
+        """
+        request = entry.view.request
+        size = {"width": request.width, "height": request.height}
+        if smaller:
+            size = {name: max(SMALLEST, value // 16 * 8) for name, value in size.items()}
+        same_file = entry.file == self._file
+        placement = entry.placement if same_file else target.capture(bpy.context, output=entry.placement.output)
+        made = self.submit(dataclasses.replace(request, id=new_id(), **size), placement)
+        self.forget(entry.id)
+        return made
 
     def cancel(self, request_id: str) -> None:
         """Ask for the end of one job."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from . import bridge, preferences, properties, setup_job
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState
+from .core.texloom.runtime.process import default_log_folder
 from .scene.images import warm_up
 from .translations import iface
 
@@ -63,6 +64,47 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
         for entry in list(bridge.get().entries.values()):
             if entry.running and self.job in ("", entry.id):
                 bridge.get().cancel(entry.id)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_retry(bpy.types.Operator):
+    """Try this job once more, with the same prompt and seed"""
+
+    bl_idname = "texloom.retry"
+    bl_label = "Retry"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    smaller: BoolProperty(
+        name="At half the size",
+        description="Half the width and height need a quarter of the memory",
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or entry.running:
+            return {"CANCELLED"}
+        try:
+            made = bridge.get().retry(entry, smaller=self.smaller)
+            if bpy.app.background:
+                bridge.get().wait(made)
+        except TexloomError as error:
+            return _report(self, error)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_open_log(bpy.types.Operator):
+    """Show the folder with the engine's logs, the newest of which says what went wrong"""
+
+    bl_idname = "texloom.open_log"
+    bl_label = "Open Log Folder"
+
+    def execute(self, context: Any) -> set[Any]:
+        folder = default_log_folder()
+        if not folder.is_dir():
+            self.report({"ERROR"}, iface("The engine has not written a log yet."))
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=str(folder))
         return {"FINISHED"}
 
 
@@ -220,6 +262,8 @@ class TEXLOOM_OT_check_engine(bpy.types.Operator):
 CLASSES = (
     TEXLOOM_OT_generate,
     TEXLOOM_OT_cancel,
+    TEXLOOM_OT_retry,
+    TEXLOOM_OT_open_log,
     TEXLOOM_OT_dismiss,
     TEXLOOM_OT_roll_seed,
     TEXLOOM_OT_apply,

@@ -12,7 +12,7 @@ import bpy.utils.previews
 
 from . import bridge, preferences, properties, setup_job
 from .core.texloom.backends.base import BackendState
-from .core.texloom.errors import StorageError
+from .core.texloom.errors import ErrorCode, StorageError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.storage import read_manifest
 from .translations import iface
@@ -136,14 +136,32 @@ def draw_ended(layout: Any, entry: bridge.Entry, width: int) -> None:
         row.operator("texloom.open_folder", text="", icon="FILE_FOLDER").job = entry.id
     row.operator("texloom.dismiss", text="", icon="X").job = entry.id
     if view.state is JobState.CANCELLED:
-        layout.label(text="Cancelled.")
+        row = layout.row()
+        row.label(text="Cancelled.")
+        row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
     if entry.problem:
         _paragraph(layout, entry.problem, width, "BLANK1")
         _paragraph(layout, entry.advice, width, "INFO")
+        _draw_remedies(layout, entry)
     if view.state is JobState.COMPLETED:
         _variations(layout, entry)
     for notice in entry.notices:
         _paragraph(layout, notice, width, "INFO")
+
+
+def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
+    """The buttons that mend what went wrong."""
+    code = entry.view.error.code if entry.view.error is not None else None
+    row = layout.row(align=True)
+    if code in (ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN):
+        row.operator("texloom.setup_engine", icon="IMPORT")
+    if code is ErrorCode.OUT_OF_MEMORY:
+        action = row.operator("texloom.retry", text="Retry at Half Size", icon="FULLSCREEN_EXIT")
+        action.job, action.smaller = entry.id, True
+    elif code is not ErrorCode.INVALID_REQUEST and entry.view.state is JobState.FAILED:
+        row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
+    if code in (ErrorCode.ENGINE_BROKEN, ErrorCode.WORKER_DIED, ErrorCode.INTERNAL):
+        row.operator("texloom.open_log", icon="TEXT")
 
 
 def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:

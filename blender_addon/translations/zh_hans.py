@@ -38,6 +38,16 @@ TEXTS: dict[str, str] = {
     # Operators.
     "Cancel": "取消",
     "Stop this job; nothing of it stays": "停止此任务,不保留任何内容",
+    "Retry": "重试",
+    "Try this job once more, with the same prompt and seed": "使用相同的提示词和种子再试一次",
+    "At half the size": "减半尺寸",
+    "Half the width and height need a quarter of the memory": "宽高减半,所需内存为四分之一",
+    "Retry at Half Size": "以一半尺寸重试",
+    "Open Log Folder": "打开日志文件夹",
+    "Show the folder with the engine's logs, the newest of which says what went wrong": (
+        "显示引擎日志所在的文件夹,最新的日志说明了出错的原因"
+    ),
+    "The engine has not written a log yet.": "引擎尚未写入日志。",
     "Dismiss": "移除",
     "Take this job out of the list; its files stay in the library": "将此任务从列表中移除,其文件仍保留在资源库中",
     "Roll Seed": "随机种子",

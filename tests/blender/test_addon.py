@@ -149,6 +149,25 @@ class TestJobs:
             bpy.context.scene.texloom.prompt = "bad"
             bpy.ops.texloom.generate()
 
+    def test_a_failed_job_is_retried_smaller_in_its_place(
+        self, fake: Any, cube: Any, texloom: ModuleType, api: Any
+    ) -> None:
+        errors = module(texloom, "core.texloom.errors")
+        bridge = module(texloom, "bridge").get()
+        obj = cube()
+        fake.script = fake.Script(
+            fail={"bricks": errors.OutOfMemoryError("No memory.", advice="Choose a smaller size.")}
+        )
+        job = api.submit("bricks", target=obj, size=512, seed=5)
+        turn(bridge, lambda: job.done)
+        assert bpy.ops.texloom.retry(job="unknown") == {"CANCELLED"}
+        fake.script = fake.Script()
+        assert bpy.ops.texloom.retry(job=job.id, smaller=True) == {"FINISHED"}
+        assert job.id not in bridge.entries
+        request = list(bridge.entries.values())[-1].view.request
+        assert (request.width, request.height, request.seed, request.prompt) == (256, 256, 5, "bricks")
+        assert obj.active_material.name == "bricks"
+
     def test_result_after_another_file_was_opened_lands_in_the_library(
         self, fake: Any, cube: Any, texloom: ModuleType, api: Any
     ) -> None:

@@ -7,9 +7,10 @@ import ast
 import importlib
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import bpy
 import pytest
@@ -24,9 +25,9 @@ def dictionary(texloom: ModuleType) -> dict[str, str]:
     return importlib.import_module(f"{texloom.__name__}.translations").LANGUAGES["zh_HANS"]
 
 
-def texts_of_properties(owner: type) -> Iterator[str]:
-    for item in owner.bl_rna.properties:
-        if item.identifier in ("rna_type", "bl_idname", "name"):
+def texts_of_properties(properties: Any, own: Collection[str]) -> Iterator[str]:
+    for item in properties:
+        if item.identifier not in own or item.is_hidden:
             continue
         yield item.name
         yield item.description
@@ -42,13 +43,15 @@ def texts_of_classes(texloom: ModuleType) -> Iterator[str]:
     for owner in operators:
         yield owner.bl_label
         yield owner.__doc__
+        operator = getattr(bpy.ops.texloom, owner.bl_idname.partition(".")[2])
+        yield from texts_of_properties(operator.get_rna_type().properties, owner.__annotations__)
     for owner in importlib.import_module(f"{name}.panels").CLASSES:
         yield owner.bl_label
     for owner in (
         importlib.import_module(f"{name}.properties").TexloomSettings,
         importlib.import_module(f"{name}.preferences").TexloomPreferences,
     ):
-        yield from texts_of_properties(owner)
+        yield from texts_of_properties(owner.bl_rna.properties, owner.__annotations__)
 
 
 def texts_in_code(folder: Path) -> Iterator[str]:
