@@ -97,8 +97,8 @@ def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) 
         f"{len(schema.keys)} different parameters, {counts['colors']} color words and their modifiers; held out: "
         f"{counts['held-out names']} names, {counts['held-out rare names']} rare names, "
         f"{counts['held-out colors']} color words), {options.get('steps')} steps of "
-        f"{options.get('batch')}, seed {options.get('seed')}; captions encoded in {seconds.get('captions', 0):.0f} s, "
-        f"training {seconds.get('training', 0) / 60:.0f} min on {facts.get('threads')} CPU threads, "
+        f"{options.get('batch')}, seed {options.get('seed')}; after the captions were encoded, "
+        f"training took {seconds.get('training', 0) / 60:.0f} min on {facts.get('threads')} CPU threads, "
         f"torch {facts.get('torch')}."
     )
     body = f"{BEGIN}\n\n{text}\n\n{trained}\n\n{END}"
