@@ -168,12 +168,13 @@ class Bridge:
             StorageError: the machine's settings are damaged.
         """
         request = entry.view.request
-        size = {"width": request.width, "height": request.height}
+        width, height = request.width, request.height
         if smaller:
-            size = {name: max(SMALLEST, value // 16 * 8) for name, value in size.items()}
+            # Sizes are multiples of eight.
+            width, height = (max(SMALLEST, value // 16 * 8) for value in (width, height))
         same_file = entry.file == self._file
         placement = entry.placement if same_file else target.capture(bpy.context, output=entry.placement.output)
-        made = self.submit(dataclasses.replace(request, id=new_id(), **size), placement)
+        made = self.submit(dataclasses.replace(request, id=new_id(), width=width, height=height), placement)
         self.forget(entry.id)
         return made
 

@@ -8,6 +8,7 @@ from parts go through :func:`iface` first.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import bpy
 
@@ -22,8 +23,8 @@ _CONTEXTS = ("*", "Operator")
 
 def iface(text: str) -> str:
     """A text in the language of the interface; English where there is no translation or the user wants none."""
-    translated: str = bpy.app.translations.pgettext_iface(text)
-    return translated
+    translate: Any = bpy.app.translations.pgettext_iface
+    return str(translate(text))
 
 
 def register() -> None:
