@@ -89,8 +89,8 @@ def test_generate_in_a_window_makes_the_material(notes: dict[str, Any]) -> None:
 
 
 def test_blender_went_on_meanwhile(notes: dict[str, Any]) -> None:
-    # Drawing in software is slow by itself; a freeze would last as long as the engine needs.
-    assert notes["gap_while_working"] < max(3.0, notes["worked"] / 2)
+    # Drawing in software is slow by itself; a freeze would last as long as the engine needs to start.
+    assert notes["gap_while_working"] < 2.0
 
 
 def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) -> None:
@@ -101,9 +101,9 @@ def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) 
 
 def test_a_job_survives_workspace_and_undo_and_cancel_is_quick(notes: dict[str, Any]) -> None:
     assert notes["survives"] is True
-    # Four results of 4096 × 4096 were asked for; no clock here, since a busy machine draws the window slowly, too.
-    state, made = notes["cancelled"]
-    assert state == "cancelled" and made < 4
+    # Four results of 4096 × 4096 were asked for.
+    state, made, seconds = notes["cancelled"]
+    assert state == "cancelled" and made < 4 and seconds < 3.0
 
 
 def test_the_panel_speaks_chinese(notes: dict[str, Any]) -> None:

@@ -90,11 +90,11 @@ def scenario() -> Iterator[None]:
 
     # While the engine starts and draws, Blender must go on.
     in_viewport(lambda: bpy.ops.texloom.generate())
-    notes["longest_gap"], began = 0.0, time.monotonic()
+    notes["longest_gap"] = 0.0
     for _ in wait(lambda: next(iter(bridge().entries.values())).view.state == "running" or settled(), 240):
         yield
     yield from wait(settled, 240)
-    notes["gap_while_working"], notes["worked"] = notes["longest_gap"], time.monotonic() - began
+    notes["gap_while_working"] = notes["longest_gap"]
     notes["slowest"] = bridge().slowest
     entry = next(iter(bridge().entries.values()))
     notes["problem"], notes["notices"] = entry.problem, entry.notices
@@ -138,9 +138,13 @@ def scenario() -> Iterator[None]:
     in_viewport(lambda: bpy.ops.ed.undo())
     last = list(bridge().entries.values())[-1]
     notes["survives"] = last.running
+    # Drawing the workspace anew takes this machine's processor longer than cancelling does.
+    yield from pause(1.0)
     bpy.ops.texloom.cancel(job=last.id)
+    began = time.monotonic()
     yield from wait(lambda: last.settled, 120)
-    notes["cancelled"] = [str(last.view.state), len({made.index for made in last.view.artifacts})]
+    seconds = time.monotonic() - began
+    notes["cancelled"] = [str(last.view.state), len({made.index for made in last.view.artifacts}), seconds]
 
 
 def run() -> None:
