@@ -27,7 +27,7 @@ from .core.texloom.backends.base import Backend, BackendState, BackendStatus
 from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
-from .core.texloom.request import GenerationRequest, new_id
+from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .scene.build import Built
 from .scene.result import ResultImages
 from .target import Placement
@@ -36,7 +36,6 @@ from .translations import iface
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
-SMALLEST: Final = 64
 _TYPING_PAUSE: Final = 0.6
 # While one of these runs, the mouse holds the scene: a result waits until it is let go.
 _BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
@@ -170,11 +169,10 @@ class Bridge:
         request = entry.view.request
         width, height = request.width, request.height
         if smaller:
-            # Sizes are multiples of eight.
-            width, height = (max(SMALLEST, value // 16 * 8) for value in (width, height))
-        same_file = entry.file == self._file
-        placement = entry.placement if same_file else target.capture(bpy.context, output=entry.placement.output)
-        made = self.submit(dataclasses.replace(request, id=new_id(), width=width, height=height), placement)
+            smallest = int(RANGES["width"][0])
+            width, height = (max(smallest, value // (2 * SIZE_STEP) * SIZE_STEP) for value in (width, height))
+        again = dataclasses.replace(request, id=new_id(), width=width, height=height)
+        made = self.submit(again, self._placement_now(entry))
         self.forget(entry.id)
         return made
 
@@ -218,12 +216,17 @@ class Bridge:
             StorageError: its files are gone or damaged.
         """
         result = ResultImages.from_manifest(Path(entry.view.folder), index)
-        same_file = entry.file == self._file
-        placement = entry.placement if same_file else target.capture(bpy.context, output=entry.placement.output)
-        built = replace_built(result, placement, entry.built if same_file else None)
+        placement = self._placement_now(entry)
+        built = replace_built(result, placement, entry.built if entry.file == self._file else None)
         entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
         entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
         return built
+
+    def _placement_now(self, entry: Entry) -> Placement:
+        """Where a job's result goes: as asked, or, once another file is open, to what is selected there."""
+        if entry.file == self._file:
+            return entry.placement
+        return target.capture(bpy.context, output=entry.placement.output)
 
     # The crank.
 

@@ -25,6 +25,7 @@ class SetupState:
         self.error = ""
         self.checked: Check | None = None
         self.revision = 0
+        self._not_made = ""
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -75,6 +76,8 @@ class SetupState:
         if self.running:
             return False
         self._cancelled = threading.Event()
+        # Blender's data, also its translations, may not be asked from another thread.
+        self._not_made = iface("The environment could not be made: {error}")
         self.fraction, self.stage, self.detail, self.error = 0.0, stage, "", ""
         self._thread = threading.Thread(target=self._run, args=(work,), name="texloom-setup", daemon=True)
         self._thread.start()
@@ -90,7 +93,7 @@ class SetupState:
         except TexloomError as error:
             self.error = str(error)
         except OSError as error:
-            self.error = iface("The environment could not be made: {error}").format(error=error)
+            self.error = self._not_made.format(error=error)
         self.revision += 1
 
 

@@ -94,12 +94,12 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
     _set_mapping(mapping, projection)
     output = coordinates.outputs["UV" if projection.kind == "UV" else "Object"]
     tree.links.new(output, mapping.inputs["Vector"])
-    for node in tree.nodes:
+    for node in tuple(tree.nodes):  # turning normals may add one
         if node.bl_idname == "ShaderNodeTexImage" and any(link.from_node == mapping for link in node.inputs[0].links):
             _set_box(node, projection)
         elif node.bl_idname == "ShaderNodeNormalMap":
             _set_normal_strength(node, projection, displaced=DISPLACEMENT in tree.nodes)
-            turn_normals(tree, node, projection.turns)
+            _turn_normals(tree, node, projection.turns)
 
 
 def _set_mapping(mapping: nodes.Node, projection: Projection) -> None:
@@ -107,18 +107,16 @@ def _set_mapping(mapping: nodes.Node, projection: Projection) -> None:
     mapping.inputs["Rotation"].default_value = (0.0, 0.0, projection.turns * math.pi / 2)
 
 
-def turn_normals(tree: Any, map_node: nodes.Node, turns: int) -> nodes.Node | None:
+def _turn_normals(tree: Any, map_node: nodes.Node, turns: int) -> None:
     """Turn what a normal map says back by the quarter turns that its picture is turned by.
 
-    The Mapping node moves the picture; the tangents that its vectors refer to stay those of the UV map.
-
-    Returns:
-        The node that turns, or None while there is none and none is needed.
+    The Mapping node moves the picture; the tangents that its vectors refer to stay those of the UV map.  The node
+    ``TURN`` is made when it is first needed.
     """
     node = tree.nodes.get(TURN)
     if node is None:
         if not turns:
-            return None
+            return
         node = tree.nodes.new("ShaderNodeVectorRotate")
         node.name = TURN
         nodes.set_label(node, "Turned with the Picture")
@@ -128,7 +126,6 @@ def turn_normals(tree: Any, map_node: nodes.Node, turns: int) -> nodes.Node | No
         tree.links.new(map_node.inputs["Color"].links[0].from_socket, node.inputs["Vector"])
         tree.links.new(node.outputs["Vector"], map_node.inputs["Color"])
     node.inputs["Angle"].default_value = -turns * math.pi / 2
-    return node
 
 
 def _set_box(texture: nodes.Node, projection: Projection) -> None:
@@ -167,7 +164,6 @@ class _Builder:
         self.tree = compat.node_tree(material)
         self.tree.nodes.clear()
         self.textures: dict[str, nodes.Node] = {}
-        self.turned: nodes.Node | None = None
 
     def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
@@ -206,7 +202,7 @@ class _Builder:
                 self.link(self.textures[key].outputs["Color"], shader.inputs[LABELS[key]])
         relief, mix = self._relief(shader, output)
 
-        turned = [self.turned] if self.turned is not None else []
+        turned = [node for node in self.tree.nodes if node.name == TURN]
         framed = turned + relief + mix
         pictures = list(self.textures.values())
         place = [coordinates, mapping]
@@ -278,7 +274,7 @@ class _Builder:
         compat.set_opengl_normals(node)
         _set_normal_strength(node, self.projection, displaced=geometry)
         self.link(texture.outputs["Color"], node.inputs["Color"])
-        self.turned = turn_normals(self.tree, node, self.projection.turns)
+        _turn_normals(self.tree, node, self.projection.turns)
         return node
 
     def _bump(self, texture: nodes.Node) -> nodes.Node:

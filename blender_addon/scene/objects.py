@@ -16,7 +16,11 @@ from mathutils import Matrix
 MATERIAL_TYPES: Final = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 """Object types that take a texture on a surface."""
 
+_Triangles = tuple[Any, Any]  # corners in the world (n, 3, 3), and in the UV map (n, 3, 2)
+
 _AREA_EPSILON: Final = 1e-12
+# Sine squared of the smallest angle between two edges that still tells which way a face lies.
+_SLIVER: Final = 1e-10
 # A face counts as a wall when up, laid into it, keeps this much of its length (60 degrees from level).
 _STEEP: Final = 0.85
 # Share of the walls' area by which one direction must outweigh the others.
@@ -56,7 +60,10 @@ def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: 
         slot: only faces with this material index.
         selected: only selected faces (in edit mode).
     """
-    triangles = _faces(obj, slot, selected)
+    return _scale_of(_faces(obj, slot, selected))
+
+
+def _scale_of(triangles: _Triangles | None) -> float | None:
     if triangles is None:
         return None
     world, flat = triangles
@@ -79,17 +86,21 @@ def quarter_turns(obj: bpy.types.Object, *, slot: int | None = None, selected: b
     0 where the UVs are upright, turned by less than half a quarter, disagree from wall to wall, or where
     there are no walls.  Arguments as in :func:`uv_world_scale`.
     """
-    triangles = _faces(obj, slot, selected)
+    return _turns_of(_faces(obj, slot, selected))
+
+
+def _turns_of(triangles: _Triangles | None) -> int:
     if triangles is None:
         return 0
     world, flat = triangles
     edges = world[:, 1:] - world[:, :1]
     sides = flat[:, 1:] - flat[:, :1]
-    area = 0.5 * np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-    keep = area > _AREA_EPSILON
-    edges, sides, area = edges[keep], sides[keep], area[keep]
     # Up within the plane of each face, as a sum of its two edges (normal equations), is the same sum of UVs.
     gram = edges @ edges.transpose(0, 2, 1)
+    squared = gram[:, 0, 0] * gram[:, 1, 1] - gram[:, 0, 1] ** 2
+    # Slivers have no plane to speak of, and their equations no solution.
+    keep = (squared > (2 * _AREA_EPSILON) ** 2) & (squared > _SLIVER * gram[:, 0, 0] * gram[:, 1, 1])
+    edges, sides, gram, area = edges[keep], sides[keep], gram[keep], 0.5 * np.sqrt(squared[keep])
     parts = np.linalg.solve(gram, edges[:, :, 2:])
     steep = np.linalg.norm((parts.transpose(0, 2, 1) @ edges)[:, 0], axis=1) > _STEEP
     up = (parts.transpose(0, 2, 1) @ sides)[:, 0]
@@ -125,9 +136,10 @@ def projection_for(
     across, along = tile_width_m / metres_per_unit, tile_height_m / metres_per_unit
     if not targets:
         return Projection()
-    first = uv_world_scale(targets[0], slot=slot, selected=selected)
+    triangles = _faces(targets[0], slot, selected)
+    first = _scale_of(triangles)
     if first is not None and all(uv_world_scale(obj) is not None for obj in targets[1:]):
-        turns = quarter_turns(targets[0], slot=slot, selected=selected)
+        turns = _turns_of(triangles)
         if turns % 2:
             across, along = along, across  # the Mapping node scales before it turns
         return Projection("UV", (first / across, first / along, 1.0), turns)
@@ -147,8 +159,8 @@ def active_first(objects: Sequence[bpy.types.Object], active: bpy.types.Object |
     return sorted(objects, key=lambda obj: obj != active)
 
 
-def _faces(obj: bpy.types.Object, slot: int | None, selected: bool) -> tuple[Any, Any] | None:
-    """Triangles with UVs: corners in the world (n, 3, 3), and in the UV map (n, 3, 2)."""
+def _faces(obj: bpy.types.Object, slot: int | None, selected: bool) -> _Triangles | None:
+    """The triangles of an object that has UVs."""
     if obj.type != "MESH":
         return None
     mesh: Any = obj.data

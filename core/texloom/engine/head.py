@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..errors import ModelInvalidError, ModelNotFoundError
+from .eight_bits import encode_rows
 from .head_net import HeadNet, Memory, ParameterOutput
 from .procedural.color import lab_to_srgb, srgb_to_lab
 from .procedural.family import Family
@@ -260,7 +261,7 @@ class Head:
         for name, value in self.net.state_dict().items():
             if name == _NOUN_KEYS:
                 # Directions only: eight bits do, and they are a fifth of the file.
-                stored = (value / value.abs().amax(1, keepdim=True).clamp(min=1e-9) * 127.0).round().to(torch.int8)
+                stored, _ = encode_rows(value)
             else:
                 # Whose a noun is stays a whole number.
                 stored = value.half() if value.is_floating_point() else value.to(torch.int32)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..errors import ModelInvalidError, ModelNotFoundError
+from .eight_bits import encode_rows
 from .phrases import ATTRIBUTE_NOUNS, STOP_WORDS, negate, phrase_table, stem, words
 from .procedural.color import Lab, hex_to_lab, lab_to_hex
 from .procedural.family import Family
@@ -98,9 +99,8 @@ class Vocabulary:
         }
         text = json.dumps(data, ensure_ascii=False, indent=0)
         (folder / WORDS_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
-        peak = self.vectors.abs().amax(dim=1, keepdim=True)
-        codes = (self.vectors / peak * 127.0).round().to(torch.int8)
-        tensors = {"codes": codes.contiguous(), "peaks": peak.half().contiguous()}
+        codes, peaks = encode_rows(self.vectors)
+        tensors = {"codes": codes.contiguous(), "peaks": peaks.half().contiguous()}
         save_file(tensors, folder / EMBEDDINGS_FILE, metadata={"format": "pt"})
 
     @classmethod

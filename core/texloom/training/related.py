@@ -48,14 +48,14 @@ def _statements(family: Family) -> set[str]:
     return said
 
 
-def phrases(families: Mapping[str, Family], file_of: Path = USUAL) -> dict[str, tuple[str, ...]]:
-    """For each family its phrases in a file: ``USUAL`` or ``MANY``.
+def phrases(families: Mapping[str, Family], path: Path) -> dict[str, tuple[str, ...]]:
+    """For each family its phrases in the file ``path``: ``USUAL`` or ``MANY``.
 
     Left out are nouns of any family, and phrases with a word that says something about a parameter.
     """
     owners = {stems(noun): name for name, family in families.items() for noun in (*family.nouns, *family.rare_nouns)}
     found: dict[str, list[str]] = {}
-    with file_of.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         anchors = [stems(anchor) for anchor in row["anchors"].split("|")]
