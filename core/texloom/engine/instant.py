@@ -21,7 +21,7 @@ from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .head import CONFIG_FILE, MAX_TOKENS, WEIGHTS_FILE, Head, Reading
 from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
-from .procedural.draw import Drawn, draw
+from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
 from .procedural.parameters import Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
@@ -52,6 +52,20 @@ class _Plan:
     values: dict[str, Value]
     sources: dict[str, str]
     family_source: str
+    seed: int
+    width_m: float
+
+    def drawing(self, width: int, height: int, supersample: bool | None = None) -> Drawing:
+        """The order for a picture of that many pixels."""
+        return Drawing(
+            family=self.family,
+            values=self.values,
+            width=width,
+            height=height,
+            width_m=self.width_m,
+            seed=self.seed,
+            supersample=supersample,
+        )
 
 
 class InstantGenerator:
@@ -126,9 +140,8 @@ class InstantGenerator:
         self._warn_about_prompt(request, encoding, reading, context)
         avoided = self._read_negative(request.negative_prompt, context)
         context.timing("read", time.perf_counter() - began)
-        for index in range(request.count):
-            context.check_cancelled()
-            yield self._one(request, context, reading, avoided, index)
+        plans = [self._plan(request, reading, avoided, index, context) for index in range(request.count)]
+        yield from self._draw(request, context, reading, plans)
 
     def _warn_about_prompt(
         self, request: GenerationRequest, encoding: TextEncoding, reading: Reading, context: Context
@@ -183,50 +196,41 @@ class InstantGenerator:
             )
         return avoided
 
-    def _one(
-        self, request: GenerationRequest, context: Context, reading: Reading, avoided: Avoided, index: int
-    ) -> GeneratedImage:
-        seed = request.variation_seed(index)
-        plan = self._plan(request, reading, avoided, seed, context)
-        width_m = request.real_world_width or plan.family.tile_width_m
-        height_m = width_m * request.height / request.width
+    def _draw(
+        self, request: GenerationRequest, context: Context, reading: Reading, plans: list[_Plan]
+    ) -> Iterator[GeneratedImage]:
+        """All variations as one batch; first a small picture of each, so that all can be judged at once."""
         if request.preview_interval:
-            context.preview(_preview(plan, request, width_m, seed, context.device), index=index)
+            small = draw_batch([_small(plan, request) for plan in plans], device=context.device)
+            for index, drawn in enumerate(small):
+                context.preview(_color_pixels(drawn), index=index)
 
-        def drawn_part(fraction: float) -> None:
+        def drawn_part(index: int, fraction: float) -> None:
             context.progress(int(fraction * _DRAWN), _STEPS, index=index, stage="Drawing")
 
-        began = time.perf_counter()
-        drawn = draw(
-            plan.family,
-            plan.values,
-            width=request.width,
-            height=request.height,
-            width_m=width_m,
-            seed=seed,
-            device=context.device,
-            on_progress=drawn_part,
-        )
-        context.timing("draw", time.perf_counter() - began)
-        began = time.perf_counter()
-        result = GeneratedImage(
-            index=index,
-            seed=seed,
-            maps={},
-            tile_width_m=width_m,
-            tile_height_m=height_m,
-            parameters={"family": plan.family.name, **plan.family.to_json(plan.values)},
-            details=_details(request.prompt, reading, plan),
-        )
-        _derive(result, drawn, request, context)
-        context.timing("derive", time.perf_counter() - began)
-        context.progress(_STEPS, _STEPS, index=index, stage="Done")
-        return result
+        drawings = [plan.drawing(request.width, request.height) for plan in plans]
+        for index, drawn in enumerate(draw_batch(drawings, device=context.device, on_progress=drawn_part)):
+            plan = plans[index]
+            began = time.perf_counter()
+            result = GeneratedImage(
+                index=index,
+                seed=plan.seed,
+                maps={},
+                tile_width_m=plan.width_m,
+                tile_height_m=plan.width_m * request.height / request.width,
+                parameters={"family": plan.family.name, **plan.family.to_json(plan.values)},
+                details=_details(request.prompt, reading, plan),
+            )
+            _derive(result, drawn, request, context)
+            context.timing("derive", time.perf_counter() - began)
+            context.progress(_STEPS, _STEPS, index=index, stage="Done")
+            yield result
 
     def _plan(
-        self, request: GenerationRequest, reading: Reading, avoided: Avoided, seed: int, context: Context
+        self, request: GenerationRequest, reading: Reading, avoided: Avoided, index: int, context: Context
     ) -> _Plan:
         """Decide family and values: the request's own come first, then the prompt, the negative prompt, the seed."""
+        seed = request.variation_seed(index)
         rng = np.random.default_rng((seed, 0))
         locked = request.parameters.get("family")
         picked = reading.pick_family(rng, avoid=avoided.families)
@@ -247,7 +251,8 @@ class InstantGenerator:
         values = _sample(family, rng, given, avoided)
         clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
         source = "request" if locked is not None else "prompt" if clear else "seed"
-        return _Plan(family, _as_written(family, values), sources, source)
+        width_m = request.real_world_width or family.tile_width_m
+        return _Plan(family, _as_written(family, values), sources, source, seed, width_m)
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -297,11 +302,10 @@ def _sample(family: Family, rng: Rng, given: Mapping[str, Value], avoided: Avoid
     return values
 
 
-def _preview(plan: _Plan, request: GenerationRequest, width_m: float, seed: int, device: str) -> NDArray[np.uint8]:
+def _small(plan: _Plan, request: GenerationRequest) -> Drawing:
     scale = min(1.0, _PREVIEW_SIDE / max(request.width, request.height))
-    size = {name: max(8, round(getattr(request, name) * scale)) for name in ("width", "height")}
-    drawn = draw(plan.family, plan.values, **size, width_m=width_m, seed=seed, device=device, supersample=False)
-    return _color_pixels(drawn)
+    width, height = (max(8, round(side * scale)) for side in (request.width, request.height))
+    return plan.drawing(width, height, supersample=False)
 
 
 def _color_pixels(drawn: Drawn) -> NDArray[np.uint8]:

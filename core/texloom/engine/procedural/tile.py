@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -46,6 +47,8 @@ class Tile:
         self.seed = seed
         self.device = torch.device(device)
         self._tables: dict[tuple[object, ...], Tensor] = {}
+        # Bands are drawn side by side; what one of them makes for all is made once.
+        self._lock = threading.RLock()
 
     @property
     def pixel_m(self) -> float:
@@ -63,19 +66,21 @@ class Tile:
 
     def table(self, key: str, *shape: int) -> Tensor:
         """Uniform random numbers 0 to 1 of that shape, float32, the same whenever asked for."""
-        name = (key, shape)
-        found = self._tables.get(name)
-        if found is None:
-            values = self.random(key).random(shape, dtype=np.float32)
-            found = self._tables[name] = torch.from_numpy(values).to(self.device)
-        return found
 
-    def cached(self, name: tuple[object, ...], make: object) -> Tensor:
+        def make() -> Tensor:
+            values = self.random(key).random(shape, dtype=np.float32)
+            return torch.from_numpy(values).to(self.device)
+
+        return self.cached((key, shape), make)
+
+    def cached(self, name: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
         """A tensor made once a tile by the function ``make``."""
         found = self._tables.get(name)
         if found is None:
-            assert callable(make)
-            found = self._tables[name] = make()
+            with self._lock:
+                found = self._tables.get(name)
+                if found is None:
+                    found = self._tables[name] = make()
         return found
 
     def bands(self, rows: int | None = None) -> Iterator[Canvas]:
