@@ -28,8 +28,10 @@ from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
+from .scene import images
 from .scene.build import Built
 from .scene.result import ResultImages
+from .scene.transaction import Vanished
 from .target import Placement
 from .translations import iface
 
@@ -37,6 +39,7 @@ INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
 _TYPING_PAUSE: Final = 0.6
+_RESTARTS: Final = 3
 # While one of these runs, the mouse holds the scene: a result waits until it is let go.
 _BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
 
@@ -54,7 +57,8 @@ class Entry:
     problem: str = ""
     advice: str = ""
     settled: bool = False
-    to_load: list[str] | None = None
+    placing: target.Placing | None = None
+    restarts: int = 0
 
     @property
     def id(self) -> str:
@@ -218,8 +222,7 @@ class Bridge:
         result = ResultImages.from_manifest(Path(entry.view.folder), index)
         placement = self._placement_now(entry)
         built = replace_built(result, placement, entry.built if entry.file == self._file else None)
-        entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
-        entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
+        self._note(entry, built, index, placement)
         return built
 
     def _placement_now(self, entry: Entry) -> Placement:
@@ -253,6 +256,8 @@ class Bridge:
     def file_loaded(self) -> None:
         """Another file is open: results of earlier jobs stay in the library."""
         self._file += 1
+        for entry in self.entries.values():
+            entry.placing = None  # what it has made is gone with the file
 
     @contextlib.contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -290,9 +295,12 @@ class Bridge:
             if entry.settled or entry.running:
                 continue
             if entry.view.state is JobState.COMPLETED and entry.file == self._file:
-                if wait_for_mouse and (_mouse_holds_scene() or self._load_one(entry)):
+                if wait_for_mouse and _mouse_holds_scene():
                     return
-                self._place(entry)
+                while self._place_part(entry):
+                    if wait_for_mouse:
+                        return
+                    time.sleep(0.001)  # a file is being copied
             entry.settled = True
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
@@ -306,34 +314,43 @@ class Bridge:
                     print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
             return
 
-    def _load_one(self, entry: Entry) -> bool:
-        """Load the next image of a result, one a turn, as large files take their time; False when all are there."""
-        try:
-            result = ResultImages.from_manifest(Path(entry.view.folder), 0)
-            if entry.to_load is None:
-                entry.to_load = list(result.maps) if entry.placement.output != "PLANE" else []
-            if not entry.to_load:
-                return False
-            with self._timed("load"):
-                target.load_map(result, entry.to_load.pop(), entry.placement)
-        except TexloomError:
-            return False  # placing meets it again, and tells
-        return True
-
-    def _place(self, entry: Entry) -> None:
+    def _place_part(self, entry: Entry) -> bool:
+        """Do the next step of putting a result into the scene; whether there are more."""
         try:
             with self._timed("build"):
-                built = self.apply(entry, 0)
+                if entry.restarts > _RESTARTS:  # somebody undoes again and again
+                    built = self.apply(entry, 0)
+                else:
+                    placing = entry.placing or self._placing(entry)
+                    if placing.step():
+                        return True
+                    assert placing.built is not None
+                    built = placing.built
+                    self._note(entry, built, 0, entry.placement)
+        except Vanished:
+            entry.placing, entry.restarts = None, entry.restarts + 1
+            return True
         except TexloomError as error:
             entry.problem, entry.advice = error.message, error.advice
-            return
+            return False
         except Exception as error:  # noqa: BLE001 - boundary: an exception would end the timer and all other jobs
             traceback.print_exc()
             entry.problem = iface("The result could not be put into the scene: {error}").format(error=error)
             entry.advice = iface("It is in {folder}.").format(folder=entry.view.folder)
-            return
+            return False
+        entry.placing = None
         with self._timed("undo step"):
             _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
+        return False
+
+    def _placing(self, entry: Entry) -> target.Placing:
+        result = ResultImages.from_manifest(Path(entry.view.folder), 0)
+        entry.placing = target.Placing(result, entry.placement)
+        return entry.placing
+
+    def _note(self, entry: Entry, built: Built, index: int, placement: Placement) -> None:
+        entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
+        entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
 
     def _redraw(self) -> None:
         setup = setup_job.state()
@@ -423,9 +440,20 @@ def _file_loaded(*arguments: object) -> None:
     _bridge.file_loaded()
 
 
+@persistent  # type: ignore[misc]
+def _before_save(*arguments: object) -> None:
+    for name in images.pack_waiting():
+        print(f"Texloom: {name} could not be packed, its file is gone.")  # noqa: T201 - Blender's console is its log
+
+
+def _handlers() -> list[tuple[list[Any], Any]]:
+    return [(bpy.app.handlers.load_post, _file_loaded), (bpy.app.handlers.save_pre, _before_save)]
+
+
 def register() -> None:
-    """Hear of loaded files."""
-    bpy.app.handlers.load_post.append(_file_loaded)
+    """Hear of loaded files, and of those about to be saved."""
+    for listeners, handler in _handlers():
+        listeners.append(handler)
 
 
 def unregister() -> None:
@@ -433,7 +461,8 @@ def unregister() -> None:
     setup_job.state().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
-    if _file_loaded in bpy.app.handlers.load_post:
-        bpy.app.handlers.load_post.remove(_file_loaded)
+    for listeners, handler in _handlers():
+        if handler in listeners:
+            listeners.remove(handler)
     _bridge.close()
     _bridge.entries.clear()

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,9 @@ from mathutils import Matrix
 
 from . import preferences
 from .scene import build, images, materials
+from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
+from .scene.transaction import all_or_nothing, discard, finish, made_since, newest, still_there
 from .translations import iface
 
 OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
@@ -84,30 +87,19 @@ def capture(
 
 def find(ids: Sequence[ObjectId]) -> tuple[list[bpy.types.Object], list[str]]:
     """The objects that are still there, and the names of those that are not."""
-    by_uid = {obj.session_uid: obj for obj in bpy.data.objects}
     found, missing = [], []
+    by_uid: dict[int, bpy.types.Object] | None = None
     for item in ids:
-        obj = by_uid.get(item.uid) or bpy.data.objects.get(item.name)
+        obj = bpy.data.objects.get(item.name)
+        if obj is None or obj.session_uid != item.uid:
+            # Renamed, or another one has the name now: only a look at all objects tells.
+            by_uid = by_uid or {other.session_uid: other for other in bpy.data.objects}
+            obj = by_uid.get(item.uid, obj)
         if obj is None:
             missing.append(item.name)
         else:
             found.append(obj)
     return found, missing
-
-
-def load_map(result: ResultImages, name: str, placement: Placement) -> None:
-    """Load one map ahead of :func:`apply`, which then finds it.
-
-    Raises:
-        StorageError: the file is missing or no picture.
-    """
-    store: Any = placement.store or preferences.get().store
-    images.load_map(
-        result.maps[name],
-        materials.image_name(result, name),
-        result.color_spaces[name],
-        store=store,
-    )
 
 
 def apply(result: ResultImages, placement: Placement) -> build.Built:
@@ -116,37 +108,58 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
     Raises:
         StorageError: a file is missing or no picture.
     """
+    with all_or_nothing():
+        return finish(steps(result, placement))
+
+
+def steps(
+    result: ResultImages, placement: Placement, *, wait_for_copies: bool = True
+) -> Generator[None, None, build.Built]:
+    """:func:`apply` in steps of a few milliseconds; the last one returns what was made.
+
+    Between them Blender belongs to the user, so each step looks up what it needs by ids and names, and nothing
+    shows in the scene before the last one.
+
+    Args:
+        wait_for_copies: whether a step may wait while a file is copied beside the .blend; else there are as many
+            steps as that takes.
+
+    Raises:
+        StorageError: a file is missing or no picture.
+        Vanished: what an earlier step made is gone.
+    """
     options = preferences.get()
-    store: Any = placement.store or options.store
-    facing: Any = placement.plane_facing
     displacement: Any = placement.displacement or options.displacement
     slot: Any = placement.slot or options.slot
-    scene = bpy.data.scenes.get(placement.scene) or bpy.context.scene
+    store: Any = placement.store or options.store
+    if placement.output == "PLANE":
+        yield from _load(result, build.plane_map(result), store, wait_for_copies)
+        yield
+        return _plane(result, placement, store)
+    names: dict[str, str] = {}
+    for key in result.maps:
+        names[key] = yield from _load(result, key, store, wait_for_copies)
+        yield
     if placement.output == "IMAGE":
         return build.image_only(result, store=store)
-    if placement.output == "PLANE":
-        view = placement.view
-        matrix = Matrix([view[row : row + 4] for row in range(0, 16, 4)]) if view is not None else None
-        return build.reference_plane(
-            result,
-            height_m=placement.plane_height_m,
-            facing=facing,
-            view_matrix=matrix,
-            location=placement.cursor,
-            store=store,
-            scene=scene,
-        )
-    objects, missing = find(placement.objects)
-    active, _ = find([placement.active]) if placement.active is not None else ([], [])
-    built = build.material_on_objects(
+
+    def objects() -> dict[str, Any]:
+        found, _ = find(placement.objects)
+        active, _ = find([placement.active]) if placement.active is not None else ([], [])
+        return {"targets": found, "active": active[0] if active else None, "slot": slot}
+
+    projection = build.measure(result, scene=_scene(placement), **objects())
+    yield
+    material = yield from materials.build_steps(
         result,
-        objects,
-        active=active[0] if active else None,
-        store=store,
+        images=names,
         displacement=displacement,
-        slot=slot,
-        scene=scene,
+        projection=projection,
+        metres_per_unit=metres_per_unit(_scene(placement)),
     )
+    # From here on without a step between: assigning is what the user sees, and what undo takes back.
+    built = build.assign(material, images=list(names.values()), **objects())
+    _, missing = find(placement.objects)
     if missing:
         built.messages.insert(0, iface("No longer there: {names}.").format(names=", ".join(missing)))
     if not placement.objects:
@@ -154,3 +167,82 @@ def apply(result: ResultImages, placement: Placement) -> build.Built:
             iface("Nothing was selected; the material {name} waits in the file.").format(name=built.material)
         )
     return built
+
+
+def _scene(placement: Placement) -> bpy.types.Scene:
+    found: Any = bpy.data.scenes.get(placement.scene) or bpy.context.scene
+    return found
+
+
+def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Built:
+    facing: Any = placement.plane_facing
+    view = placement.view
+    return build.reference_plane(
+        result,
+        height_m=placement.plane_height_m,
+        facing=facing,
+        view_matrix=Matrix([view[row : row + 4] for row in range(0, 16, 4)]) if view is not None else None,
+        location=placement.cursor,
+        store=store,
+        scene=_scene(placement),
+    )
+
+
+def _load(result: ResultImages, key: str, store: Any, wait: bool) -> Generator[None, None, str]:
+    """Load one map; the name of its datablock."""
+    path, name = result.maps[key], materials.image_name(result, key)
+    copied: images.Copied | None = None
+    image = None
+    try:
+        if not wait and images.effective_store(store) == "BESIDE":
+            folder = images.beside_folder()
+            with ThreadPoolExecutor(1, thread_name_prefix="texloom-copy") as pool:
+                future = pool.submit(images.copy_beside, path, folder, name)
+                while not future.done():
+                    yield
+                copied = future.result()
+        image = images.load_map(path, name, result.color_spaces[key], store=store, copied=copied)
+        return image.name
+    finally:
+        if image is None and copied is not None and copied.is_new:
+            copied.path.unlink(missing_ok=True)
+
+
+class Placing:
+    """A result on its way into the scene, a step at a time.  What it has made goes away when it cannot be finished.
+
+    Args:
+        result, placement: as :func:`steps`.
+    """
+
+    def __init__(self, result: ResultImages, placement: Placement) -> None:
+        self.built: build.Built | None = None
+        self.result = result
+        self._steps = steps(result, placement, wait_for_copies=False)
+        self._made: set[int] = set()
+
+    def step(self) -> bool:
+        """Do the next step; whether there are more.
+
+        Raises:
+            As :func:`steps`.
+        """
+        before = newest()
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self.built = end.value
+            return False
+        except BaseException:
+            self.drop()
+            discard(made_since(before))
+            raise
+        self._made |= {item.session_uid for item in made_since(before)}
+        return True
+
+    def drop(self) -> None:
+        """Give up: take away what was made so far."""
+        self._steps.close()
+        if self._made:
+            discard(still_there(self._made))
+        self._made = set()

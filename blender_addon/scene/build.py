@@ -56,33 +56,54 @@ def material_on_objects(
         StorageError: a file is missing or no picture.
         ValueError: an option is out of range.
     """
-    ordered = objects.active_first(list(targets), active)
-    suited = [obj for obj in ordered if obj.type in objects.MATERIAL_TYPES and obj.library is None]
-    scale = objects.metres_per_unit(scene or bpy.context.scene)
     with all_or_nothing():
         maps = load_images(result, store=store)
-        measured, selected = _measured_part(suited[0], slot) if suited else (None, False)
-        projection = objects.projection_for(
-            suited,
-            result.tile_width_m,
-            result.tile_height_m,
-            metres_per_unit=scale,
-            slot=measured,
-            selected=selected,
-        )
         material = materials.build_material(
-            result, images=maps, displacement=displacement, projection=projection, metres_per_unit=scale
+            result,
+            images=maps,
+            displacement=displacement,
+            projection=measure(result, targets, active=active, slot=slot, scene=scene),
+            metres_per_unit=objects.metres_per_unit(scene or bpy.context.scene),
         )
-        report = placement.assign_material(ordered, material, slot=slot)
-        if not report.assigned:
-            # Nobody uses it yet; without this it would be gone after saving and loading.
-            material.use_fake_user = True
-    return Built(
-        images=[image.name for image in maps.values()],
-        material=material.name,
-        assigned=report.assigned,
-        messages=report.messages,
+        return assign(material, targets, active=active, slot=slot, images=[image.name for image in maps.values()])
+
+
+def measure(
+    result: ResultImages,
+    targets: Sequence[bpy.types.Object],
+    *,
+    active: bpy.types.Object | None = None,
+    slot: placement.Slot = "ACTIVE",
+    scene: bpy.types.Scene | None = None,
+) -> objects.Projection:
+    """How the result is laid on ``targets`` at its real size; arguments as :func:`material_on_objects`."""
+    ordered = objects.active_first(list(targets), active)
+    suited = [obj for obj in ordered if obj.type in objects.MATERIAL_TYPES and obj.library is None]
+    measured, selected = _measured_part(suited[0], slot) if suited else (None, False)
+    return objects.projection_for(
+        suited,
+        result.tile_width_m,
+        result.tile_height_m,
+        metres_per_unit=objects.metres_per_unit(scene or bpy.context.scene),
+        slot=measured,
+        selected=selected,
     )
+
+
+def assign(
+    material: bpy.types.Material,
+    targets: Sequence[bpy.types.Object],
+    *,
+    active: bpy.types.Object | None = None,
+    slot: placement.Slot = "ACTIVE",
+    images: Sequence[str] = (),
+) -> Built:
+    """Give a finished material to ``targets``; ``images`` are the names of its maps' datablocks."""
+    report = placement.assign_material(objects.active_first(list(targets), active), material, slot=slot)
+    if not report.assigned:
+        # Nobody uses it yet; without this it would be gone after saving and loading.
+        material.use_fake_user = True
+    return Built(images=list(images), material=material.name, assigned=report.assigned, messages=report.messages)
 
 
 def _measured_part(obj: bpy.types.Object, slot: placement.Slot) -> tuple[int | None, bool]:
@@ -124,7 +145,7 @@ def reference_plane(
         StorageError: the file is missing or no picture.
         ValueError: an option is out of range.
     """
-    key = next((name for name in ("image", "base_color") if name in result.maps), next(iter(result.maps)))
+    key = plane_map(result)
     with all_or_nothing():
         image = images.load_map(
             result.maps[key], materials.image_name(result, key), result.color_spaces[key], store=store
@@ -142,3 +163,8 @@ def reference_plane(
         # The plane was made a moment ago with this one material.
         material = plane.material_slots[0].name
     return Built(images=[image.name], material=material, object=plane.name)
+
+
+def plane_map(result: ResultImages) -> str:
+    """The map that a reference plane shows."""
+    return next((name for name in ("image", "base_color") if name in result.maps), next(iter(result.maps)))

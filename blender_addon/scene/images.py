@@ -28,6 +28,11 @@ _SOURCE: Final = "texloom_source"
 _STAMP: Final = "texloom_stamp"
 _STORE: Final = "texloom_store"
 
+_PACK_LATER: Final = "texloom_pack_on_save"
+
+LARGE: Final = 3 << 20
+"""Files of more bytes than this take Blender longer to pack than a timer may."""
+
 # A colour configuration other than Blender's own (ACES, say) has its own names for the two.
 _NAMES: Final = {
     "sRGB": ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_tx", "srgb_texture"),
@@ -64,7 +69,15 @@ def effective_store(store: Store) -> Store:
     return "PACK" if store == "BESIDE" and not bpy.data.filepath else store
 
 
-def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") -> bpy.types.Image:
+def load_map(
+    path: Path,
+    name: str,
+    color_space: str,
+    *,
+    store: Store = "PACK",
+    pack_large_later: bool | None = None,
+    copied: Copied | None = None,
+) -> bpy.types.Image:
     """An image of the file ``path``; the one that is already there when it is of the same, unchanged file.
 
     Args:
@@ -72,6 +85,10 @@ def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") 
         name: name of a new datablock (Blender makes it unique).
         color_space: ``sRGB`` or ``Non-Color``.
         store: see :data:`Store`; ``BESIDE`` means ``PACK`` while the .blend is unsaved.
+        pack_large_later: pack files of more than :data:`LARGE` bytes when the .blend is saved
+            (:func:`pack_waiting`); until then they are read from the library.  None does so in a window, which
+            must not stand still, and not in the background.
+        copied: for ``BESIDE``, what :func:`copy_beside` made of the file already.
 
     Raises:
         StorageError: the file is missing or no picture, or could not be copied.  Nothing is left behind.
@@ -83,20 +100,28 @@ def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") 
         raise storage_error("read", path, error) from error
     stamp = _stamp(state)
     store = effective_store(store)
+    if pack_large_later is None:
+        pack_large_later = not bpy.app.background
+    later = pack_large_later and state.st_size > LARGE
     found = _loaded(path, stamp, store, color_space)
     if found is not None:
+        if _PACK_LATER in found and not later:
+            _pack(found)
         return found
 
     image = _read(path, name)
     try:
         set_color_space(image, color_space)
         if store == "PACK":
-            image.pack()
+            if later:
+                image[_PACK_LATER] = image.filepath
+            else:
+                image.pack()
         elif store == "BESIDE":
-            copy, is_new = _copy_beside(path, name)
-            image.filepath = bpy.path.relpath(str(copy))
-            if is_new:
-                image[COPIED] = str(copy)
+            copied = copied or copy_beside(path, beside_folder(), name)
+            image.filepath = bpy.path.relpath(str(copied.path))
+            if copied.is_new:
+                image[COPIED] = str(copied.path)
     except (StorageError, RuntimeError) as error:
         bpy.data.images.remove(image)
         if isinstance(error, StorageError):
@@ -106,6 +131,27 @@ def load_map(path: Path, name: str, color_space: str, *, store: Store = "PACK") 
     image[_STAMP] = stamp
     image[_STORE] = store
     return image
+
+
+def pack_waiting() -> list[str]:
+    """Pack what :func:`load_map` left for later; the names of images whose file is gone, which stay as they are."""
+    failed = []
+    every: Any = bpy.data.images
+    for image in every:
+        if _PACK_LATER in image and not _pack(image):
+            failed.append(image.name)
+    return failed
+
+
+def _pack(image: Any) -> bool:
+    """Pack an image that waits for it, unless somebody gave it another file meanwhile; whether that worked."""
+    if image.packed_file is None and image.filepath == image[_PACK_LATER]:
+        try:
+            image.pack()
+        except RuntimeError:
+            return False
+    del image[_PACK_LATER]
+    return True
 
 
 def set_color_space(image: bpy.types.Image, color_space: str) -> None:
@@ -203,14 +249,34 @@ def _loaded(path: Path, stamp: str, store: Store, color_space: str) -> bpy.types
         # One that somebody painted on, or treats as another kind of data, is no longer this map.
         if image.is_dirty or image.get(_STORE) != store or image.colorspace_settings.name not in names:
             continue
-        if image.packed_file is not None or Path(bpy.path.abspath(image.filepath)).is_file():
+        if image.packed_file is not None:
+            return image
+        file = Path(bpy.path.abspath(image.filepath))
+        # Somebody may have given it another file.
+        if file.is_file() if store == "BESIDE" else file == path:
             return image
     return None
 
 
-def _copy_beside(path: Path, name: str) -> tuple[Path, bool]:
-    """Copy to ``//textures/``; the path there, and whether a new file was needed."""
-    folder = Path(bpy.path.abspath("//")) / FOLDER
+@dataclass(frozen=True)
+class Copied:
+    """A file beside the .blend, and whether it was made just now."""
+
+    path: Path
+    is_new: bool
+
+
+def beside_folder() -> Path:
+    """Folder of the copies for the open file."""
+    return Path(bpy.path.abspath("//")) / FOLDER
+
+
+def copy_beside(path: Path, folder: Path, name: str) -> Copied:
+    """Copy ``path`` into ``folder`` under a name made of ``name``; asks nothing of Blender, so any thread may.
+
+    Raises:
+        StorageError: the file cannot be read or written.
+    """
     stem = slug(name, 80)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,7 +286,7 @@ def _copy_beside(path: Path, name: str) -> tuple[Path, bool]:
             if not target.exists():
                 break
             if filecmp.cmp(path, target, shallow=False):
-                return target, False
+                return Copied(target, False)
             number += 1
         aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
@@ -230,4 +296,4 @@ def _copy_beside(path: Path, name: str) -> tuple[Path, bool]:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error("copy to", folder, error) from error
-    return target, True
+    return Copied(target, True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import bpy
@@ -13,7 +13,7 @@ from .. import compat
 from . import nodes
 from .objects import Projection
 from .result import ResultImages
-from .transaction import all_or_nothing
+from .transaction import Vanished, all_or_nothing, finish
 
 Displacement = Literal["BUMP", "DISPLACEMENT", "BOTH", "NONE"]
 """What carries the relief: shading from the height map, true displacement (which needs a finely divided
@@ -31,6 +31,8 @@ MAPPING: Final = "Texloom Mapping"
 RELIEF: Final = "Texloom Relief"
 TURN: Final = "Texloom Turned Normals"
 DISPLACEMENT: Final = "Texloom Displacement"
+SHADER: Final = "Principled BSDF"
+OUTPUT: Final = "Material Output"
 
 LABELS: Final[Mapping[str, str]] = {
     "base_color": "Base Color",
@@ -71,16 +73,46 @@ def build_material(
     Raises:
         ValueError: ``displacement`` is none of the four, or there is no map to show.
     """
+    with all_or_nothing():
+        return finish(
+            build_steps(
+                result,
+                images={key: image.name for key, image in images.items()},
+                displacement=displacement,
+                projection=projection,
+                metres_per_unit=metres_per_unit,
+                name=name,
+            )
+        )
+
+
+def build_steps(
+    result: ResultImages,
+    *,
+    images: Mapping[str, str],
+    displacement: Displacement = "BUMP",
+    projection: Projection | None = None,
+    metres_per_unit: float = 1.0,
+    name: str | None = None,
+) -> Generator[None, None, bpy.types.Material]:
+    """:func:`build_material` in steps of a few milliseconds; the last one returns the material.
+
+    Between the steps anything may happen, undo too: only names are kept.  ``images`` are names of datablocks.
+
+    Raises:
+        ValueError: as :func:`build_material`.
+        Vanished: what an earlier step made is gone; what is left of it must be discarded.
+    """
     if displacement not in ("BUMP", "DISPLACEMENT", "BOTH", "NONE"):
         raise ValueError(f"displacement: must be BUMP, DISPLACEMENT, BOTH or NONE, got {displacement!r}.")
     shown = {key: images[key] for key in LABELS if key in images}
     if not shown:
         raise ValueError(f"images: at least one of {', '.join(LABELS)} is needed.")
-    with all_or_nothing():
-        material = bpy.data.materials.new(name or result.name)
-        _Builder(material, result, displacement, projection or Projection(), metres_per_unit).build(shown)
-        _describe(material, result)
-    return material
+    material = bpy.data.materials.new(name or result.name)
+    builder = _Builder(material, result, displacement, projection or Projection(), metres_per_unit)
+    yield from builder.build(shown)
+    _describe(builder.material, result)
+    return builder.material
 
 
 def set_projection(material: bpy.types.Material, projection: Projection) -> None:
@@ -146,7 +178,7 @@ def _set_normal_strength(node: nodes.Node, projection: Projection, *, displaced:
 
 
 class _Builder:
-    """One material under construction."""
+    """One material under construction; it keeps names, as pointers would not outlive an undo between two steps."""
 
     def __init__(
         self,
@@ -156,14 +188,33 @@ class _Builder:
         projection: Projection,
         metres_per_unit: float,
     ) -> None:
-        self.material = material
+        self._name, self._uid = material.name, material.session_uid
         self.result = result
         self.displacement = displacement
         self.projection = projection
         self.range = result.height_range_m / metres_per_unit
-        self.tree = compat.node_tree(material)
-        self.tree.nodes.clear()
-        self.textures: dict[str, nodes.Node] = {}
+        self.keys: list[str] = []
+        compat.node_tree(material).nodes.clear()
+
+    @property
+    def material(self) -> bpy.types.Material:
+        found = bpy.data.materials.get(self._name)
+        if found is None or found.session_uid != self._uid:
+            raise Vanished(self._name)
+        return found
+
+    @property
+    def tree(self) -> Any:
+        return self.material.node_tree
+
+    def node(self, name: str) -> nodes.Node:
+        found = self.tree.nodes.get(name)
+        if found is None:
+            raise Vanished(name)
+        return found
+
+    def texture(self, key: str) -> nodes.Node | None:
+        return self.node(_texture_name(key)) if key in self.keys else None
 
     def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
@@ -174,52 +225,64 @@ class _Builder:
     def link(self, source: Any, target: Any) -> None:
         self.tree.links.new(source, target)
 
-    def build(self, images: Mapping[str, bpy.types.Image]) -> None:
+    def build(self, images: Mapping[str, str]) -> Generator[None, None, None]:
+        shader = self.new("ShaderNodeBsdfPrincipled", SHADER)
+        output = self.new("ShaderNodeOutputMaterial", OUTPUT)
+        output.is_active_output = True
+        self.link(shader.outputs["BSDF"], output.inputs["Surface"])
         coordinates = self.new("ShaderNodeTexCoord", COORDINATES)
         mapping = self.new("ShaderNodeMapping", MAPPING, "Real-world Size")
         _set_mapping(mapping, self.projection)
         self.link(coordinates.outputs["UV" if self.projection.kind == "UV" else "Object"], mapping.inputs["Vector"])
-
-        for key, image in images.items():
-            texture = self.new("ShaderNodeTexImage", f"Texloom {LABELS[key]}", LABELS[key])
-            texture.image = image
-            texture.extension = "REPEAT"
-            _set_box(texture, self.projection)
-            if key == "height":
-                # Linear interpolation gives a bump of flat facets as soon as one pixel covers many.
-                texture.interpolation = "Cubic"
-            self.link(mapping.outputs["Vector"], texture.inputs["Vector"])
-            self.textures[key] = texture
-
-        shader = self.new("ShaderNodeBsdfPrincipled", "Principled BSDF")
-        output = self.new("ShaderNodeOutputMaterial", "Material Output")
-        output.is_active_output = True
-        self.link(shader.outputs["BSDF"], output.inputs["Surface"])
-
+        yield
+        for number, (key, image) in enumerate(images.items()):
+            if number == 3:
+                yield
+            self._picture(key, image)
+        yield
+        shader = self.node(SHADER)
         occlusion = self._colour(shader)
         for key in ("metallic", "roughness"):
-            if key in self.textures:
-                self.link(self.textures[key].outputs["Color"], shader.inputs[LABELS[key]])
-        relief, mix = self._relief(shader, output)
-
-        turned = [node for node in self.tree.nodes if node.name == TURN]
+            if (texture := self.texture(key)) is not None:
+                self.link(texture.outputs["Color"], shader.inputs[LABELS[key]])
+        yield
+        relief, mix = self._relief(self.node(SHADER), self.node(OUTPUT))
+        yield
+        turned = [TURN] if TURN in self.tree.nodes else []
         framed = turned + relief + mix
-        pictures = list(self.textures.values())
-        place = [coordinates, mapping]
-        nodes.arrange(
-            [[coordinates], [mapping], pictures, turned, occlusion + relief, mix, [shader], [output]],
-            groups=[place, pictures, framed],
-        )
-        nodes.frame(self.tree, "Placement", place)
-        nodes.frame(self.tree, "Maps", pictures)
+        pictures = [_texture_name(key) for key in self.keys]
+        place = [COORDINATES, MAPPING]
+        columns = [[COORDINATES], [MAPPING], pictures, turned, occlusion + relief, mix, [SHADER], [OUTPUT]]
+        nodes.arrange(self._nodes(columns), groups=self._nodes([place, pictures, framed]))
+        yield
+        nodes.frame(self.tree, "Placement", *self._nodes([place]))
+        nodes.frame(self.tree, "Maps", *self._nodes([pictures]))
         if framed:
-            nodes.frame(self.tree, "Relief", framed)
+            nodes.frame(self.tree, "Relief", *self._nodes([framed]))
+        yield
         self._activate()
 
-    def _colour(self, shader: nodes.Node) -> list[nodes.Node]:
+    def _nodes(self, groups: Sequence[Sequence[str]]) -> list[list[nodes.Node]]:
+        return [[self.node(name) for name in group] for group in groups]
+
+    def _picture(self, key: str, image: str) -> None:
+        found = bpy.data.images.get(image)
+        if found is None:
+            raise Vanished(image)
+        texture = self.new("ShaderNodeTexImage", _texture_name(key), LABELS[key])
+        texture.image = found
+        texture.extension = "REPEAT"
+        _set_box(texture, self.projection)
+        if key == "height":
+            # Linear interpolation gives a bump of flat facets as soon as one pixel covers many.
+            texture.interpolation = "Cubic"
+        self.link(self.node(MAPPING).outputs["Vector"], texture.inputs["Vector"])
+        self.keys.append(key)
+
+    def _colour(self, shader: nodes.Node) -> list[str]:
         """Link base colour; the node that shades it with ambient occlusion, where there is such a map."""
-        base = self.textures.get("base_color") or self.textures.get("image")
-        occlusion = self.textures.get("ambient_occlusion")
+        base = self.texture("base_color") or self.texture("image")
+        occlusion = self.texture("ambient_occlusion")
         if occlusion is None:
             if base is not None:
                 self.link(base.outputs["Color"], shader.inputs["Base Color"])
@@ -237,16 +300,16 @@ class _Builder:
             self.link(base.outputs["Color"], first)
         self.link(occlusion.outputs["Color"], second)
         self.link(_socket(mixed, "Result_Color"), shader.inputs["Base Color"])
-        return [mix]
+        return [mix.name]
 
-    def _relief(self, shader: nodes.Node, output: nodes.Node) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    def _relief(self, shader: nodes.Node, output: nodes.Node) -> tuple[list[str], list[str]]:
         """Normal, bump and displacement nodes, and the mix of the first two.
 
         Normal map and height show the same relief, so both at full strength would show it twice.  The bump
         is preferred for shading: 16 bits, metres, right under any mapping, also turned, mirrored or without
         UVs, where a tangent-space normal map is wrong.  The normal map stays one slider away.
         """
-        height, normal = self.textures.get("height"), self.textures.get("normal")
+        height, normal = self.texture("height"), self.texture("normal")
         usable = height is not None and self.range > 0
         geometry = usable and self.displacement in ("DISPLACEMENT", "BOTH")
         bump = self._bump(height) if usable and self.displacement == "BUMP" else None
@@ -263,11 +326,11 @@ class _Builder:
             self.link(map_node.outputs["Normal"], _socket(mix.inputs, "A_Vector"))
             self.link(bump.outputs["Normal"], _socket(mix.inputs, "B_Vector"))
             self.link(_socket(mix.outputs, "Result_Vector"), shader.inputs["Normal"])
-            return column, [mix]
+            return [node.name for node in column], [mix.name]
         for node in (map_node, bump):
             if node is not None:
                 self.link(node.outputs["Normal"], shader.inputs["Normal"])
-        return column, []
+        return [node.name for node in column], []
 
     def _normal_map(self, texture: nodes.Node, geometry: bool) -> nodes.Node:
         node = self.new("ShaderNodeNormalMap", "Texloom Normal Map")
@@ -300,9 +363,13 @@ class _Builder:
         # The active image node is what Solid mode, texture painting and baking use.
         for node in self.tree.nodes:
             node.select = False
-        active = next(iter(self.textures.values()))
+        active = self.node(_texture_name(self.keys[0]))
         active.select = True
         self.tree.nodes.active = active
+
+
+def _texture_name(key: str) -> str:
+    return f"Texloom {LABELS[key]}"
 
 
 def _socket(sockets: Any, identifier: str) -> Any:

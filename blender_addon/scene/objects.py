@@ -18,6 +18,11 @@ MATERIAL_TYPES: Final = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 _Triangles = tuple[Any, Any]  # corners in the world (n, 3, 3), and in the UV map (n, 3, 2)
 
+MOST_FACES: Final = 2000
+"""Meshes of more faces are measured by a sample: reading all of a million takes as long as many frames."""
+
+FACES_SAMPLED: Final = 600
+
 _AREA_EPSILON: Final = 1e-12
 # Sine squared of the smallest angle between two edges that still tells which way a face lies.
 _SLIVER: Final = 1e-10
@@ -53,7 +58,7 @@ def uv_world_scale(obj: bpy.types.Object, *, slot: int | None = None, selected: 
 
     It is the square root of the faces' area in the world over their area in UV space, so a tile that is to
     appear *w* wide needs UVs scaled by the result over *w*.  The object's own, its parents' and any mirrored
-    scale count; modifiers do not.
+    scale count; modifiers do not.  Dense meshes (over :data:`MOST_FACES`) are measured by a sample of their faces.
 
     Args:
         obj: any object; all but meshes give None.
@@ -160,29 +165,26 @@ def active_first(objects: Sequence[bpy.types.Object], active: bpy.types.Object |
 
 
 def _faces(obj: bpy.types.Object, slot: int | None, selected: bool) -> _Triangles | None:
-    """The triangles of an object that has UVs."""
+    """The triangles of an object that has UVs; of a dense mesh those of some faces, spread over all of it."""
     if obj.type != "MESH":
         return None
     mesh: Any = obj.data
     if not mesh.uv_layers.active:
         return None
-    corners = _edit_triangles(mesh) if mesh.is_editmode else _triangles(mesh)
+    if mesh.is_editmode:
+        corners = _edit_triangles(mesh, slot, selected)
+    elif len(mesh.polygons) > MOST_FACES:
+        corners = _sampled_triangles(mesh, slot, selected)
+    else:
+        corners = _triangles(mesh, slot, selected)
     if corners is None:
         return None
-    positions, uvs, materials, chosen = corners
-    keep = np.ones(len(positions), bool)
-    if slot is not None:
-        keep &= materials == slot
-    if selected:
-        keep &= chosen
+    positions, uvs = corners
     matrix = np.array(obj.matrix_world, float)[:3, :3]
-    return positions[keep] @ matrix.T, uvs[keep]
+    return positions @ matrix.T, uvs
 
 
-_Corners = tuple[Any, Any, Any, Any]  # positions (n, 3, 3), UVs (n, 3, 2), material index (n), selected (n)
-
-
-def _triangles(mesh: Any) -> _Corners | None:
+def _triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles | None:
     uv_data = mesh.uv_layers.active.uv
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
@@ -196,28 +198,69 @@ def _triangles(mesh: Any) -> _Corners | None:
     mesh.loop_triangles.foreach_get("vertices", vertices)
     mesh.loop_triangles.foreach_get("loops", loops)
     mesh.loop_triangles.foreach_get("polygon_index", faces)
-    materials = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("material_index", materials)
-    chosen = np.empty(len(mesh.polygons), bool)
-    mesh.polygons.foreach_get("select", chosen)
+    keep = _wanted_faces(mesh, slot, selected)[faces]
     return (
-        points.astype(float).reshape(-1, 3)[vertices.reshape(-1, 3)],
-        uvs.astype(float).reshape(-1, 2)[loops.reshape(-1, 3)],
-        materials[faces],
-        chosen[faces],
+        points.astype(float).reshape(-1, 3)[vertices.reshape(-1, 3)[keep]],
+        uvs.astype(float).reshape(-1, 2)[loops.reshape(-1, 3)[keep]],
     )
 
 
-def _edit_triangles(mesh: Any) -> _Corners | None:
+def _wanted_faces(mesh: Any, slot: int | None, selected: bool) -> Any:
+    """Which polygons count, as an array of bool."""
+    wanted = np.ones(len(mesh.polygons), bool)
+    for name, value, kind in (("material_index", slot, np.int32), (".select_poly", selected or None, bool)):
+        if value is None:
+            continue
+        # Both are attributes of their own, absent while all are 0; polygons would be asked one by one.
+        attribute = mesh.attributes.get(name)
+        stored = np.zeros(len(mesh.polygons), kind)
+        if attribute is not None and attribute.domain == "FACE":
+            attribute.data.foreach_get("value", stored)
+        wanted &= stored == value
+    return wanted
+
+
+def _sampled_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles | None:
+    uv_data = mesh.uv_layers.active.uv
+    if not len(uv_data):
+        return None
+    chosen = np.flatnonzero(_wanted_faces(mesh, slot, selected))
+    chosen = chosen[_spread(len(chosen), FACES_SAMPLED)]
+    positions, uvs = [], []
+    polygons, loops, vertices = mesh.polygons, mesh.loops, mesh.vertices
+    for index in chosen.tolist():
+        polygon = polygons[index]
+        start = polygon.loop_start
+        corners = range(start, start + polygon.loop_total)
+        _add_fan(positions, [vertices[loops[corner].vertex_index].co[:] for corner in corners])
+        _add_fan(uvs, [uv_data[corner].vector[:] for corner in corners])
+    return (np.array(positions, float), np.array(uvs, float)) if positions else None
+
+
+def _edit_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles | None:
     # In edit mode the mesh's own arrays are out of date, and its UVs cannot be read at all.
     edit: Any = bmesh.from_edit_mesh(mesh)
     layer = edit.loops.layers.uv.active
-    triangles = edit.calc_loop_triangles() if layer is not None else []
-    if not triangles:
+    if layer is None:
         return None
-    return (
-        np.array([[loop.vert.co[:] for loop in triangle] for triangle in triangles], float),
-        np.array([[loop[layer].uv[:] for loop in triangle] for triangle in triangles], float),
-        np.array([triangle[0].face.material_index for triangle in triangles]),
-        np.array([triangle[0].face.select for triangle in triangles], bool),
-    )
+    faces = [
+        face for face in edit.faces if (slot is None or face.material_index == slot) and (not selected or face.select)
+    ]
+    positions, uvs = [], []
+    for index in _spread(len(faces), FACES_SAMPLED).tolist():
+        loops = faces[index].loops
+        _add_fan(positions, [loop.vert.co[:] for loop in loops])
+        _add_fan(uvs, [loop[layer].uv[:] for loop in loops])
+    return (np.array(positions, float), np.array(uvs, float)) if positions else None
+
+
+def _spread(count: int, most: int) -> Any:
+    """At most ``most`` of the numbers below ``count``, evenly spread but in no step that a grid of faces repeats."""
+    if count <= most:
+        return np.arange(count)
+    steps = (np.arange(most) + np.random.default_rng(0).random(most)) * (count / most)
+    return np.minimum(steps.astype(np.int64), count - 1)
+
+
+def _add_fan(triangles: list[list[Any]], corners: list[Any]) -> None:
+    triangles.extend([corners[0], corners[k], corners[k + 1]] for k in range(1, len(corners) - 1))

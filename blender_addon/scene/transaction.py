@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Generator, Iterable, Iterator
+from typing import Any, TypeVar
 
 import bpy
+import numpy as np
+
+Made = TypeVar("Made")
 
 COPIED = "texloom_copied"
 """Custom property of an image whose file beside the .blend was copied there for it: the absolute path."""
 
+
+class Vanished(Exception):
+    """Between two steps, something that the first one made was taken away again: by undo, or by the user."""
+
+
 # Users before what they use; the order in which they are removed.
 _KINDS = ("objects", "collections", "meshes", "materials", "images", "textures", "node_groups")
-
-
-def _existing() -> dict[tuple[str, int], bpy.types.ID]:
-    return {(kind, item.session_uid): item for kind in _KINDS for item in getattr(bpy.data, kind)}
 
 
 @contextlib.contextmanager
@@ -27,13 +31,57 @@ def all_or_nothing() -> Iterator[None]:
 
     Files that were copied beside the .blend for such an image go as well.  The exception goes on.
     """
-    before = set(_existing())
+    before = newest()
     try:
         yield
     except BaseException:
         # Also for KeyboardInterrupt: a half-built material must not stay, whatever stopped it.
-        discard(item for key, item in _existing().items() if key not in before)
+        discard(made_since(before))
         raise
+
+
+def newest() -> int:
+    """The highest session id of all datablocks of the kinds made here: what comes later has a higher one.
+
+    Blender counts these ids up and never gives one twice, so this one number tells old from new.
+    """
+    return max((int(ids.max()) for _, ids in _session_ids()), default=0)
+
+
+def made_since(before: int) -> list[bpy.types.ID]:
+    """The datablocks that came into being since :func:`newest` was ``before``."""
+    return [collection[int(index)] for collection, ids in _session_ids() for index in np.flatnonzero(ids > before)]
+
+
+def still_there(session_ids: Collection[int]) -> list[bpy.types.ID]:
+    """The datablocks with these session ids, without those that are gone."""
+    wanted = np.array(list(session_ids), np.int32)
+    return [
+        collection[int(index)] for collection, ids in _session_ids() for index in np.flatnonzero(np.isin(ids, wanted))
+    ]
+
+
+def _session_ids() -> Iterator[tuple[Any, Any]]:
+    """Each collection that is not empty with its session ids as an array.
+
+    In a file of many thousand objects, a look at each from Python would take longer than building a material.
+    """
+    for kind in _KINDS:
+        collection = getattr(bpy.data, kind)
+        if len(collection):
+            ids = np.empty(len(collection), np.int32)
+            collection.foreach_get("session_uid", ids)
+            yield collection, ids
+
+
+def finish(steps: Generator[None, None, Made]) -> Made:
+    """Do all steps now; what the last one returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: Made = end.value
+            return made
 
 
 def discard(datablocks: Iterable[bpy.types.ID]) -> None:

@@ -125,9 +125,10 @@ def test_bad_options_leave_nothing(scene, result, counts):
         scene.materials.build_material(made, images=images, displacement="SIDEWAYS")
     with pytest.raises(ValueError, match="at least one"):
         scene.materials.build_material(made, images={})
-    # A builder that breaks in the middle: an image that is no image.
-    with pytest.raises(TypeError):
-        scene.materials.build_material(made, images={**images, "roughness": "no image"})
+    # A builder that breaks in the middle: an image that is gone.
+    names = {key: image.name for key, image in images.items()}
+    with pytest.raises(scene.transaction.Vanished), scene.transaction.all_or_nothing():
+        scene.transaction.finish(scene.materials.build_steps(made, images={**names, "roughness": "no such image"}))
     assert counts() == before
 
 
