@@ -240,6 +240,10 @@ class Bridge:
 
     def tick(self) -> float | None:
         """One turn; seconds until the next, None when nothing is left to wait for."""
+        with self._timed("turn"):
+            return self._turn()
+
+    def _turn(self) -> float | None:
         with self._timed("preload"):
             self._preload()
         with self._timed("events"):

@@ -15,7 +15,7 @@ from . import preferences
 from .scene import build, images, materials
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
-from .scene.transaction import all_or_nothing, discard, finish, made_since, newest, still_there
+from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
 from .translations import iface
 
 OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
@@ -220,6 +220,8 @@ class Placing:
         self.result = result
         self._steps = steps(result, placement, wait_for_copies=False)
         self._made: set[int] = set()
+        # Only these are looked through, as a scene may have very many objects.
+        self._kinds = KINDS if placement.output == "PLANE" else ("materials", "images")
 
     def step(self) -> bool:
         """Do the next step; whether there are more.
@@ -227,7 +229,7 @@ class Placing:
         Raises:
             As :func:`steps`.
         """
-        before = newest()
+        before = newest(self._kinds)
         try:
             next(self._steps)
         except StopIteration as end:
@@ -235,14 +237,14 @@ class Placing:
             return False
         except BaseException:
             self.drop()
-            discard(made_since(before))
+            discard(made_since(before, self._kinds))
             raise
-        self._made |= {item.session_uid for item in made_since(before)}
+        self._made |= {item.session_uid for item in made_since(before, self._kinds)}
         return True
 
     def drop(self) -> None:
         """Give up: take away what was made so far."""
         self._steps.close()
         if self._made:
-            discard(still_there(self._made))
+            discard(still_there(self._made, self._kinds))
         self._made = set()

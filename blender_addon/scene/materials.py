@@ -189,6 +189,7 @@ class _Builder:
         metres_per_unit: float,
     ) -> None:
         self._name, self._uid = material.name, material.session_uid
+        self._found: bpy.types.Material | None = material
         self.result = result
         self.displacement = displacement
         self.projection = projection
@@ -198,10 +199,16 @@ class _Builder:
 
     @property
     def material(self) -> bpy.types.Material:
-        found = bpy.data.materials.get(self._name)
-        if found is None or found.session_uid != self._uid:
+        if self._found is None:
+            # By its name, and so slow in a file of thousands: once a step.
+            self._found = bpy.data.materials.get(self._name)
+        if self._found is None or self._found.session_uid != self._uid:
             raise Vanished(self._name)
-        return found
+        return self._found
+
+    def pause(self) -> None:
+        """Let go of the material, before a step ends."""
+        self._found = None
 
     @property
     def tree(self) -> Any:
@@ -234,32 +241,32 @@ class _Builder:
         mapping = self.new("ShaderNodeMapping", MAPPING, "Real-world Size")
         _set_mapping(mapping, self.projection)
         self.link(coordinates.outputs["UV" if self.projection.kind == "UV" else "Object"], mapping.inputs["Vector"])
-        yield
+        yield self.pause()
         for number, (key, image) in enumerate(images.items()):
             if number == 3:
-                yield
+                yield self.pause()
             self._picture(key, image)
-        yield
+        yield self.pause()
         shader = self.node(SHADER)
         occlusion = self._colour(shader)
         for key in ("metallic", "roughness"):
             if (texture := self.texture(key)) is not None:
                 self.link(texture.outputs["Color"], shader.inputs[LABELS[key]])
-        yield
+        yield self.pause()
         relief, mix = self._relief(self.node(SHADER), self.node(OUTPUT))
-        yield
+        yield self.pause()
         turned = [TURN] if TURN in self.tree.nodes else []
         framed = turned + relief + mix
         pictures = [_texture_name(key) for key in self.keys]
         place = [COORDINATES, MAPPING]
         columns = [[COORDINATES], [MAPPING], pictures, turned, occlusion + relief, mix, [SHADER], [OUTPUT]]
         nodes.arrange(self._nodes(columns), groups=self._nodes([place, pictures, framed]))
-        yield
+        yield self.pause()
         nodes.frame(self.tree, "Placement", *self._nodes([place]))
         nodes.frame(self.tree, "Maps", *self._nodes([pictures]))
         if framed:
             nodes.frame(self.tree, "Relief", *self._nodes([framed]))
-        yield
+        yield self.pause()
         self._activate()
 
     def _nodes(self, groups: Sequence[Sequence[str]]) -> list[list[nodes.Node]]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,7 +21,7 @@ _Triangles = tuple[Any, Any]  # corners in the world (n, 3, 3), and in the UV ma
 MOST_FACES: Final = 2000
 """Meshes of more faces are measured by a sample: reading all of a million takes as long as many frames."""
 
-FACES_SAMPLED: Final = 600
+FACES_SAMPLED: Final = 256
 
 _AREA_EPSILON: Final = 1e-12
 # Sine squared of the smallest angle between two edges that still tells which way a face lies.
@@ -198,7 +198,8 @@ def _triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles | None
     mesh.loop_triangles.foreach_get("vertices", vertices)
     mesh.loop_triangles.foreach_get("loops", loops)
     mesh.loop_triangles.foreach_get("polygon_index", faces)
-    keep = _wanted_faces(mesh, slot, selected)[faces]
+    wanted = _wanted_faces(mesh, slot, selected)
+    keep = slice(None) if wanted is None else wanted[faces]
     return (
         points.astype(float).reshape(-1, 3)[vertices.reshape(-1, 3)[keep]],
         uvs.astype(float).reshape(-1, 2)[loops.reshape(-1, 3)[keep]],
@@ -206,8 +207,8 @@ def _triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles | None
 
 
 def _wanted_faces(mesh: Any, slot: int | None, selected: bool) -> Any:
-    """Which polygons count, as an array of bool."""
-    wanted = np.ones(len(mesh.polygons), bool)
+    """Which polygons count, as an array of bool; None where all do."""
+    wanted = None
     for name, value, kind in (("material_index", slot, np.int32), (".select_poly", selected or None, bool)):
         if value is None:
             continue
@@ -216,7 +217,7 @@ def _wanted_faces(mesh: Any, slot: int | None, selected: bool) -> Any:
         stored = np.zeros(len(mesh.polygons), kind)
         if attribute is not None and attribute.domain == "FACE":
             attribute.data.foreach_get("value", stored)
-        wanted &= stored == value
+        wanted = stored == value if wanted is None else wanted & (stored == value)
     return wanted
 
 
@@ -224,11 +225,10 @@ def _sampled_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangle
     uv_data = mesh.uv_layers.active.uv
     if not len(uv_data):
         return None
-    chosen = np.flatnonzero(_wanted_faces(mesh, slot, selected))
-    chosen = chosen[_spread(len(chosen), FACES_SAMPLED)]
+    wanted = _wanted_faces(mesh, slot, selected)
     positions, uvs = [], []
     polygons, loops, vertices = mesh.polygons, mesh.loops, mesh.vertices
-    for index in chosen.tolist():
+    for index in _sample(len(polygons), None if wanted is None else lambda index: bool(wanted[index])):
         polygon = polygons[index]
         start = polygon.loop_start
         corners = range(start, start + polygon.loop_total)
@@ -241,25 +241,41 @@ def _edit_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles |
     # In edit mode the mesh's own arrays are out of date, and its UVs cannot be read at all.
     edit: Any = bmesh.from_edit_mesh(mesh)
     layer = edit.loops.layers.uv.active
-    if layer is None:
+    if layer is None or (selected and not mesh.total_face_sel):
         return None
-    faces = [
-        face for face in edit.faces if (slot is None or face.material_index == slot) and (not selected or face.select)
-    ]
+    faces = edit.faces
+    faces.ensure_lookup_table()
+
+    def wanted(index: int) -> bool:
+        face = faces[index]
+        return (slot is None or face.material_index == slot) and (not selected or face.select)
+
     positions, uvs = [], []
-    for index in _spread(len(faces), FACES_SAMPLED).tolist():
+    for index in _sample(len(faces), wanted if selected or slot is not None else None):
         loops = faces[index].loops
         _add_fan(positions, [loop.vert.co[:] for loop in loops])
         _add_fan(uvs, [loop[layer].uv[:] for loop in loops])
     return (np.array(positions, float), np.array(uvs, float)) if positions else None
 
 
-def _spread(count: int, most: int) -> Any:
+def _sample(count: int, wanted: Callable[[int], bool] | None) -> list[int]:
+    """At most :data:`FACES_SAMPLED` of the numbers below ``count`` for which ``wanted`` holds, evenly spread."""
+    if wanted is None:
+        return _spread(count, FACES_SAMPLED)
+    found = [index for index in _spread(count, 4 * FACES_SAMPLED) if wanted(index)]
+    if len(found) < FACES_SAMPLED // 4:
+        # Few are wanted: only a look at every face finds them.
+        found = [index for index in range(count) if wanted(index)]
+    return [found[place] for place in _spread(len(found), FACES_SAMPLED)]
+
+
+def _spread(count: int, most: int) -> list[int]:
     """At most ``most`` of the numbers below ``count``, evenly spread but in no step that a grid of faces repeats."""
     if count <= most:
-        return np.arange(count)
+        return list(range(count))
     steps = (np.arange(most) + np.random.default_rng(0).random(most)) * (count / most)
-    return np.minimum(steps.astype(np.int64), count - 1)
+    numbers: list[int] = np.minimum(steps.astype(np.int64), count - 1).tolist()
+    return numbers
 
 
 def _add_fan(triangles: list[list[Any]], corners: list[Any]) -> None:

@@ -112,7 +112,7 @@ def _users(obj: bpy.types.Object) -> list[bpy.types.Object]:
 
 def _has_selected_faces(obj: bpy.types.Object) -> bool:
     mesh: Any = obj.data
-    return any(face.select for face in bmesh.from_edit_mesh(mesh).faces)
+    return bool(mesh.total_face_sel)
 
 
 def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placement: Placement) -> None:

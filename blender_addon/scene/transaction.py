@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import bpy
@@ -22,7 +22,7 @@ class Vanished(Exception):
 
 
 # Users before what they use; the order in which they are removed.
-_KINDS = ("objects", "collections", "meshes", "materials", "images", "textures", "node_groups")
+KINDS = ("objects", "collections", "meshes", "materials", "images", "textures", "node_groups")
 
 
 @contextlib.contextmanager
@@ -40,33 +40,34 @@ def all_or_nothing() -> Iterator[None]:
         raise
 
 
-def newest() -> int:
-    """The highest session id of all datablocks of the kinds made here: what comes later has a higher one.
+def newest(kinds: Sequence[str] = KINDS) -> int:
+    """The highest session id of all datablocks of some kinds: what comes later has a higher one.
 
     Blender counts these ids up and never gives one twice, so this one number tells old from new.
     """
-    return max((int(ids.max()) for _, ids in _session_ids()), default=0)
+    return max((int(ids.max()) for _, ids in _session_ids(kinds)), default=0)
 
 
-def made_since(before: int) -> list[bpy.types.ID]:
+def made_since(before: int, kinds: Sequence[str] = KINDS) -> list[bpy.types.ID]:
     """The datablocks that came into being since :func:`newest` was ``before``."""
-    return [collection[int(index)] for collection, ids in _session_ids() for index in np.flatnonzero(ids > before)]
+    return [collection[int(index)] for collection, ids in _session_ids(kinds) for index in np.flatnonzero(ids > before)]
 
 
-def still_there(session_ids: Collection[int]) -> list[bpy.types.ID]:
+def still_there(session_ids: Collection[int], kinds: Sequence[str] = KINDS) -> list[bpy.types.ID]:
     """The datablocks with these session ids, without those that are gone."""
-    wanted = np.array(list(session_ids), np.int32)
     return [
-        collection[int(index)] for collection, ids in _session_ids() for index in np.flatnonzero(np.isin(ids, wanted))
+        collection[int(index)]
+        for collection, ids in _session_ids(kinds)
+        for index in np.flatnonzero(np.isin(ids, list(session_ids)))
     ]
 
 
-def _session_ids() -> Iterator[tuple[Any, Any]]:
+def _session_ids(kinds: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     """Each collection that is not empty with its session ids as an array.
 
     In a file of many thousand objects, a look at each from Python would take longer than building a material.
     """
-    for kind in _KINDS:
+    for kind in kinds:
         collection = getattr(bpy.data, kind)
         if len(collection):
             ids = np.empty(len(collection), np.int32)
