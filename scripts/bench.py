@@ -65,6 +65,13 @@ def measure(arguments: argparse.Namespace, python: Path, library: Path) -> None:
                     times.append(time.perf_counter() - start)
             spread = f"{min(times):.2f} to {max(times):.2f}"
             say(f"| {size}², five maps on disk, warm | {statistics.median(times):.2f} ({spread}) | {peak(pid)} |")
+        times = []
+        for number, prompt in enumerate(PROMPTS):
+            start = time.perf_counter()
+            session.generate(prompt, width=1024, height=1024, seed=number, count=4)
+            times.append(time.perf_counter() - start)
+        spread = f"{min(times):.2f} to {max(times):.2f}"
+        say(f"| four variations at 1024², warm | {statistics.median(times):.2f} ({spread}) | {peak(pid)} |")
 
 
 def peak(pid: int) -> str:

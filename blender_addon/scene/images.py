@@ -103,9 +103,9 @@ def load_map(
     if pack_large_later is None:
         pack_large_later = not bpy.app.background
     later = pack_large_later and state.st_size > LARGE
-    found = _loaded(path, stamp, store, color_space)
+    found: Any = _loaded(path, stamp, store, color_space)
     if found is not None:
-        if _PACK_LATER in found and not later:
+        if found.get(_PACK_LATER) and not later:
             _pack(found)
         return found
 

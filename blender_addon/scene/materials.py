@@ -241,32 +241,39 @@ class _Builder:
         mapping = self.new("ShaderNodeMapping", MAPPING, "Real-world Size")
         _set_mapping(mapping, self.projection)
         self.link(coordinates.outputs["UV" if self.projection.kind == "UV" else "Object"], mapping.inputs["Vector"])
-        yield self.pause()
+        self.pause()
+        yield
         for number, (key, image) in enumerate(images.items()):
             if number == 3:
-                yield self.pause()
+                self.pause()
+                yield
             self._picture(key, image)
-        yield self.pause()
+        self.pause()
+        yield
         shader = self.node(SHADER)
         occlusion = self._colour(shader)
         for key in ("metallic", "roughness"):
             if (texture := self.texture(key)) is not None:
                 self.link(texture.outputs["Color"], shader.inputs[LABELS[key]])
-        yield self.pause()
+        self.pause()
+        yield
         relief, mix = self._relief(self.node(SHADER), self.node(OUTPUT))
-        yield self.pause()
+        self.pause()
+        yield
         turned = [TURN] if TURN in self.tree.nodes else []
         framed = turned + relief + mix
         pictures = [_texture_name(key) for key in self.keys]
         place = [COORDINATES, MAPPING]
         columns = [[COORDINATES], [MAPPING], pictures, turned, occlusion + relief, mix, [SHADER], [OUTPUT]]
         nodes.arrange(self._nodes(columns), groups=self._nodes([place, pictures, framed]))
-        yield self.pause()
+        self.pause()
+        yield
         nodes.frame(self.tree, "Placement", *self._nodes([place]))
         nodes.frame(self.tree, "Maps", *self._nodes([pictures]))
         if framed:
             nodes.frame(self.tree, "Relief", *self._nodes([framed]))
-        yield self.pause()
+        self.pause()
+        yield
         self._activate()
 
     def _nodes(self, groups: Sequence[Sequence[str]]) -> list[list[nodes.Node]]:

@@ -226,7 +226,8 @@ def _sampled_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangle
     if not len(uv_data):
         return None
     wanted = _wanted_faces(mesh, slot, selected)
-    positions, uvs = [], []
+    positions: list[list[Any]] = []
+    uvs: list[list[Any]] = []
     polygons, loops, vertices = mesh.polygons, mesh.loops, mesh.vertices
     for index in _sample(len(polygons), None if wanted is None else lambda index: bool(wanted[index])):
         polygon = polygons[index]
@@ -250,7 +251,8 @@ def _edit_triangles(mesh: Any, slot: int | None, selected: bool) -> _Triangles |
         face = faces[index]
         return (slot is None or face.material_index == slot) and (not selected or face.select)
 
-    positions, uvs = [], []
+    positions: list[list[Any]] = []
+    uvs: list[list[Any]] = []
     for index in _sample(len(faces), wanted if selected or slot is not None else None):
         loops = faces[index].loops
         _add_fan(positions, [loop.vert.co[:] for loop in loops])
