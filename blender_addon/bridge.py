@@ -40,6 +40,9 @@ BUDGET: Final = 0.003
 KEEP: Final = 12
 _TYPING_PAUSE: Final = 0.6
 _RESTARTS: Final = 3
+# A turn begins another step of putting a result into the scene only within this time; a step takes up to 3 ms.
+_STEPS_BUDGET: Final = 0.0015
+_NEXT_STEP: Final = 0.01
 # While one of these runs, the mouse holds the scene: a result waits until it is let go.
 _BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
 
@@ -188,7 +191,9 @@ class Bridge:
 
     def forget(self, request_id: str) -> None:
         """Take an ended job out of the list; its result stays in the library."""
-        self.entries.pop(request_id, None)
+        entry = self.entries.pop(request_id, None)
+        if entry is not None and entry.placing is not None and entry.file == self._file:
+            entry.placing.drop()
         if self._session is not None:
             self._session.table.forget(request_id)
 
@@ -255,6 +260,8 @@ class Bridge:
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
         open_ends = any(not entry.settled for entry in self.entries.values())
+        if any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
+            return _NEXT_STEP
         return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
 
     def file_loaded(self) -> None:
@@ -301,10 +308,12 @@ class Bridge:
             if entry.view.state is JobState.COMPLETED and entry.file == self._file:
                 if wait_for_mouse and _mouse_holds_scene():
                     return
+                began = time.perf_counter()
                 while self._place_part(entry):
-                    if wait_for_mouse:
+                    if not wait_for_mouse:
+                        time.sleep(0.001)  # a file is being copied
+                    elif time.perf_counter() - began > _STEPS_BUDGET:
                         return
-                    time.sleep(0.001)  # a file is being copied
             entry.settled = True
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [

@@ -185,6 +185,40 @@ class TestJobs:
         bpy.ops.texloom.apply(job=job.id, index=0)
         assert "late bricks" in bpy.data.materials
 
+    def test_what_the_user_does_between_two_steps_loses_nothing(
+        self, fake: Any, cube: Any, texloom: ModuleType, api: Any, counts: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bridge = module(texloom, "bridge").get()
+        monkeypatch.setattr(module(texloom, "bridge"), "_STEPS_BUDGET", 0.0)  # one step a turn, on any machine
+        obj = cube()
+        before = counts()
+
+        def until_half_built() -> Any:
+            job = api.submit("bricks", target=obj)
+            turn(bridge, lambda: bool(bpy.data.materials))
+            assert not job.done and obj.active_material is None
+            return job
+
+        # Undo takes the half-built material away: it is built again.
+        job = until_half_built()
+        bpy.data.materials.remove(bpy.data.materials[0])
+        turn(bridge, lambda: job.done)
+        made = job.result()
+        assert obj.active_material == bpy.data.materials[made.material] and len(bpy.data.materials) == 1
+        assert bridge.entries[job.id].restarts == 1
+
+        # Dismissing the job takes away what was made so far.
+        obj.data.materials.clear()
+        bpy.data.batch_remove([*bpy.data.materials, *bpy.data.images])
+        job = until_half_built()
+        bridge.forget(job.id)
+        assert counts() == before
+        # Another file: the result stays in the library.
+        job = until_half_built()
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        turn(bridge, lambda: job.done)
+        assert not bpy.data.materials and Path(job.result().folder).is_dir()
+
     def test_deleted_object_is_named_and_the_material_kept(
         self, fake: Any, cube: Any, texloom: ModuleType, api: Any
     ) -> None:
