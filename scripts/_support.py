@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENTS = ROOT / ".environments"
+ENVIRONMENTS = (ROOT / ".environments").resolve()
 sys.path.insert(0, str(ROOT / "core"))
 
 BPY_FOR_PYTHON = {(3, 11): "bpy==5.0.1", (3, 13): "bpy==5.2.*"}

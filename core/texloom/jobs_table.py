@@ -80,6 +80,10 @@ class JobTable:
             if not view.final:
                 self.backend.cancel(request_id)
 
+    def move(self, request_id: str, position: int) -> None:
+        """Run a waiting job after ``position`` other waiting ones; does nothing for a job that does not wait."""
+        self.backend.move(request_id, position)
+
     def forget(self, request_id: str) -> None:
         """Drop a view.  A job that still runs goes on, and its later events are passed over."""
         with self._lock:

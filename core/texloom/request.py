@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .errors import RequestError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 KINDS: Final = ("texture", "material", "reference")
 """``texture``: one image.  ``material``: linked PBR maps.  ``reference``: one image, shown on a plane."""
@@ -68,6 +68,8 @@ class GenerationRequest:
     None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's own default.
     ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the instant
     model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
+    ``source`` is the path of a picture that the result is made from, for models that start from one; empty
+    for none.
 
     Raises:
         RequestError: a field is out of range; the message names the field and the allowed range.
@@ -90,11 +92,13 @@ class GenerationRequest:
     real_world_width: float | None = None
     preview_interval: int = 0
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    source: str = ""
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, required=True)
         _check_text("negative_prompt", self.negative_prompt)
         _check_text("model", self.model, required=True)
+        _check_text("source", self.source)
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise RequestError("id: must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit.")
         _check_choice("kind", self.kind, KINDS)
@@ -173,6 +177,10 @@ class GenerationRequest:
             raise RequestError("A request must be a JSON object.")
         given = dict(data)
         schema = given.pop("schema", None)
+        if schema == 1 and not isinstance(schema, bool):
+            # Before 2 nothing was made from a picture.
+            given.setdefault("source", "")
+            schema = SCHEMA_VERSION
         if schema != SCHEMA_VERSION or isinstance(schema, bool):
             raise RequestError(
                 f"schema: this version of Texloom reads {SCHEMA_VERSION}, got {schema!r}.",

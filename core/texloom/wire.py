@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The line protocol between a backend and its worker: one JSON object a line, UTF-8, no pickle.
 
-Parent to worker: ``Submit, Cancel, Preload, Shutdown``.  Worker to parent: ``Hello`` once, then events and
+Parent to worker: ``Submit, Cancel, Move, Preload, Shutdown``.  Worker to parent: ``Hello`` once, then events and
 ``ModelReady``.
 """
 
@@ -62,6 +62,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """Run a waiting job after ``position`` other waiting ones (0: next); ids that do not wait are ignored."""
+
+    request_id: str
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Preload:
     """Load ``model``, and encode ``prompt`` if given, while nothing else is to do."""
 
@@ -83,12 +91,13 @@ class Shutdown:
     """Finish: cancel what runs and exit with status 0."""
 
 
-Message = Hello | EngineReady | Submit | Cancel | Preload | ModelReady | Shutdown | Event
+Message = Hello | EngineReady | Submit | Cancel | Move | Preload | ModelReady | Shutdown | Event
 
 _PLAIN: Final[Mapping[str, type]] = {
     "hello": Hello,
     "engine_ready": EngineReady,
     "cancel": Cancel,
+    "move": Move,
     "preload": Preload,
     "model_ready": ModelReady,
     "shutdown": Shutdown,
@@ -184,7 +193,7 @@ def _check_types(name: str, message: Any) -> None:
     for key in message.__dataclass_fields__:
         value = getattr(message, key)
         wanted: type | tuple[type, ...] = str
-        if key in ("pid", "protocol"):
+        if key in ("pid", "protocol", "position"):
             wanted = int
         elif key in ("versions", "details"):
             wanted = Mapping

@@ -60,7 +60,7 @@ def test_everything_is_registered(texloom: ModuleType) -> None:
     for name in ("generate", "cancel", "apply", "setup_engine", "check_engine", "open_folder", "roll_seed"):
         assert hasattr(bpy.types, f"TEXLOOM_OT_{name}")
     for prefix, space in (("", "VIEW_3D"), ("image_", "IMAGE_EDITOR"), ("shader_", "NODE_EDITOR")):
-        for name in ("main", "jobs", "options"):
+        for name in ("main", "results", "advanced", "maps", "placement", "engine"):
             panel = getattr(bpy.types, f"TEXLOOM_PT_{prefix}{name}")
             assert (panel.bl_space_type, panel.bl_region_type, panel.bl_category) == (space, "UI", "Texloom")
     assert bpy.context.scene.texloom.prompt == ""

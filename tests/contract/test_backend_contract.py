@@ -12,7 +12,7 @@ from driving import ask, collect, kinds, until
 from texloom.backends.base import Backend, BackendState
 from texloom.backends.fake import Script
 from texloom.errors import OutOfMemoryError, RequestError, TexloomError
-from texloom.events import Completed, Failed
+from texloom.events import Completed, Failed, Queued
 from texloom.storage import read_manifest
 
 ENDS = {"completed", "failed", "cancelled"}
@@ -69,6 +69,26 @@ def test_cancel_of_a_waiting_job_leaves_the_running_one_alone(backend: Any, tmp_
     assert kinds(collect(backend, second.id, seconds=3), second.id)[-1] == "cancelled"
     backend.cancel(first.id)
     collect(backend, first.id)
+
+
+def test_waiting_jobs_change_places(backend: Any, tmp_path: Path) -> None:
+    running = ask(slow(backend))
+    backend.submit(running, tmp_path)
+    until(backend, "progress")
+    waiting = [ask() for _ in range(3)]
+    for request in waiting:
+        backend.submit(request, tmp_path)
+    backend.move(waiting[2].id, 0)
+    backend.move(waiting[0].id, 99)
+    backend.move(running.id, 1)
+    backend.move("nobody", 0)
+    backend.cancel(running.id)
+    events = collect(backend, running.id, *(request.id for request in waiting))
+    ended = [event.request_id for event in events if isinstance(event, Completed)]
+    assert ended == [waiting[place].id for place in (2, 1, 0)]
+    # The last that was said of each place, before the first of them began.
+    told = [event for event in events if isinstance(event, Queued) and event.request_id == waiting[0].id]
+    assert told[0].position == 0 and any(event.position == 2 for event in told)
 
 
 def test_late_and_unknown_cancels_do_nothing(backend: Any, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_unknown_fields_schema_and_garbage() -> None:
     data = GenerationRequest(prompt="x").to_dict()
     with pytest.raises(RequestError, match="colour"):
         GenerationRequest.from_dict(data | {"colour": "red"})
-    for schema in (0, 2, None, True, "1"):
+    for schema in (0, 3, None, True, "1"):
         with pytest.raises(RequestError, match="schema"):
             GenerationRequest.from_dict(data | {"schema": schema})
     for text in ("", "[]", "null", "{", "[" * 100_000, json.dumps([data])):
@@ -108,3 +108,11 @@ def test_equal_whatever_the_order_of_asking() -> None:
 
 def test_variation_seeds_wrap() -> None:
     assert GenerationRequest(prompt="x", seed=2**32 - 1).variation_seed(1) == 0
+
+
+def test_requests_of_the_first_schema_are_still_read() -> None:
+    data = GenerationRequest(prompt="oak").to_dict()
+    del data["source"]
+    assert GenerationRequest.from_dict(data | {"schema": 1}).source == ""
+    with pytest.raises(RequestError, match="source"):
+        GenerationRequest.from_dict(data | {"schema": 2})

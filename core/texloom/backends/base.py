@@ -63,6 +63,13 @@ class Backend(Protocol):
         """Stop that request; its terminal event tells how it ended."""
         ...
 
+    def move(self, request_id: str, position: int) -> None:
+        """Run a waiting request after ``position`` other waiting ones (0: next); ``Queued`` events tell the order.
+
+        For an id that does not wait it does nothing.
+        """
+        ...
+
     def preload(self, model: str, prompt: str = "") -> None:
         """Start the engine if need be and load ``model`` in the background; never blocks, never raises."""
         ...

@@ -101,6 +101,17 @@ class FakeBackend:
                 self._waiting = kept
                 self._end(Cancelled(request_id=request_id))
 
+    def move(self, request_id: str, position: int) -> None:
+        """See ``Backend``."""
+        with self._changed:
+            found = next((item for item in self._waiting if item[0].id == request_id), None)
+            if found is None:
+                return
+            self._waiting.remove(found)
+            self._waiting.insert(max(0, position), found)
+            for place, (request, _) in enumerate(self._waiting):
+                self._events.put(Queued(request_id=request.id, position=place))
+
     def preload(self, model: str, prompt: str = "") -> None:
         """See ``Backend``; the calls are kept in ``preloads``."""
         with self._changed:

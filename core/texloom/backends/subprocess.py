@@ -117,6 +117,13 @@ class _Session:
             del self._jobs[request_id]
             self._emit(Cancelled(request_id=request_id))
 
+    def move(self, request_id: str, position: int) -> None:
+        """Give a waiting request another place in the queue."""
+        with self._changed:
+            job = self._jobs.get(request_id)
+            if job is not None and not job.cancelled:
+                self._post(wire.encode(wire.Move(request_id=request_id, position=position)))
+
     def preload(self, line: bytes) -> bool:
         """Queue an encoded preload message; False when this worker has ended."""
         with self._changed:
@@ -418,6 +425,12 @@ class SubprocessBackend:
         session = self._session
         if session is not None:
             session.cancel(request_id)
+
+    def move(self, request_id: str, position: int) -> None:
+        """Give a waiting request another place in the queue; see ``Backend``."""
+        session = self._session
+        if session is not None:
+            session.move(request_id, position)
 
     def preload(self, model: str, prompt: str = "") -> None:
         """Start the worker if need be and load ``model`` there while it is idle; the status tells of faults."""

@@ -25,6 +25,7 @@ from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
 from .procedural.parameters import Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
+from .schema import describe
 from .text_encoder import LICENCE as ENCODER_LICENCE
 from .text_encoder import TextEncoder, TextEncoding
 from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Avoided, Vocabulary
@@ -339,27 +340,36 @@ def _derive(result: GeneratedImage, drawn: Drawn, request: GenerationRequest, co
 
 
 def _details(prompt: str, reading: Reading, plan: _Plan) -> dict[str, Any]:
-    """What was read and from which words, in JSON types."""
+    """What was read and from which words, in JSON types, with what an interface needs to show it as sliders."""
     name = plan.family.name
     said = reading.said(name)
-    read: dict[str, Any] = {}
+    read: list[dict[str, Any]] = []
     for item in plan.family.all_parameters():
         source = plan.sources.get(item.name, "seed")
-        entry: dict[str, Any] = {"source": source, "probability": round(said[item.name].probability, 4)}
-        if source == "prompt":
-            entry["words"] = _words_at(prompt, said[item.name].spans)
-        read[item.name] = entry
+        entry = {
+            **describe(item),
+            "label": item.label,
+            "attribute": item.name in ATTRIBUTES,
+            "source": source,
+            "probability": round(said[item.name].probability, 4),
+            "words": _words_at(prompt, said[item.name].spans) if source == "prompt" else [],
+        }
+        if isinstance(item, Number):
+            entry["unit"] = item.unit
+        read.append(entry)
     likely = sorted(reading.family_probabilities.items(), key=lambda pair: -pair[1])[:5]
     return {
-        "family": {
-            "name": name,
-            "source": plan.family_source,
-            "words": _words_at(prompt, reading.family_spans) if plan.family_source == "prompt" else [],
-        },
-        "family_probabilities": {key: round(value, 4) for key, value in likely},
-        "material_probability": round(reading.in_domain, 4),
-        "parameters": read,
-        "attributes": [key for key in plan.family.attributes if key in ATTRIBUTES],
+        "reading": {
+            "family": {
+                "name": name,
+                "title": plan.family.title,
+                "source": plan.family_source,
+                "words": _words_at(prompt, reading.family_spans) if plan.family_source == "prompt" else [],
+            },
+            "families": {key: round(value, 4) for key, value in likely},
+            "material_probability": round(reading.in_domain, 4),
+            "parameters": read,
+        }
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import __version__
@@ -28,6 +29,9 @@ from .generator import GeneratedImage, GeneratorInfo, Pixels
 
 _COLORS: Final = ("base_color", IMAGE_MAP)
 _PENDING: Final = 2
+
+THUMBNAIL_SIDE: Final = 256
+"""The longer side of the small picture that stands for a variation in lists, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,11 +132,13 @@ class ResultWriter:
         for name in sorted(wanted, key=lambda name: not maps.has(name)):
             self._context.check_cancelled()
             futures.append(self._write.submit(self._file, image, name, maps.get(name)))
+        thumbnail = f"{image.index:02d}_thumbnail.png"
+        write_png(self._folder / thumbnail, _thumbnail(maps.get(wanted_color(self._request.kind))), srgb=True)
         self._context.timing("derive", time.perf_counter() - started)
         files = {file.map: file for file in (future.result() for future in futures)}
         ordered = [files[name] for name in wanted]
         self.files.extend(ordered)
-        self._results.append(_result(image, maps, ordered))
+        self._results.append(_result(image, maps, ordered) | {"thumbnail": thumbnail})
 
     def _file(self, image: GeneratedImage, name: str, pixels: Pixels) -> WrittenFile:
         color = name in _COLORS
@@ -228,6 +234,25 @@ class _Maps:
             rgb = rgb.permute(2, 0, 1) / 255.0
             self._guess = pbr.maps_from_image(rgb, self._image.tile_width_m, self._request.tile_x, self._request.tile_y)
         return self._guess
+
+
+def wanted_color(kind: str) -> str:
+    """The map that shows best what a result of that kind looks like."""
+    return "base_color" if kind == "material" else IMAGE_MAP
+
+
+def _thumbnail(pixels: Pixels) -> Pixels:
+    """The picture, averaged down to :data:`THUMBNAIL_SIDE` at most; 8 bits."""
+    height, width = pixels.shape[:2]
+    scale = THUMBNAIL_SIDE / max(height, width)
+    if scale >= 1.0:
+        return pixels
+    planes = torch.from_numpy(np.ascontiguousarray(pixels.reshape(height, width, -1))).permute(2, 0, 1)[None]
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    # Every so many pixels only: a float copy of an 8K picture would take a gigabyte.
+    step = max(1, min(height // size[0], width // size[1]) // 4)
+    small = F.interpolate(planes[..., ::step, ::step].float(), size, mode="area")[0].permute(1, 2, 0)
+    return small.round_().clamp_(0.0, 255.0).to(torch.uint8).numpy().reshape(*size, *pixels.shape[2:])
 
 
 def _result(image: GeneratedImage, maps: _Maps, files: list[WrittenFile]) -> dict[str, Any]:

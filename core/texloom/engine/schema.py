@@ -72,7 +72,7 @@ class Schema:
         """JSON types: for each family its parameters with kind, range and options."""
         described: dict[str, Any] = {}
         for name, items in zip(self.families, self.parameters, strict=True):
-            described[name] = [_describe(item) for item in items]
+            described[name] = [describe(item) for item in items]
         return {"families": described}
 
     def digest(self) -> str:
@@ -81,7 +81,8 @@ class Schema:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _describe(item: Parameter) -> dict[str, Any]:
+def describe(item: Parameter) -> dict[str, Any]:
+    """Name, kind (``color``, ``number`` or ``choice``) and range or options, in JSON types."""
     key = key_of(item)
     described: dict[str, Any] = {"name": item.name, "kind": key.kind}
     if isinstance(item, Number):

@@ -28,6 +28,7 @@ from ..wire import (
     Hello,
     Message,
     ModelReady,
+    Move,
     Preload,
     Shutdown,
     Submit,
@@ -158,6 +159,8 @@ class Loop:
                 self._accept(_Job(message.request, Path(message.library)))
             elif isinstance(message, Cancel):
                 self._cancel(message.request_id)
+            elif isinstance(message, Move):
+                self._move(message.request_id, message.position)
             elif isinstance(message, Preload):
                 # Only the newest counts: the user has typed on.
                 self._preload = message
@@ -186,6 +189,14 @@ class Loop:
             self._waiting.remove(job)
             self._end(job, Cancelled(request_id=job.id))
             self._tell_positions()
+
+    def _move(self, request_id: str, position: int) -> None:
+        job = self._open.get(request_id)
+        if job is None or job not in self._waiting:
+            return
+        self._waiting.remove(job)
+        self._waiting.insert(max(0, position), job)
+        self._tell_positions()
 
     def _refuse(self, line: bytes, error: TexloomError) -> None:
         request_id = submitted_id(line)

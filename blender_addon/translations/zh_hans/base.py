@@ -6,7 +6,8 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     # The panel.
     "Results": "结果",
-    "Options": "选项",
+    "Advanced": "高级",
+    "Placement": "放置",
     "Generate": "生成",
     "Make what the prompt describes; Blender stays usable meanwhile": "生成提示词所描述的内容,期间可继续使用 Blender",
     "Type what to make first": "请先输入要生成的内容",

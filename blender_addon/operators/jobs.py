@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators: a few lines each, the work is done elsewhere."""
+"""Operators on jobs: generate, cancel, retry, pick a variation."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from . import bridge, preferences, properties, setup_job
-from .core.texloom.errors import TexloomError
-from .core.texloom.jobs import JobState
-from .core.texloom.runtime.process import default_log_folder
-from .scene.images import warm_up
-from .translations import iface
-
-
-def _report(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
-    operator.report({"ERROR"}, str(error))
-    return {"CANCELLED"}
+from .. import bridge, properties
+from ..core.texloom.errors import TexloomError
+from ..core.texloom.jobs import JobState
+from ..scene.images import warm_up
+from ..translations import iface
+from .common import failed
 
 
 class TEXLOOM_OT_generate(bpy.types.Operator):
@@ -45,7 +40,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             else:
                 warm_up()
         except TexloomError as error:
-            return _report(self, error)
+            return failed(self, error)
         if entry.problem:
             self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
             return {"CANCELLED"}
@@ -89,22 +84,7 @@ class TEXLOOM_OT_retry(bpy.types.Operator):
             if bpy.app.background:
                 bridge.get().wait(made)
         except TexloomError as error:
-            return _report(self, error)
-        return {"FINISHED"}
-
-
-class TEXLOOM_OT_open_log(bpy.types.Operator):
-    """Show the folder with the engine's logs, the newest of which says what went wrong"""
-
-    bl_idname = "texloom.open_log"
-    bl_label = "Open Log Folder"
-
-    def execute(self, context: Any) -> set[Any]:
-        folder = default_log_folder()
-        if not folder.is_dir():
-            self.report({"ERROR"}, iface("The engine has not written a log yet."))
-            return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=str(folder))
+            return failed(self, error)
         return {"FINISHED"}
 
 
@@ -153,7 +133,7 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
         try:
             built = bridge.get().apply(entry, self.index)
         except TexloomError as error:
-            return _report(self, error)
+            return failed(self, error)
         for message in built.messages:
             self.report({"WARNING"}, message)
         return {"FINISHED"}
@@ -194,68 +174,8 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
         try:
             folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
         except TexloomError as error:
-            return _report(self, error)
+            return failed(self, error)
         bpy.ops.wm.path_open(filepath=folder)
-        return {"FINISHED"}
-
-
-class TEXLOOM_OT_setup_engine(bpy.types.Operator):
-    """Download and set up the engine's own Python environment, in the background"""
-
-    bl_idname = "texloom.setup_engine"
-    bl_label = "Set Up Engine"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if not bpy.app.online_access:
-            cls.poll_message_set(iface("Allow online access in the preferences (System) first"))
-            return False
-        return not setup_job.state().running
-
-    def execute(self, context: Any) -> set[Any]:
-        setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
-        bridge.get().wake()
-        if bpy.app.background:
-            setup_job.state().wait()
-            if setup_job.state().error:
-                self.report({"ERROR"}, setup_job.state().error)
-                return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
-    """Stop setting up; what was there before stays"""
-
-    bl_idname = "texloom.cancel_setup"
-    bl_label = "Cancel"
-
-    def execute(self, context: Any) -> set[Any]:
-        setup_job.state().cancel()
-        return {"FINISHED"}
-
-
-class TEXLOOM_OT_check_engine(bpy.types.Operator):
-    """See whether the engine's Python has all it needs"""
-
-    bl_idname = "texloom.check_engine"
-    bl_label = "Check Engine"
-
-    def execute(self, context: Any) -> set[Any]:
-        state = setup_job.state()
-        try:
-            python = setup_job.engine_python(preferences.get().engine_python)
-        except TexloomError as error:
-            return _report(self, error)
-        if python is None:
-            self.report({"ERROR"}, iface("The engine is not set up yet."))
-            return {"CANCELLED"}
-        state.check(python)
-        bridge.get().wake()
-        if bpy.app.background:
-            state.wait()
-            if state.error:
-                self.report({"ERROR"}, state.error)
-                return {"CANCELLED"}
         return {"FINISHED"}
 
 
@@ -263,25 +183,9 @@ CLASSES = (
     TEXLOOM_OT_generate,
     TEXLOOM_OT_cancel,
     TEXLOOM_OT_retry,
-    TEXLOOM_OT_open_log,
     TEXLOOM_OT_dismiss,
     TEXLOOM_OT_roll_seed,
     TEXLOOM_OT_apply,
     TEXLOOM_OT_reuse,
     TEXLOOM_OT_open_folder,
-    TEXLOOM_OT_setup_engine,
-    TEXLOOM_OT_cancel_setup,
-    TEXLOOM_OT_check_engine,
 )
-
-
-def register() -> None:
-    """Make them known to Blender."""
-    for item in CLASSES:
-        bpy.utils.register_class(item)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for item in reversed(CLASSES):
-        bpy.utils.unregister_class(item)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators: a few lines each, the work is done elsewhere.  One module for each part of the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import adjust, engine, images, jobs, library, outputs, prompt, references, tune
+
+CLASSES: tuple[Any, ...] = tuple(
+    item
+    for module in (jobs, prompt, tune, adjust, outputs, images, references, library, engine)
+    for item in module.CLASSES
+)
+
+
+def register() -> None:
+    """Make them known to Blender."""
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+
+
+def unregister() -> None:
+    """Take them back."""
+    for item in reversed(CLASSES):
+        bpy.utils.unregister_class(item)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators that set up, check and look into the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import bridge, preferences, setup_job
+from ..core.texloom.errors import TexloomError
+from ..core.texloom.runtime.process import default_log_folder
+from ..translations import iface
+from .common import failed
+
+
+class TEXLOOM_OT_setup_engine(bpy.types.Operator):
+    """Download and set up the engine's own Python environment, in the background"""
+
+    bl_idname = "texloom.setup_engine"
+    bl_label = "Set Up Engine"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not bpy.app.online_access:
+            cls.poll_message_set(iface("Allow online access in the preferences (System) first"))
+            return False
+        return not setup_job.state().running
+
+    def execute(self, context: Any) -> set[Any]:
+        setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
+        bridge.get().wake()
+        if bpy.app.background:
+            setup_job.state().wait()
+            if setup_job.state().error:
+                self.report({"ERROR"}, setup_job.state().error)
+                return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
+    """Stop setting up; what was there before stays"""
+
+    bl_idname = "texloom.cancel_setup"
+    bl_label = "Cancel"
+
+    def execute(self, context: Any) -> set[Any]:
+        setup_job.state().cancel()
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_check_engine(bpy.types.Operator):
+    """See whether the engine's Python has all it needs"""
+
+    bl_idname = "texloom.check_engine"
+    bl_label = "Check Engine"
+
+    def execute(self, context: Any) -> set[Any]:
+        state = setup_job.state()
+        try:
+            python = setup_job.engine_python(preferences.get().engine_python)
+        except TexloomError as error:
+            return failed(self, error)
+        if python is None:
+            self.report({"ERROR"}, iface("The engine is not set up yet."))
+            return {"CANCELLED"}
+        state.check(python)
+        bridge.get().wake()
+        if bpy.app.background:
+            state.wait()
+            if state.error:
+                self.report({"ERROR"}, state.error)
+                return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_open_log(bpy.types.Operator):
+    """Show the folder with the engine's logs, the newest of which says what went wrong"""
+
+    bl_idname = "texloom.open_log"
+    bl_label = "Open Log Folder"
+
+    def execute(self, context: Any) -> set[Any]:
+        folder = default_log_folder()
+        if not folder.is_dir():
+            self.report({"ERROR"}, iface("The engine has not written a log yet."))
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=str(folder))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TEXLOOM_OT_setup_engine,
+    TEXLOOM_OT_cancel_setup,
+    TEXLOOM_OT_check_engine,
+    TEXLOOM_OT_open_log,
+)

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators on the library of results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CLASSES: tuple[Any, ...] = ()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel, one layout in the sidebars of the 3D viewport, the image editor and the shader editor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, tune
+from .common import Part
+
+# In the order in which they stand, the parent first.
+_PARTS: tuple[type[Part], ...] = (
+    main.Main,
+    results.Results,
+    *tune.PARTS,
+    advanced.Advanced,
+    *adjust.PARTS,
+    placement.Placement,
+    *images.PARTS,
+    *outputs.PARTS,
+    *library.PARTS,
+    engine.Engine,
+)
+_PREFIXES = {"VIEW_3D": "", "IMAGE_EDITOR": "image_", "NODE_EDITOR": "shader_"}
+
+
+def _poll(cls: Any, context: Any) -> bool:
+    space = context.space_data
+    # Node editors of other kinds have no use for it.
+    if space is not None and space.type == "NODE_EDITOR" and space.tree_type != "ShaderNodeTree":
+        return False
+    return bool(cls.shown(context))
+
+
+def _classes() -> tuple[Any, ...]:
+    """One panel class for each part in each place, parents first."""
+    found = []
+    for space, prefix in _PREFIXES.items():
+        parent = f"TEXLOOM_PT_{prefix}{main.Main.key}"
+        for part in _PARTS:
+            if space not in part.places:
+                continue
+            name = f"TEXLOOM_PT_{prefix}{part.key}"
+            facts = {
+                "bl_space_type": space,
+                "bl_region_type": "UI",
+                "bl_category": "Texloom",
+                "__doc__": part.__doc__,
+                "poll": classmethod(_poll),
+            }
+            if name != parent:
+                facts["bl_parent_id"] = parent
+            found.append(type(name, (part, bpy.types.Panel), facts))
+    return tuple(found)
+
+
+CLASSES = _classes()
+
+
+def register() -> None:
+    """Make them known to Blender."""
+    common.open_previews()
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+
+
+def unregister() -> None:
+    """Take them back."""
+    for item in reversed(CLASSES):
+        bpy.utils.unregister_class(item)
+    common.close_previews()
+    results.forget_pictures()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the parts of the panel share: where they stand, wrapped text, pictures as icons."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+import bpy.utils.previews
+
+THUMBNAIL: Final = 6.0
+"""Size of a picture in the panel, in the units of ``template_icon``."""
+
+_previews: Any = None
+
+
+class Part:
+    """One part of the panel; subclasses draw it.  The same part stands in several editors.
+
+    ``key`` is its name in class names; ``places`` the editors it stands in, all of :data:`PLACES` by default.
+    """
+
+    key = ""
+    places: tuple[str, ...] = ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR")
+    bl_label = ""
+    layout: Any
+
+    @classmethod
+    def shown(cls, context: Any) -> bool:
+        """Whether the part has anything to show now."""
+        return True
+
+    def draw(self, context: Any) -> None:
+        """Blender draws it."""
+        raise NotImplementedError
+
+
+def text_width(context: Any) -> int:
+    """About how many letters fit into a line of the sidebar."""
+    return max(24, int(context.region.width / 7.5 / context.preferences.system.ui_scale))
+
+
+def paragraph(layout: Any, text: str, width: int, icon: str) -> None:
+    """A text over several lines; ``width`` in letters."""
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(wrapped(text, width)[:12]):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` letters; Chinese, which is twice as wide and has no spaces, breaks anywhere."""
+    if any("\u2e80" <= letter <= "\uffef" for letter in text):
+        half = max(8, width // 2)
+        return [text[start : start + half] for start in range(0, len(text), half)]
+    return textwrap.wrap(text, width)
+
+
+def icon(path: str, name: str) -> int:
+    """The picture in ``path`` as an icon, under a ``name`` of its own; 0 when there is none.
+
+    Blender reads the file when the icon is drawn for the first time.
+    """
+    if _previews is None or not Path(path).is_file():
+        return 0
+    if name not in _previews:
+        _previews.load(name, path, "IMAGE")
+    return int(_previews[name].icon_id)
+
+
+def open_previews() -> None:
+    """Make room for the pictures."""
+    global _previews
+    _previews = bpy.utils.previews.new()
+
+
+def close_previews() -> None:
+    """Let go of the pictures."""
+    global _previews
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+        _previews = None

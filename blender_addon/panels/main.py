@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prompt, output, Generate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import bridge, preferences, properties
+from ..core.texloom.backends.base import BackendState
+from ..translations import iface
+from .common import Part
+from .engine import engine_known
+
+
+class Main(Part):
+    """Prompt, output, Generate."""
+
+    key = "main"
+    bl_label = "Texloom"
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        settings = properties.of(context)
+        if not engine_known():
+            preferences.draw_engine(layout.box(), preferences.get_registered())
+        column = layout.column()
+        column.prop(settings, "prompt", text="", placeholder="weathered red brick wall")
+        column.prop(settings, "output", text="")
+        if settings.output == "PLANE":
+            row = column.row(align=True)
+            row.prop(settings, "plane_height")
+            row.prop(settings, "plane_facing", text="")
+        elif settings.output == "MATERIAL":
+            _say_targets(column, context)
+        row = column.row(align=True)
+        row.prop(settings, "size", text="")
+        row.prop(settings, "count")
+        if settings.size == "CUSTOM":
+            row = column.row(align=True)
+            row.prop(settings, "width")
+            row.prop(settings, "height")
+        go = layout.column()
+        go.scale_y = 1.5
+        go.operator("texloom.generate", icon="SHADERFX")
+        if bridge.get().status.state is BackendState.STARTING:
+            layout.label(text="Starting the engine…", icon="SORTTIME")
+
+
+def _say_targets(layout: Any, context: Any) -> None:
+    count = len(context.selected_objects)
+    if not count:
+        layout.label(text="Nothing selected: the material waits in the file", icon="INFO")
+    elif count > 1:
+        layout.label(text=iface("On {count} selected objects").format(count=count), icon="OBJECT_DATA")
+    else:
+        name = context.selected_objects[0].name
+        layout.label(text=iface("On {name}").format(name=name), icon="OBJECT_DATA", translate=False)
