@@ -93,7 +93,7 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
 def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
     files = _thumbnail_files(entry.view)
     if len(files) == 1:
-        if icon := icon(files[0], files[0]):
+        if picture := icon(files[0], files[0]):
             layout.template_icon(icon_value=picture, scale=THUMBNAIL)
         if entry.built is None:
             layout.operator("texloom.apply", text="Use").job = entry.id
@@ -101,7 +101,7 @@ def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
     grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
     for index, path in enumerate(files):
         cell = grid.column(align=True)
-        if icon := icon(path, path):
+        if picture := icon(path, path):
             cell.template_icon(icon_value=picture, scale=THUMBNAIL * 0.8)
         used = entry.built is not None and entry.index == index
         action = cell.operator("texloom.apply", text="In use" if used else "Use", depress=used)
