@@ -8,7 +8,7 @@ the noun, "with …" for its parts, and what is said about it after commas.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
@@ -24,6 +24,13 @@ SECOND: Final[Mapping[str, str]] = {
     "stripes": "background", "terrazzo": "chips", "wood": "grain",
 }  # fmt: skip
 """What the second of two colors belongs to, as in 红白条纹, where the material has such a part."""
+
+_MAKES: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("planks", "herringbone"): ("parquet", "parquet"),
+    ("planks", "basket weave"): ("parquet", "parquet"),
+    ("brushed_metal", "peeling paint"): ("painted_metal", "painted metal"),
+}
+"""A material and what is said of it that make another one: floorboards laid in a herringbone are parquet."""
 
 _JOINTS: Final = frozenset({"mortar", "grout", "joints", "gaps"})
 _WIDE: Final = frozenset({"large", "huge", "wide", "thick"})
@@ -130,7 +137,7 @@ def translate(prompt: str) -> Translation | None:
     cut = tokens(prompt)
     missing = tuple((token.start, token.end) for token in cut if token.role == "unknown")
     clauses = _split(cut)
-    head = _head(clauses)
+    head = _made_of(_head(clauses), clauses)
     named = head.named
     avoided: list[str] = []
     made = [_clause(_items(clause, head, named), head.family, avoided) for clause in clauses]
@@ -194,6 +201,7 @@ class _Head:
     token: Token | None = None
     named: bool = False
     joined: Token | None = None
+    noun: str = ""
 
 
 def _first(token: Token, kinds: Collection[str]) -> Entry | None:
@@ -229,6 +237,17 @@ def _head(clauses: Sequence[Sequence[Token]]) -> _Head:
                 if found is not None and found.families and not _denied(clause, token):
                     return _Head(registry[found.families[0]], token, True)
     return _Head()
+
+
+def _made_of(head: _Head, clauses: Sequence[Sequence[Token]]) -> _Head:
+    """The head as what is said of it makes it."""
+    said = {
+        entry.english for clause in clauses for token in clause for entry in token.entries if entry.kind == "say"
+    }
+    for (name, phrase), (other, noun) in _MAKES.items():
+        if head.family is not None and head.family.name == name and phrase in said:
+            return replace(head, family=families()[other], noun=noun)
+    return head
 
 
 def _denied(clause: Sequence[Token], token: Token) -> bool:
@@ -271,6 +290,8 @@ def _items(clause: Sequence[Token], head: _Head, named: bool) -> list[_Item]:
         beside = [clause[at] for at in (index - 1, index + 1) if 0 <= at < len(clause)]
         entry = _meaning(token, beside, clause[index + 1 : index + 2], head)
         kind, english = entry.kind, entry.english
+        if head.noun and token is (head.joined or head.token):
+            english = head.noun
         if kind == "wood" and not (head.token is not token or head.joined is not None):
             english = english if english.endswith("wood") else f"{english} wood"
         if kind == "form" and token is not head.token and token is not head.joined and named:
@@ -359,7 +380,8 @@ class _Writer:
 
     def _add(self, kind: str, item: _Item, english: str, first: _Item | None = None) -> None:
         start = first.start if first is not None else item.start
-        self.made.main.append(_Unit(kind, [(english, start, item.end)]))
+        if kind != "say" or all(unit.pieces[0][0] != english for unit in self.made.main):
+            self.made.main.append(_Unit(kind, [(english, start, item.end)]))
 
     # Words that wait for the next one.
 
