@@ -7,6 +7,7 @@ import filecmp
 import os
 import shutil
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -141,6 +142,21 @@ def pack_waiting() -> list[str]:
         if _PACK_LATER in image and not _pack(image):
             failed.append(image.name)
     return failed
+
+
+def pack_from(paths: Iterable[Path]) -> list[str]:
+    """Pack all images that read their pixels from one of ``paths``, before those files go away; their names."""
+    wanted = {os.path.abspath(path) for path in paths}
+    packed = []
+    every: Any = bpy.data.images
+    for image in every:
+        if image.packed_file is None and image.filepath and image.library is None:
+            if os.path.abspath(bpy.path.abspath(image.filepath)) in wanted:
+                image.pack()
+                image.pop(_PACK_LATER, None)
+                image[_STORE] = "PACK"
+                packed.append(image.name)
+    return packed
 
 
 def _pack(image: Any) -> bool:
