@@ -166,6 +166,26 @@ class Bridge:
             self._session.table.cancel(request_id)
             self.wake()
 
+    def submit_aside(self, request: GenerationRequest, library: Path) -> None:
+        """Queue a job of the add-on itself: it is next, is not in the list, and nothing is put into the scene.
+
+        Follow it by :meth:`view`, and :meth:`forget` it.
+
+        Raises:
+            RequestError, StorageError: as :meth:`submit`.
+        """
+        self.session.table.submit(request, library)
+        self.session.table.move(request.id, 0)
+        self.wake()
+
+    def view(self, request_id: str) -> JobView | None:
+        """What is known of a job, or None when this engine does not know it."""
+        return self._session.table.get(request_id) if self._session is not None else None
+
+    def pump(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for news from the engine and take them in; for blocking callers."""
+        self._take(self.session.table.pump(timeout))
+
     def cancel_all(self) -> None:
         """Ask for the end of all jobs, waiting ones first so that none of them begins."""
         for entry in reversed(self.queue()):
@@ -238,7 +258,8 @@ class Bridge:
             left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError(f"The job has not ended within {timeout:g} seconds.")
-            self._take(self.session.table.pump(left) if entry.running else [])
+            if entry.running:
+                self.pump(left)
             self._settle(wait_for_mouse=False)
 
     def apply(self, entry: Entry, index: int) -> Built:
@@ -255,9 +276,12 @@ class Bridge:
 
     def _placement_now(self, entry: Entry) -> Placement:
         """Where a job's result goes: as asked, or, once another file is open, to what is selected there."""
-        if entry.file == self._file:
+        output = entry.placement.output
+        if output == "LIBRARY":  # nowhere yet
+            output = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}[entry.view.request.kind]
+        elif entry.file == self._file:
             return entry.placement
-        return target.capture(bpy.context, output=entry.placement.output)
+        return target.capture(bpy.context, output=output)
 
     # The crank.
 
@@ -330,7 +354,8 @@ class Bridge:
         for entry in self.entries.values():
             if entry.settled or entry.running:
                 continue
-            if entry.view.state is JobState.COMPLETED and entry.file == self._file:
+            in_scene = entry.placement.output != "LIBRARY"
+            if entry.view.state is JobState.COMPLETED and entry.file == self._file and in_scene:
                 if wait_for_mouse and mouse_holds_scene():
                     return
                 began = time.perf_counter()
@@ -347,6 +372,8 @@ class Bridge:
                         folder=entry.view.folder
                     )
                 ]
+            elif entry.view.state is JobState.COMPLETED and not in_scene:
+                entry.notices = [warning.message for warning in entry.view.warnings]
             elif entry.view.error is not None:
                 entry.problem, entry.advice = entry.view.error.message, entry.view.error.advice
                 if entry.view.error.log_tail:

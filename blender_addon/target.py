@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import preferences
+from . import locks, parameters, preferences
 from .scene import build, images, materials
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
@@ -33,8 +33,9 @@ class ObjectId:
 class Placement:
     """Where one job's result goes.
 
-    ``output`` is ``MATERIAL``, ``IMAGE`` or ``PLANE``.  ``view`` is the 16 numbers of a view matrix by rows, or
-    None; ``cursor`` is in Blender units.  Options that are None come from the preferences.
+    ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
+    numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
+    preferences.
     """
 
     output: str = "MATERIAL"
@@ -157,6 +158,7 @@ def steps(
         projection=projection,
         metres_per_unit=metres_per_unit(_scene(placement)),
     )
+    parameters.fill(material, result, locks.of(_scene(placement)))
     # From here on without a step between: assigning is what the user sees, and what undo takes back.
     built = build.assign(material, images=list(names.values()), **objects())
     _, missing = find(placement.objects)
