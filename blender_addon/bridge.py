@@ -292,19 +292,19 @@ class Bridge:
 
     def tick(self) -> float | None:
         """One turn; seconds until the next, None when nothing is left to wait for."""
-        with self._timed("turn"):
+        with self.timed("turn"):
             return self._turn()
 
     def _turn(self) -> float | None:
-        with self._timed("preload"):
+        with self.timed("preload"):
             self._preload()
-        with self._timed("events"):
+        with self.timed("events"):
             if self._session is not None:
                 self._take(self._session.table.drain(BUDGET))
         self._settle(wait_for_mouse=True)
-        with self._timed("redraw"):
+        with self.timed("redraw"):
             self._redraw()
-        with self._timed("extras"):
+        with self.timed("extras"):
             busy = [extra() for extra in self.extras]
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
@@ -320,7 +320,7 @@ class Bridge:
             entry.placing = None  # what it has made is gone with the file
 
     @contextlib.contextmanager
-    def _timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Iterator[None]:
         """Keep the longest time that each part of a turn took, in seconds, for whoever measures."""
         began = time.perf_counter()
         yield
@@ -393,7 +393,7 @@ class Bridge:
     def _place_part(self, entry: Entry) -> bool:
         """Do the next step of putting a result into the scene; whether there are more."""
         try:
-            with self._timed("build"):
+            with self.timed("build"):
                 if entry.restarts > _RESTARTS:  # somebody undoes again and again
                     built = self.apply(entry, 0)
                 else:
@@ -415,7 +415,7 @@ class Bridge:
             entry.advice = iface("It is in {folder}.").format(folder=entry.view.folder)
             return False
         entry.placing = None
-        with self._timed("undo step"):
+        with self.timed("undo step"):
             push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
         return False
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from .. import bridge
 from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, status_bar, tune
 from .common import Part
 
@@ -34,6 +35,15 @@ def _poll(cls: Any, context: Any) -> bool:
     return bool(cls.shown(context))
 
 
+def _measured(part: type[Part]) -> Any:
+    def draw(self: Any, context: Any) -> None:
+        # Panels are drawn on every move of the mouse; whoever measures sees how long that takes.
+        with bridge.get().timed("draw"):
+            part.draw(self, context)
+
+    return draw
+
+
 def _classes() -> tuple[Any, ...]:
     """One panel class for each part in each place, parents first."""
     found = []
@@ -49,6 +59,7 @@ def _classes() -> tuple[Any, ...]:
                 "bl_category": "Texloom",
                 "__doc__": part.__doc__,
                 "poll": classmethod(_poll),
+                "draw": _measured(part),
             }
             if name != parent:
                 facts["bl_parent_id"] = parent
