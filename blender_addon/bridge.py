@@ -28,7 +28,7 @@ from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
-from .scene import images
+from .scene import adjust, images
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
@@ -396,6 +396,11 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
             bpy.data.objects.remove(old_plane)
         return built
     objects, _ = target.find(placement.objects)
+    if old is not None and not adjust.problem(old):
+        # What a designer has changed in the material stays.
+        options: Any = preferences.get()
+        slot, store = placement.slot or options.slot, placement.store or options.store
+        return adjust.replace_on_objects(old, result, objects, store=store, slot=slot)
     active = {obj.name: obj.active_material_index for obj in objects}
     for obj in objects:
         for index, slot in enumerate(obj.material_slots):

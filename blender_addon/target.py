@@ -12,7 +12,7 @@ import bpy
 from mathutils import Matrix
 
 from . import preferences
-from .scene import build, images, materials
+from .scene import build, groups, images, materials
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -236,8 +236,8 @@ class Placing:
             self.built = end.value
             return False
         except BaseException:
-            self.drop()
             discard(made_since(before, self._kinds))
+            self.drop()
             raise
         self._made |= {item.session_uid for item in made_since(before, self._kinds)}
         return True
@@ -248,3 +248,5 @@ class Placing:
         if self._made:
             discard(still_there(self._made, self._kinds))
         self._made = set()
+        # Other materials may use the shared groups by now: only what nothing uses goes.
+        groups.sweep()
