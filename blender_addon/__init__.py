@@ -7,9 +7,10 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, translations
+from . import bridge, cli, locks, operators, panels, parameters, preferences, properties, translations, tune
 
-_MODULES = (translations, preferences, properties, operators, panels, bridge, cli)
+# Tune before bridge: what it draws before a file is saved, bridge packs.
+_MODULES = (translations, preferences, parameters, locks, properties, operators, panels, tune, bridge, cli)
 
 
 def register() -> None:

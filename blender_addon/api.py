@@ -20,14 +20,15 @@ from typing import Any
 
 import bpy
 
-from . import bridge
+from . import bridge, parameters
 from . import target as targets
+from . import tune as tuning
 from .core.texloom import api as engine_api
 from .core.texloom.errors import CancelledError, ErrorCode, RequestError
 from .core.texloom.jobs import JobState, JobView
 from .scene.result import ResultImages
 
-KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
+KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference", "LIBRARY": "material"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def submit(
     Args:
         prompt: what to make.
         target: object or objects for the material; default the selection.
-        output: ``MATERIAL``, ``IMAGE`` or ``PLANE``.
+        output: ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for files only.
         size: pixels, one number or (width, height).
         slot: ``ACTIVE``, ``NEW`` or ``ALL``; default the preferences'.
         store: ``PACK``, ``BESIDE`` or ``LIBRARY``; default the preferences'.
@@ -207,6 +208,48 @@ def apply(
         assigned=tuple(built.assigned),
         messages=tuple(built.messages),
     )
+
+
+def tune(
+    material: bpy.types.Material | str,
+    *,
+    family: str | None = None,
+    seed: int | None = None,
+    timeout: float | None = None,
+    **values: Any,
+) -> None:
+    """Draw an instant material again with other values of its parameters; the same images, the same size.
+
+    In the background it waits until they are drawn; in a window it returns at once, and they follow.
+
+    Args:
+        material: a material or its name.
+        family: make another kind of material of it; ``values`` are then given at the next call.
+        seed: of the irregularities.
+        timeout: seconds to wait at most in the background.
+        **values: parameters by name: numbers (metres for sizes), ``#rrggbb``, names of options.
+
+    Raises:
+        RequestError: it is no instant material, has no such parameter, or a value is out of range.
+        JobFailedError: the engine could not draw it.
+        TimeoutError: it was not drawn within ``timeout`` seconds.
+    """
+    found = bpy.data.materials.get(material) if isinstance(material, str) else material
+    if parameters.of(found) is None:
+        raise RequestError(f"material: {material} is no material of the instant model.")
+    parameters.set_values(found, values)
+    tuner = tuning.get()
+    if family is not None:
+        tuning.change_family(found, family)
+    elif seed is not None:
+        tuner.order(found, seed=seed)
+    else:
+        tuner.changed(found)
+    if bpy.app.background:
+        if not tuner.finish(found, timeout):
+            raise TimeoutError(f"The material was not drawn within {timeout:g} seconds.")
+        if problem := tuner.problem(found):
+            raise engine_api.JobFailedError(problem, code=ErrorCode.INTERNAL)
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:

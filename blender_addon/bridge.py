@@ -12,8 +12,7 @@ import dataclasses
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,50 +27,25 @@ from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
+from .core.texloom.storage import remove_variation
+from .entry import Entry
 from .scene import adjust, images
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
 from .target import Placement
 from .translations import iface
+from .windows import mouse_holds_scene, push_undo, redraw
 
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
+NOTICE_SECONDS: Final = 8.0
 _TYPING_PAUSE: Final = 0.6
 _RESTARTS: Final = 3
 # A turn begins another step of putting a result into the scene only within this time; a step takes up to 3 ms.
 _STEPS_BUDGET: Final = 0.0015
 _NEXT_STEP: Final = 0.01
-# While one of these runs, the mouse holds the scene: a result waits until it is let go.
-_BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
-
-
-@dataclass
-class Entry:
-    """One job as the add-on knows it; ``built`` holds names of what was made of variation ``index``."""
-
-    view: JobView
-    placement: Placement
-    file: int
-    built: Built | None = None
-    index: int = 0
-    notices: list[str] = field(default_factory=list)
-    problem: str = ""
-    advice: str = ""
-    settled: bool = False
-    placing: target.Placing | None = None
-    restarts: int = 0
-
-    @property
-    def id(self) -> str:
-        """Id of the request."""
-        return self.view.id
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return not self.view.final
 
 
 class Bridge:
@@ -86,6 +60,9 @@ class Bridge:
         self._file = 0
         self._typed: tuple[float, str, str] | None = None
         self._seen: tuple[object, ...] = ()
+        self._notice: tuple[str, float] | None = None
+        # Further work of the timer; each is called every turn and says whether it needs another one.
+        self.extras: list[Callable[[], bool]] = []
 
     # The engine.
 
@@ -159,7 +136,7 @@ class Bridge:
         assert view is not None
         entry = Entry(view=view, placement=placement, file=self._file)
         self.entries[request.id] = entry
-        ended = [item.id for item in self.entries.values() if not item.running]
+        ended = [item.id for item in self.entries.values() if not item.running and not item.pinned]
         for request_id in ended[: max(0, len(self.entries) - KEEP)]:
             self.forget(request_id)
         self.wake()
@@ -189,6 +166,72 @@ class Bridge:
             self._session.table.cancel(request_id)
             self.wake()
 
+    def submit_aside(self, request: GenerationRequest, library: Path) -> None:
+        """Queue a job of the add-on itself: it is next, is not in the list, and nothing is put into the scene.
+
+        Follow it by :meth:`view`, and :meth:`forget` it.
+
+        Raises:
+            RequestError, StorageError: as :meth:`submit`.
+        """
+        self.session.table.submit(request, library)
+        self.session.table.move(request.id, 0)
+        self.wake()
+
+    def view(self, request_id: str) -> JobView | None:
+        """What is known of a job, or None when this engine does not know it."""
+        return self._session.table.get(request_id) if self._session is not None else None
+
+    def pump(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for news from the engine and take them in; for blocking callers."""
+        self._take(self.session.table.pump(timeout))
+
+    def cancel_all(self) -> None:
+        """Ask for the end of all jobs, waiting ones first so that none of them begins."""
+        for entry in reversed(self.queue()):
+            self.cancel(entry.id)
+
+    def queue(self) -> list[Entry]:
+        """Jobs that have not ended: the running one, then the waiting ones in their order."""
+        # The sort is stable: jobs of which no place is known yet stay in the order of their submission.
+        waiting = {entry.id: 1 + entry.view.position for entry in self.entries.values() if entry.waiting}
+        return sorted((entry for entry in self.entries.values() if entry.running), key=lambda e: waiting.get(e.id, 0))
+
+    def newest(self) -> Entry | None:
+        """The job that was completed last."""
+        return next(
+            (entry for entry in reversed(self.entries.values()) if entry.view.state is JobState.COMPLETED), None
+        )
+
+    def move(self, request_id: str, offset: int) -> None:
+        """Let a waiting job run ``offset`` places later, earlier when negative."""
+        entry = self.entries.get(request_id)
+        if entry is None or not entry.waiting or self._session is None:
+            return
+        self._session.table.move(request_id, max(0, entry.view.position + offset))
+        self.wake()
+
+    def remove(self, entry: Entry, index: int) -> None:
+        """Delete variation ``index`` of a completed job from the disk; the last one takes the job with it.
+
+        Images of the open file that still read from it are packed first, so that no material loses its maps.
+
+        Raises:
+            StorageError: the variation is gone already, or its files may not be deleted.
+        """
+        folder = Path(entry.view.folder)
+        images.pack_from(ResultImages.from_manifest(folder, index).maps.values())
+        left = remove_variation(folder, index)
+        entry.pinned.discard(index)
+        entry.forget_pictures()
+        if not left:
+            self.forget(entry.id)
+
+    @property
+    def notice(self) -> str:
+        """What the status bar says for a while: a job that has just ended."""
+        return self._notice[0] if self._notice is not None and time.monotonic() < self._notice[1] else ""
+
     def forget(self, request_id: str) -> None:
         """Take an ended job out of the list; its result stays in the library."""
         entry = self.entries.pop(request_id, None)
@@ -215,7 +258,8 @@ class Bridge:
             left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError(f"The job has not ended within {timeout:g} seconds.")
-            self._take(self.session.table.pump(left) if entry.running else [])
+            if entry.running:
+                self.pump(left)
             self._settle(wait_for_mouse=False)
 
     def apply(self, entry: Entry, index: int) -> Built:
@@ -232,9 +276,12 @@ class Bridge:
 
     def _placement_now(self, entry: Entry) -> Placement:
         """Where a job's result goes: as asked, or, once another file is open, to what is selected there."""
-        if entry.file == self._file:
+        output = entry.placement.output
+        if output == "LIBRARY":  # nowhere yet
+            output = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}[entry.view.request.kind]
+        elif entry.file == self._file:
             return entry.placement
-        return target.capture(bpy.context, output=entry.placement.output)
+        return target.capture(bpy.context, output=output)
 
     # The crank.
 
@@ -257,10 +304,12 @@ class Bridge:
         self._settle(wait_for_mouse=True)
         with self._timed("redraw"):
             self._redraw()
+        with self._timed("extras"):
+            busy = [extra() for extra in self.extras]
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
-        open_ends = any(not entry.settled for entry in self.entries.values())
-        if any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
+        open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
+        if any(busy) or any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
             return _NEXT_STEP
         return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
 
@@ -305,8 +354,9 @@ class Bridge:
         for entry in self.entries.values():
             if entry.settled or entry.running:
                 continue
-            if entry.view.state is JobState.COMPLETED and entry.file == self._file:
-                if wait_for_mouse and _mouse_holds_scene():
+            in_scene = entry.placement.output != "LIBRARY"
+            if entry.view.state is JobState.COMPLETED and entry.file == self._file and in_scene:
+                if wait_for_mouse and mouse_holds_scene():
                     return
                 began = time.perf_counter()
                 while self._place_part(entry):
@@ -315,17 +365,30 @@ class Bridge:
                     elif time.perf_counter() - began > _STEPS_BUDGET:
                         return
             entry.settled = True
+            self._tell(entry)
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
                     iface("Another file was opened meanwhile; the result is in {folder}.").format(
                         folder=entry.view.folder
                     )
                 ]
+            elif entry.view.state is JobState.COMPLETED and not in_scene:
+                entry.notices = [warning.message for warning in entry.view.warnings]
             elif entry.view.error is not None:
                 entry.problem, entry.advice = entry.view.error.message, entry.view.error.advice
                 if entry.view.error.log_tail:
                     print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
             return
+
+    def _tell(self, entry: Entry) -> None:
+        """Say in the status bar that a job has ended, as its panel may be out of sight."""
+        words = {
+            JobState.COMPLETED: iface("Ready: {prompt}"),
+            JobState.FAILED: iface("Failed: {prompt}"),
+            JobState.CANCELLED: iface("Cancelled: {prompt}"),
+        }
+        text = words[JobState.FAILED if entry.problem else entry.view.state]
+        self._notice = (text.format(prompt=entry.view.request.prompt[:60]), time.monotonic() + NOTICE_SECONDS)
 
     def _place_part(self, entry: Entry) -> bool:
         """Do the next step of putting a result into the scene; whether there are more."""
@@ -353,7 +416,7 @@ class Bridge:
             return False
         entry.placing = None
         with self._timed("undo step"):
-            _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
+            push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
         return False
 
     def _placing(self, entry: Entry) -> target.Placing:
@@ -368,14 +431,11 @@ class Bridge:
     def _redraw(self) -> None:
         setup = setup_job.state()
         seen = (setup.revision, setup.running, self.status, *(item.view for item in self.entries.values()))
-        seen += tuple(item.settled for item in self.entries.values())
+        seen += (*(item.settled for item in self.entries.values()), self.notice)
         if seen == self._seen:
             return
         self._seen = seen
-        for window in _windows():
-            for area in window.screen.areas:
-                if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR", "PREFERENCES"):
-                    area.tag_redraw()
+        redraw()
 
 
 def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
@@ -395,12 +455,10 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
             bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
             bpy.data.objects.remove(old_plane)
         return built
-    objects, _ = target.find(placement.objects)
     if old is not None and not adjust.problem(old):
         # What a designer has changed in the material stays.
-        options: Any = preferences.get()
-        slot, store = placement.slot or options.slot, placement.store or options.store
-        return adjust.replace_on_objects(old, result, objects, store=store, slot=slot)
+        return target.replace_maps(old, result, placement)
+    objects, _ = target.find(placement.objects)
     active = {obj.name: obj.active_material_index for obj in objects}
     for obj in objects:
         for index, slot in enumerate(obj.material_slots):
@@ -411,29 +469,6 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
     finally:
         for obj in objects:
             obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))
-
-
-def _windows() -> list[bpy.types.Window]:
-    manager = bpy.context.window_manager
-    return list(manager.windows) if manager is not None else []
-
-
-def _mouse_holds_scene() -> bool:
-    for window in _windows():
-        # Only newer versions tell.
-        for operator in getattr(window, "modal_operators", ()):
-            if operator.bl_idname.startswith(_BUSY):
-                return True
-    return False
-
-
-def _push_undo(message: str) -> None:
-    windows = _windows()
-    if bpy.app.background or not windows:
-        return
-    override: Any = bpy.context.temp_override(window=windows[0])
-    with override:
-        bpy.ops.ed.undo_push(message=message)
 
 
 _bridge = Bridge()

@@ -47,3 +47,15 @@ def set_opengl_normals(node: Any) -> None:
     """Say that green points up; older versions know nothing else."""
     if hasattr(node, "convention"):
         node.convention = "OPENGL"
+
+
+def redraw_status_bar(window: bpy.types.Window) -> None:
+    """Have a window's status bar drawn again, which no area of its screen stands for.
+
+    Setting its text is the only way to it, so it is left alone while a tool that may show hints there is active.
+    """
+    if getattr(window, "modal_operators", None):
+        return
+    override: Any = bpy.context.temp_override(window=window)
+    with override:
+        window.workspace.status_text_set_internal(None)

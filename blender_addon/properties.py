@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from . import locks
 from .core.texloom.request import DEFAULT_MAPS, MAPS, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -121,7 +122,9 @@ class TexloomSettings(bpy.types.PropertyGroup):
             tile_y=self.output != "PLANE" and self.tiling in ("XY", "Y"),
             maps=tuple(name for name in MAPS if name in self.maps) if material and self.maps else DEFAULT_MAPS,
             real_world_width=self.real_world_width * _metres_per_unit(self.id_data) if self.own_width else None,
-            preview_interval=2 if own_model else 0,
+            # The instant model shows all variations, or a large picture, small before it draws them whole.
+            preview_interval=2 if own_model else int(self.count > 1 or max(size) > 1024),
+            parameters={} if own_model else locks.of(self.id_data),
         )
 
     def placement(self, context: bpy.types.Context) -> Placement:

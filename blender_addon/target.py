@@ -11,8 +11,8 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import preferences
-from .scene import build, groups, images, materials
+from . import locks, parameters, preferences
+from .scene import adjust, build, groups, images, materials
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -33,8 +33,9 @@ class ObjectId:
 class Placement:
     """Where one job's result goes.
 
-    ``output`` is ``MATERIAL``, ``IMAGE`` or ``PLANE``.  ``view`` is the 16 numbers of a view matrix by rows, or
-    None; ``cursor`` is in Blender units.  Options that are None come from the preferences.
+    ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
+    numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
+    preferences.
     """
 
     output: str = "MATERIAL"
@@ -157,6 +158,7 @@ def steps(
         projection=projection,
         metres_per_unit=metres_per_unit(_scene(placement)),
     )
+    parameters.fill(material, result, locks.of(_scene(placement)))
     # From here on without a step between: assigning is what the user sees, and what undo takes back.
     built = build.assign(material, images=list(names.values()), **objects())
     _, missing = find(placement.objects)
@@ -166,6 +168,27 @@ def steps(
         built.messages.append(
             iface("Nothing was selected; the material {name} waits in the file.").format(name=built.material)
         )
+    return built
+
+
+def replace_maps(
+    material: bpy.types.Material, result: ResultImages, placement: Placement | None = None
+) -> build.Built:
+    """Show another result in a material that is there already, see :func:`scene.adjust.replace_maps`.
+
+    Objects of ``placement`` get the material again where none of them shows it any more.
+
+    Raises:
+        RequestError: the material has no sliders or is linked from another file.
+        StorageError: a file is missing or no picture.
+    """
+    placement = placement or Placement()
+    options = preferences.get()
+    objects, _ = find(placement.objects)
+    slot: Any = placement.slot or options.slot
+    store: Any = placement.store or options.store
+    built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot)
+    parameters.fill(material, result, locks.of(_scene(placement)))
     return built
 
 

@@ -16,6 +16,21 @@ from ..translations import iface
 from .common import failed
 
 
+def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
+    """Put a variation into the scene."""
+    entry = bridge.get().entries.get(job)
+    if entry is None or entry.view.state is not JobState.COMPLETED:
+        operator.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+        return {"CANCELLED"}
+    try:
+        built = bridge.get().apply(entry, index)
+    except TexloomError as error:
+        return failed(operator, error)
+    for message in built.messages:
+        operator.report({"WARNING"}, message)
+    return {"FINISHED"}
+
+
 class TEXLOOM_OT_generate(bpy.types.Operator):
     """Make what the prompt describes; Blender stays usable meanwhile"""
 
@@ -59,6 +74,44 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
         for entry in list(bridge.get().entries.values()):
             if entry.running and self.job in ("", entry.id):
                 bridge.get().cancel(entry.id)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_cancel_all(bpy.types.Operator):
+    """Stop all jobs, those that wait as well; nothing of them stays"""
+
+    bl_idname = "texloom.cancel_all"
+    bl_label = "Cancel All"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not bridge.get().queue():
+            cls.poll_message_set(iface("No job is running"))
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[Any]:
+        bridge.get().cancel_all()
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_move_job(bpy.types.Operator):
+    """Let a waiting job run earlier or later"""
+
+    bl_idname = "texloom.move_job"
+    bl_label = "Move Job"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    offset: IntProperty(
+        name="Places", description="How many places later; earlier when negative", default=-1, options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or not entry.waiting:
+            self.report({"ERROR"}, iface("Only a job that waits can change its place."))
+            return {"CANCELLED"}
+        bridge.get().move(self.job, self.offset)
         return {"FINISHED"}
 
 
@@ -126,16 +179,75 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
+        return _use(self, self.job, self.index)
+
+
+class TEXLOOM_OT_step_variation(bpy.types.Operator):
+    """Use the next or the previous variation of this result"""
+
+    bl_idname = "texloom.step_variation"
+    bl_label = "Next Variation"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    back: BoolProperty(name="Previous", description="Go to the previous one", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not any(entry.view.state is JobState.COMPLETED for entry in bridge.get().entries.values()):
+            cls.poll_message_set(iface("Nothing has been made yet"))
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job) if self.job else bridge.get().newest()
+        numbers = [number for number, _ in entry.pictures] if entry is not None else []
+        if entry is None or not numbers:
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+            return {"CANCELLED"}
+        place = numbers.index(entry.index) if entry.index in numbers else -1
+        return _use(self, entry.id, numbers[(place + (-1 if self.back else 1)) % len(numbers)])
+
+
+class TEXLOOM_OT_pin(bpy.types.Operator):
+    """Keep this variation in the list, whatever else is made"""
+
+    bl_idname = "texloom.pin"
+    bl_label = "Pin Variation"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or self.index not in [number for number, _ in entry.pictures]:
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+            return {"CANCELLED"}
+        entry.pinned ^= {self.index}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_delete_variation(bpy.types.Operator):
+    """Delete the files of this variation; materials of this .blend keep their images"""
+
+    bl_idname = "texloom.delete_variation"
+    bl_label = "Delete Variation"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        return set(context.window_manager.invoke_confirm(self, event))
+
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None or entry.view.state is not JobState.COMPLETED:
             self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
             return {"CANCELLED"}
         try:
-            built = bridge.get().apply(entry, self.index)
+            bridge.get().remove(entry, self.index)
         except TexloomError as error:
             return failed(self, error)
-        for message in built.messages:
-            self.report({"WARNING"}, message)
         return {"FINISHED"}
 
 
@@ -182,10 +294,15 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 CLASSES = (
     TEXLOOM_OT_generate,
     TEXLOOM_OT_cancel,
+    TEXLOOM_OT_cancel_all,
+    TEXLOOM_OT_move_job,
     TEXLOOM_OT_retry,
     TEXLOOM_OT_dismiss,
     TEXLOOM_OT_roll_seed,
     TEXLOOM_OT_apply,
+    TEXLOOM_OT_step_variation,
+    TEXLOOM_OT_pin,
+    TEXLOOM_OT_delete_variation,
     TEXLOOM_OT_reuse,
     TEXLOOM_OT_open_folder,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, tune
+from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, status_bar, tune
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -64,11 +64,12 @@ def register() -> None:
     common.open_previews()
     for item in CLASSES:
         bpy.utils.register_class(item)
+    status_bar.register()
 
 
 def unregister() -> None:
     """Take them back."""
+    status_bar.unregister()
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)
     common.close_previews()
-    results.forget_pictures()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -144,6 +144,16 @@ def replace_maps(material: bpy.types.Material, result: ResultImages, *, store: i
     return _Replacement(material, result, loaded).run()
 
 
+def note_relief(material: bpy.types.Material, result: ResultImages) -> None:
+    """After :func:`swap_images`: let real size and height of the relief follow the maps that are shown now."""
+    before = Facts.of(material)
+    after = before.with_result(result, before.maps)
+    if after != before and (adjust := group_node(material)) is not None:
+        _follow(material, before, after)
+        materials.link_relief(material, adjust, before, after)
+        after.note(material)
+
+
 class _Replacement:
     """One material at work; nothing in here reads files, so it ends as soon as it has begun."""
 
@@ -170,7 +180,7 @@ class _Replacement:
                 # else: it was taken away on purpose.
             elif texture is not None:
                 self._take_away(texture, key)
-        self._follow()
+        _follow(self.material, self.before, self.after)
         materials.link_relief(self.material, self.adjust, self.before, self.after)
         self._rename()
         describe(self.material, self.result, self.after)
@@ -250,32 +260,6 @@ class _Replacement:
             shown = (picture(self.material, other) for other in LABELS)
             self.tree.nodes.active = next((node for node in shown if node is not None), None)
 
-    def _follow(self) -> None:
-        """What still stands where the earlier maps had put it follows the new ones."""
-        before, after = self.before.defaults(), self.after.defaults()
-        for node in (self.adjust, group_node(self.material, tile=True)):
-            for socket in node.inputs if node is not None else ():
-                name = socket.name
-                if name in after and (
-                    name == "Own Width" or math.isclose(socket.default_value, before[name], rel_tol=_CLOSE)
-                    or (before[name] == 0.0 and abs(socket.default_value) < _CLOSE)
-                ):  # fmt: skip
-                    socket.default_value = after[name]
-        mapping = self.tree.nodes.get(materials.MAPPING)
-        if mapping is None:
-            return
-        # Tiles per UV unit, or per unit of the object: as many more as a tile is smaller.
-        across = self.before.tile_width_m / self.after.tile_width_m
-        along = self.before.tile_height_m / self.after.tile_height_m
-        x, y, z = mapping.inputs["Scale"].default_value
-        if self.before.box:
-            scale = (x * across, y * across, z * along)
-        elif self.before.turns % 2:
-            scale = (x * along, y * across, z)  # the Mapping node scales before it turns
-        else:
-            scale = (x * across, y * along, z)
-        mapping.inputs["Scale"].default_value = scale
-
     def _rename(self) -> None:
         """Call the material after what it shows, unless somebody named it, or other files may know it by name."""
         name = re.sub(r"\.\d{3,}$", "", self.material.name)
@@ -298,6 +282,32 @@ class _Replacement:
 
     def _tell(self, text: str, **parts: str) -> None:
         self.replaced.messages.append(text.format(**parts))
+
+
+def _follow(material: bpy.types.Material, before: Facts, after: Facts) -> None:
+    """Let what stands where the earlier maps had put it follow the new ones; what somebody has moved stays."""
+    old, new = before.defaults(), after.defaults()
+    for node in (group_node(material), group_node(material, tile=True)):
+        for socket in node.inputs if node is not None else ():
+            name = socket.name
+            if name == "Own Width" or (name in new and _close(socket.default_value, old[name])):
+                socket.default_value = new[name]
+    tree: Any = material.node_tree
+    mapping = tree.nodes.get(materials.MAPPING)
+    if mapping is None:
+        return
+    # Tiles per UV unit, or per unit of the object: as many more as a tile is smaller.
+    across, along = before.tile_width_m / after.tile_width_m, before.tile_height_m / after.tile_height_m
+    if before.turns % 2 and not before.box:
+        across, along = along, across  # the Mapping node scales before it turns
+    x, y, z = mapping.inputs["Scale"].default_value
+    mapping.inputs["Scale"].default_value = (
+        (x * across, y * across, z * along) if before.box else (x * across, y * along, z)
+    )
+
+
+def _close(value: float, other: float) -> bool:
+    return math.isclose(value, other, rel_tol=_CLOSE, abs_tol=_CLOSE * 1e-3)
 
 
 def replace_on_objects(
@@ -367,15 +377,15 @@ def swap_images(material: bpy.types.Material, files: Mapping[str, str | os.PathL
     return swapped
 
 
-def settle_images(material: bpy.types.Material) -> list[str]:
+def settle_images(material: bpy.types.Material, maps: Iterable[str] = tuple(LABELS)) -> list[str]:
     """Keep what :func:`swap_images` shows: packed, beside the .blend or in the library, as the images were before.
 
-    Returns the names of the images.
+    Packing reads the files: a caller who must not take long names one map at a time.  Returns the images' names.
 
     Raises:
         StorageError: a file is gone meanwhile; the images before it are kept.
     """
-    found = [picture(material, key) for key in LABELS]
+    found = [picture(material, key) for key in maps]
     shown = [node.image for node in found if node is not None and node.image is not None]
     return [image.name for image in shown if images.settle(image)]
 

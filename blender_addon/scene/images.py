@@ -7,6 +7,7 @@ import filecmp
 import os
 import shutil
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -185,7 +186,8 @@ def another(image: bpy.types.Image, path: Path) -> bpy.types.Image:
 def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> bool:
     """Keep the file that :func:`point_at` or :func:`another` shows as the image's earlier file was kept.
 
-    Whether there was anything to do.
+    Files in Blender's temporary folder, which does not last, are packed at once where they would be left there.
+    Returns whether there was anything to do.
 
     Raises:
         StorageError: the file is gone, no picture, or could not be copied; the image stays as it is.
@@ -198,12 +200,16 @@ def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> b
         state = path.stat()
     except OSError as error:
         raise storage_error("read", path, error) from error
-    if pack_large_later is None:
-        pack_large_later = not bpy.app.background
     store: Any = stored.get(_STORE)
     store = effective_store(store if store in ("PACK", "BESIDE", "LIBRARY") else "PACK")
+    passing = path.is_relative_to(os.path.abspath(bpy.app.tempdir))
+    if store == "LIBRARY" and passing:
+        store = "PACK"
+    if pack_large_later is None:
+        pack_large_later = not bpy.app.background
+    later = pack_large_later and not passing and state.st_size > LARGE
     try:
-        _keep(image, path, _stamp(state), store, later=pack_large_later and state.st_size > LARGE)
+        _keep(image, path, _stamp(state), store, later=later)
     except RuntimeError as error:
         raise StorageError(f"Could not pack {path}: {error}.") from error
     del stored[_LOOSE]
@@ -218,6 +224,21 @@ def pack_waiting() -> list[str]:
         if _PACK_LATER in image and not _pack(image):
             failed.append(image.name)
     return failed
+
+
+def pack_from(paths: Iterable[Path]) -> list[str]:
+    """Pack all images that read their pixels from one of ``paths``, before those files go away; their names."""
+    wanted = {os.path.abspath(path) for path in paths}
+    packed = []
+    every: Any = bpy.data.images
+    for image in every:
+        if image.packed_file is None and image.filepath and image.library is None:
+            if os.path.abspath(bpy.path.abspath(image.filepath)) in wanted:
+                image.pack()
+                image.pop(_PACK_LATER, None)
+                image[_STORE] = "PACK"
+                packed.append(image.name)
+    return packed
 
 
 def _pack(image: Any) -> bool:
