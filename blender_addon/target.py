@@ -171,9 +171,7 @@ def steps(
     return built
 
 
-def replace_maps(
-    material: bpy.types.Material, result: ResultImages, placement: Placement | None = None
-) -> build.Built:
+def replace_maps(material: bpy.types.Material, result: ResultImages, placement: Placement | None = None) -> build.Built:
     """Show another result in a material that is there already, see :func:`scene.adjust.replace_maps`.
 
     Objects of ``placement`` get the material again where none of them shows it any more.

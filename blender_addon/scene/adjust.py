@@ -66,8 +66,9 @@ def sliders(material: bpy.types.Material) -> list[tuple[str, list[Any]]]:
     """The sockets that a designer turns, by section; each has its value in ``default_value``."""
     adjust, tile = group_node(material), group_node(material, tile=True)
     found = []
-    for section, inputs in groups.SLIDERS if adjust is not None else ():
-        found.append((section, [adjust.inputs[item.name] for item in inputs if item.name in adjust.inputs]))
+    if adjust is not None:
+        for section, inputs in groups.SLIDERS:
+            found.append((section, [adjust.inputs[item.name] for item in inputs if item.name in adjust.inputs]))
     if tile is not None and "Tile Width" in tile.inputs:
         found.append((TILE_SECTION, [tile.inputs["Tile Width"]]))
     return found
@@ -88,11 +89,11 @@ def reset(material: bpy.types.Material) -> None:
                 socket.default_value = values[socket.name]
 
 
-def _check(material: bpy.types.Material | None) -> bpy.types.Material:
+def _check(material: bpy.types.Material | None) -> nodes.Node:
+    """The node with the sliders."""
     if sentence := problem(material):
         raise RequestError(sentence, advice=iface("Choose a material that Texloom made."))
-    assert material is not None
-    return material
+    return group_node(material)
 
 
 def picture(material: bpy.types.Material, key: str) -> nodes.Node | None:
@@ -127,7 +128,7 @@ def replace_maps(material: bpy.types.Material, result: ResultImages, *, store: i
         RequestError: the material has no sliders, is linked from another file, or the result has no map to show.
         StorageError: a file is missing or no picture.  Then nothing has changed.
     """
-    _check(material)
+    adjust = _check(material)
     keys = [key for key in LABELS if key in result.maps]
     if not keys:
         raise RequestError(
@@ -141,7 +142,7 @@ def replace_maps(material: bpy.types.Material, result: ResultImages, *, store: i
             )
             for key in keys
         }
-    return _Replacement(material, result, loaded).run()
+    return _Replacement(material, adjust, result, loaded).run()
 
 
 def note_relief(material: bpy.types.Material, result: ResultImages) -> None:
@@ -158,11 +159,14 @@ class _Replacement:
     """One material at work; nothing in here reads files, so it ends as soon as it has begun."""
 
     def __init__(
-        self, material: bpy.types.Material, result: ResultImages, loaded: Mapping[str, bpy.types.Image]
+        self,
+        material: bpy.types.Material,
+        adjust: nodes.Node,
+        result: ResultImages,
+        loaded: Mapping[str, bpy.types.Image],
     ) -> None:
-        self.material, self.result, self.loaded = material, result, loaded
+        self.material, self.adjust, self.result, self.loaded = material, adjust, result, loaded
         self.tree: Any = material.node_tree
-        self.adjust = group_node(material)
         self.before = Facts.of(material)
         self.after = self.before.with_result(result, loaded)
         self.replaced = Replaced()
@@ -189,11 +193,11 @@ class _Replacement:
 
     def _same_base(self) -> None:
         """A texture's only picture takes the place of the base color, and the other way round."""
-        there = [key for key in _BASE if picture(self.material, key) is not None]
+        there = [(key, node) for key in _BASE if (node := picture(self.material, key)) is not None]
         wanted = next((key for key in _BASE if key in self.loaded), None)
-        if wanted is None or len(there) != 1 or there[0] == wanted:
+        if wanted is None or len(there) != 1 or there[0][0] == wanted:
             return
-        texture = picture(self.material, there[0])
+        _, texture = there[0]
         texture.name = materials.picture_name(wanted)
         nodes.set_label(texture, LABELS[wanted])
 
@@ -267,7 +271,7 @@ class _Replacement:
             self.material.name = self.result.name
 
     def _tidy_images(self) -> None:
-        gone = []
+        gone: list[Any] = []
         for image in dict.fromkeys(self.left):
             if image.users or image.library is not None:
                 continue

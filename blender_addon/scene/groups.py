@@ -145,7 +145,8 @@ def ensure(kind: Kind) -> Generator[None, None, str]:
     found = find(kind)
     if found is not None:
         return str(found.name)
-    tree = bpy.data.node_groups.new(NAMES[kind], "ShaderNodeTree")
+    every: Any = bpy.data.node_groups
+    tree = every.new(NAMES[kind], "ShaderNodeTree")
     name, uid = tree.name, tree.session_uid
     for step in _tile_parts() if kind == "tile" else _adjust_parts(kind):
         again = bpy.data.node_groups.get(name)
@@ -349,9 +350,7 @@ def _relief_nodes(tree: Any, kind: Kind) -> None:
     # Distance is the world height of a step from black to white.
     inside.link(depth, bump.inputs["Distance"])
     inside.link(given["Height"], bump.inputs["Height"])
-    mixed = inside.mix(
-        "0 Normal Map, 1 Bump", "Vector", given["Normal Map / Bump"], normal.outputs[0], bump.outputs[0]
-    )
+    mixed = inside.mix("0 Normal Map, 1 Bump", "Vector", given["Normal Map / Bump"], normal.outputs[0], bump.outputs[0])
     inside.link(mixed, inside.result()["Normal"])
     # In world space the object's scale does not change the metres.
     moved = inside.add("ShaderNodeDisplacement", "Displacement", space="WORLD")

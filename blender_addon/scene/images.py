@@ -114,7 +114,7 @@ def load_map(
     image = _read(path, name)
     try:
         set_color_space(image, color_space)
-        _keep(image, path, stamp, store, later=later, copied=copied)
+        _keep(image, path, stamp, store, name, later=later, copied=copied)
     except (StorageError, RuntimeError) as error:
         bpy.data.images.remove(image)
         if isinstance(error, StorageError):
@@ -123,7 +123,9 @@ def load_map(
     return image
 
 
-def _keep(image: Any, path: Path, stamp: str, store: Store, *, later: bool, copied: Copied | None = None) -> None:
+def _keep(
+    image: Any, path: Path, stamp: str, store: Store, name: str, *, later: bool, copied: Copied | None = None
+) -> None:
     """Keep the file that an image shows in the way of ``store``, and note which it is."""
     if store == "PACK":
         if later:
@@ -131,7 +133,7 @@ def _keep(image: Any, path: Path, stamp: str, store: Store, *, later: bool, copi
         else:
             image.pack()
     elif store == "BESIDE":
-        copied = copied or copy_beside(path, beside_folder(), image.name)
+        copied = copied or copy_beside(path, beside_folder(), name)
         image.filepath = bpy.path.relpath(str(copied.path))
         if copied.is_new:
             image[COPIED] = str(copied.path)
@@ -209,7 +211,7 @@ def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> b
         pack_large_later = not bpy.app.background
     later = pack_large_later and not passing and state.st_size > LARGE
     try:
-        _keep(image, path, _stamp(state), store, later=later)
+        _keep(image, path, _stamp(state), store, image.name, later=later)
     except RuntimeError as error:
         raise StorageError(f"Could not pack {path}: {error}.") from error
     del stored[_LOOSE]

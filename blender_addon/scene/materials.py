@@ -260,8 +260,10 @@ class _Builder:
         for name in ("Base Color", "Roughness", "Metallic"):
             self.link(adjust.outputs[name], self.node(SHADER).inputs[name])
         link_relief(self.material, adjust, None, self.facts)
-        displaced = self.facts.wants_displacement
-        self.material.displacement_method = self.facts.displacement if displaced else "BUMP"
+        method = self.facts.displacement
+        if method == "NONE" or not self.facts.wants_displacement:
+            method = "BUMP"
+        self.material.displacement_method = method
         self.pause()
         yield
         for number, (key, image) in enumerate(images.items()):
