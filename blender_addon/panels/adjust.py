@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import properties, tune
+from ..core.texloom.request import MAPS
 from ..scene import adjust
 from ..translations import iface
 from .common import Part
@@ -21,9 +22,11 @@ class Maps(Part):
     def draw(self, context: Any) -> None:
         layout = self.layout
         settings = properties.of(context)
-        column = layout.column()
-        column.active = settings.output == "MATERIAL"
-        column.prop(settings, "maps")
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        grid.active = settings.output == "MATERIAL"
+        for name in MAPS:
+            grid.prop_enum(settings, "maps", name)
+        layout.separator()
         draw_sliders(layout, tune.material_of(context))
 
 
@@ -36,16 +39,22 @@ def draw_sliders(layout: Any, material: Any) -> None:
     row.label(text=material.name, icon="MATERIAL", translate=False)
     row.operator("texloom.replace_maps", text="", icon="FILE_FOLDER")
     row.operator("texloom.reset_material", text="", icon="LOOP_BACK")
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    for section, sockets in adjust.sliders(material):
-        layout.label(text=iface(section), translate=False)
+    for _, sockets in adjust.sliders(material):
         column = layout.column(align=True)
         for socket in sockets:
-            if socket.is_linked:
-                column.label(text=iface("{name}: set by a node").format(name=iface(socket.name)), translate=False)
-            else:
-                column.prop(socket, "default_value", text=iface(socket.name), translate=False)
+            _draw_slider(column, socket)
+
+
+def _draw_slider(column: Any, socket: Any) -> None:
+    name = iface(socket.name)
+    if socket.is_linked:
+        column.label(text=iface("{name}: set by a node").format(name=name), icon="LINKED", translate=False)
+    elif socket.type == "RGBA":
+        row = column.split(factor=0.4, align=True)
+        row.label(text=name, translate=False)
+        row.prop(socket, "default_value", text="")
+    else:
+        column.prop(socket, "default_value", text=name, translate=False)
 
 
 PARTS: tuple[type[Part], ...] = (Maps,)

@@ -240,11 +240,13 @@ class _Replacement:
         self.replaced.images.append(self.loaded[key].name)
 
     def _below(self, texture: nodes.Node) -> None:
-        """Keep the line below the pictures where it is still ours."""
-        reroute = self.tree.nodes.get(materials.SCALE)
-        bottom = nodes.rectangle(texture)[1] - 2 * nodes.FRAME_MARGIN
-        if reroute is not None and texture.parent is not None and reroute.location[1] > bottom:
-            reroute.location = (reroute.location[0], bottom)
+        """Keep the line below the pictures."""
+        box = nodes.rectangle(texture)
+        bottom = box[1] - 2 * nodes.FRAME_MARGIN + (texture.parent.location[1] if texture.parent is not None else 0.0)
+        for name in materials.BELOW:
+            reroute = self.tree.nodes.get(name)
+            if reroute is not None and reroute.parent is None and reroute.location[1] > bottom:
+                reroute.location = (reroute.location[0], bottom)
 
     def _take_away(self, texture: nodes.Node, key: str) -> None:
         own = self.adjust.inputs.get(INPUTS[key])

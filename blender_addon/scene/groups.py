@@ -305,15 +305,16 @@ def _tile_group(tree: Any) -> None:
 
 def _color_nodes(tree: Any) -> None:
     inside = _Inside(tree)
-    color = dict(SLIDERS)["Color"]
-    given = inside.given("Given Color", "Base Color", "Ambient Occlusion", *(item.name for item in color))
+    given = inside.given("Given Color", "Base Color", "Hue Shift", "Saturation", "Brightness")
     # The Hue input of Blender's node is in turns, and a half leaves it as it is.
     hue = inside.math("Hue in Turns", "MULTIPLY_ADD", given["Hue Shift"], 1 / (2 * math.pi), 0.5)
     node = inside.add("ShaderNodeHueSaturation", "Hue and Saturation")
     inside.link(given["Base Color"], node.inputs["Color"])
     for source, target in ((hue, "Hue"), (given["Saturation"], "Saturation"), (given["Brightness"], "Value")):
         inside.link(source, node.inputs[target])
+    given = inside.given("Given Tint", "Tint", "Tint Amount")
     tinted = inside.mix("Tinted", "Color", given["Tint Amount"], node.outputs[0], given["Tint"])
+    given = inside.given("Given Occlusion", "Ambient Occlusion", "Ambient Occlusion Amount")
     shaded = inside.mix("Occlusion", "Color", given["Ambient Occlusion Amount"], tinted, given["Ambient Occlusion"])
     inside.link(shaded, inside.result()["Base Color"])
 
@@ -329,10 +330,7 @@ def _roughness_nodes(tree: Any) -> None:
 
 def _relief_nodes(tree: Any, kind: Kind) -> None:
     inside = _Inside(tree)
-    used = [item.name for item in (*MAPS[-3:], *dict(SLIDERS)["Relief"], *MEASURES)]
-    given = inside.given("Given Relief", *used)
-    high = inside.math("Height of a Tile This Large", "MULTIPLY", given["Relief Height"], given["Relief Scale"])
-    depth = inside.math("Depth", "MULTIPLY", high, given["Relief Strength"])
+    given = inside.given("Given Normal", "Normal Map", "Normal Map Turn", "Normal Map Strength", "Relief Strength")
     strength = inside.math("Strength", "MULTIPLY", given["Relief Strength"], given["Normal Map Strength"])
     # The Mapping node turns the picture; the tangents that its vectors refer to stay those of the UV map.
     turned = inside.add("ShaderNodeVectorRotate", "Turned", "Turned with the Picture", rotation_type="Z_AXIS")
@@ -345,12 +343,17 @@ def _relief_nodes(tree: Any, kind: Kind) -> None:
         compat.normals_follow_original(normal)
     inside.link(turned.outputs[0], normal.inputs["Color"])
     inside.link(strength, normal.inputs["Strength"])
+    given = inside.given("Given Depth", "Relief Height", "Relief Scale", "Relief Strength")
+    high = inside.math("Height of a Tile This Large", "MULTIPLY", given["Relief Height"], given["Relief Scale"])
+    depth = inside.math("Depth", "MULTIPLY", high, given["Relief Strength"])
+    given = inside.given("Given Height", "Height", "Midlevel", "Normal Map / Bump")
     bump = inside.add("ShaderNodeBump", "Bump")
     bump.inputs["Strength"].default_value = 1.0
     # Distance is the world height of a step from black to white.
     inside.link(depth, bump.inputs["Distance"])
     inside.link(given["Height"], bump.inputs["Height"])
-    mixed = inside.mix("0 Normal Map, 1 Bump", "Vector", given["Normal Map / Bump"], normal.outputs[0], bump.outputs[0])
+    share = given["Normal Map / Bump"]
+    mixed = inside.mix("0 Normal Map, 1 Bump", "Vector", share, normal.outputs[0], bump.outputs[0])
     inside.link(mixed, inside.result()["Normal"])
     # In world space the object's scale does not change the metres.
     moved = inside.add("ShaderNodeDisplacement", "Displacement", space="WORLD")
@@ -361,12 +364,18 @@ def _relief_nodes(tree: Any, kind: Kind) -> None:
 
 
 _BANDS: Final[dict[str, list[list[str]]]] = {
-    "Color": [["Given Color"], ["Hue in Turns"], ["Hue and Saturation"], ["Tinted"], ["Occlusion"]],
+    "Color": [
+        ["Given Color"],
+        ["Hue in Turns"],
+        ["Hue and Saturation", "Given Tint"],
+        ["Tinted", "Given Occlusion"],
+        ["Occlusion"],
+    ],
     "Roughness": [["Given Roughness"], ["Between the Limits"]],
     "Relief": [
-        ["Given Relief"],
+        ["Given Normal", "Given Depth"],
         ["Turned", "Strength", "Height of a Tile This Large"],
-        ["Depth"],
+        ["Depth", "Given Height"],
         ["Normal Map", "Bump"],
         ["0 Normal Map, 1 Bump", "Displacement"],
     ],
@@ -381,3 +390,5 @@ def _arrange(tree: Any) -> None:
     result.location = (right, round((nodes.node_size(result)[1] + bottom) / 2))
     for label, columns in zip(_BANDS, bands, strict=True):
         nodes.frame(tree, label, [node for column in columns for node in column])
+    for node in tree.nodes:
+        node.select = False

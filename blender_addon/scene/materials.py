@@ -26,7 +26,7 @@ MAPPING: Final = "Texloom Mapping"
 ADJUST: Final = "Texloom Adjust"
 SHADER: Final = "Principled BSDF"
 OUTPUT: Final = "Material Output"
-SCALE: Final = "Texloom Relief Scale"
+BELOW: Final = ("Texloom Relief Scale Left", "Texloom Relief Scale Right")
 
 GROUP_WIDTH: Final = 260.0
 
@@ -317,10 +317,15 @@ class _Builder:
     def _scale_below(self, pictures: Sequence[str]) -> None:
         """Lead the tile's scale below the pictures to the relief, not behind them."""
         boxes = [nodes.rectangle(self.node(name)) for name in pictures]
-        reroute = self.new("NodeReroute", SCALE, "Relief Scale")
-        reroute.location = (boxes[0][0], min(box[1] for box in boxes) - 2 * nodes.FRAME_MARGIN)
-        self.link(self.node(TILE).outputs["Relief Scale"], reroute.inputs[0])
-        self.link(reroute.outputs[0], self.node(ADJUST).inputs["Relief Scale"])
+        bottom = min(box[1] for box in boxes) - 2 * nodes.FRAME_MARGIN
+        source = self.node(TILE).outputs["Relief Scale"]
+        for name, x in zip(BELOW, (boxes[0][0], max(box[2] for box in boxes)), strict=True):
+            reroute = self.tree.nodes.new("NodeReroute")
+            reroute.name = name
+            reroute.location = (x, bottom)
+            self.link(source, reroute.inputs[0])
+            source = reroute.outputs[0]
+        self.link(source, self.node(ADJUST).inputs["Relief Scale"])
 
     def _activate(self) -> None:
         # The active image node is what Solid mode, texture painting and baking use.
