@@ -252,6 +252,33 @@ def tune(
             raise engine_api.JobFailedError(problem, code=ErrorCode.INTERNAL)
 
 
+def replace(material: bpy.types.Material | str, folder: str | Path, index: int = 0) -> Generated:
+    """Show the maps of another result in a material that Texloom made; the material stays the same datablock.
+
+    Its node tree, with nodes and links of your own, stays as well.  Sliders that were moved keep their values, the
+    others, real size and height of the relief follow the new maps.
+
+    Args:
+        material: the material or its name; with sliders, so made by this version of Texloom.
+        folder: the result on disk.
+        index: its variation.
+
+    Raises:
+        RequestError: there is no such material, it has no sliders, or it is linked from another file.
+        StorageError: the result is missing or damaged.  Nothing has changed then.
+    """
+    found = bpy.data.materials.get(material) if isinstance(material, str) else material
+    if found is None:
+        raise RequestError(f"material: there is none named {material!r}.")
+    built = targets.replace_maps(found, ResultImages.from_manifest(Path(folder), index))
+    return Generated(
+        folder=Path(folder),
+        images=tuple(built.images),
+        material=built.material,
+        messages=tuple(built.messages),
+    )
+
+
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
         raise RequestError(f"{name}: must be one of {', '.join(str(item) for item in allowed if item)}, got {value!r}.")

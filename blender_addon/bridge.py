@@ -29,7 +29,7 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .core.texloom.storage import remove_variation
 from .entry import Entry
-from .scene import images
+from .scene import adjust, images
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
@@ -455,6 +455,9 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
             bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
             bpy.data.objects.remove(old_plane)
         return built
+    if old is not None and not adjust.problem(old):
+        # What a designer has changed in the material stays.
+        return target.replace_maps(old, result, placement)
     objects, _ = target.find(placement.objects)
     active = {obj.name: obj.active_material_index for obj in objects}
     for obj in objects:

@@ -38,6 +38,11 @@ def normals_follow_original(node: Any) -> bool:
     return False
 
 
+def has_normal_base() -> bool:
+    """Whether a Normal Map node can do what :func:`normals_follow_original` asks of it."""
+    return "base" in bpy.types.ShaderNodeNormalMap.bl_rna.properties
+
+
 def set_opengl_normals(node: Any) -> None:
     """Say that green points up; older versions know nothing else."""
     if hasattr(node, "convention"):

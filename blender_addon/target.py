@@ -12,7 +12,7 @@ import bpy
 from mathutils import Matrix
 
 from . import locks, parameters, preferences
-from .scene import build, images, materials
+from .scene import adjust, build, groups, images, materials
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -171,6 +171,25 @@ def steps(
     return built
 
 
+def replace_maps(material: bpy.types.Material, result: ResultImages, placement: Placement | None = None) -> build.Built:
+    """Show another result in a material that is there already, see :func:`scene.adjust.replace_maps`.
+
+    Objects of ``placement`` get the material again where none of them shows it any more.
+
+    Raises:
+        RequestError: the material has no sliders or is linked from another file.
+        StorageError: a file is missing or no picture.
+    """
+    placement = placement or Placement()
+    options = preferences.get()
+    objects, _ = find(placement.objects)
+    slot: Any = placement.slot or options.slot
+    store: Any = placement.store or options.store
+    built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot)
+    parameters.fill(material, result, locks.of(_scene(placement)))
+    return built
+
+
 def _scene(placement: Placement) -> bpy.types.Scene:
     found: Any = bpy.data.scenes.get(placement.scene) or bpy.context.scene
     return found
@@ -238,8 +257,8 @@ class Placing:
             self.built = end.value
             return False
         except BaseException:
-            self.drop()
             discard(made_since(before, self._kinds))
+            self.drop()
             raise
         self._made |= {item.session_uid for item in made_since(before, self._kinds)}
         return True
@@ -250,3 +269,5 @@ class Placing:
         if self._made:
             discard(still_there(self._made, self._kinds))
         self._made = set()
+        # Other materials may use the shared groups by now: only what nothing uses goes.
+        groups.sweep()
