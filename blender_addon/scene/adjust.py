@@ -103,6 +103,8 @@ def picture(material: bpy.types.Material, key: str) -> nodes.Node | None:
     if node is None and key in Facts.of(material).maps and (adjust := group_node(material)) is not None:
         socket = adjust.inputs.get(INPUTS[key])
         node = socket.links[0].from_node if socket is not None and socket.is_linked else None
+        if node is not None and node.name in map(materials.picture_name, LABELS):
+            return None  # another map
     return node if node is not None and node.bl_idname == "ShaderNodeTexImage" else None
 
 

@@ -128,7 +128,7 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
     Raises:
         KeyError: the material has no Texloom mapping or sliders (any more).
     """
-    tree: Any = material.node_tree
+    tree: Any = compat.node_tree(material)
     coordinates, tile, mapping, adjust = (tree.nodes[name] for name in (COORDINATES, TILE, MAPPING, ADJUST))
     facts = Facts.of(material).with_projection(projection)
     _set_mapping(mapping, projection)

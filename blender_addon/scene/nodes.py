@@ -48,7 +48,7 @@ def node_size(node: Node) -> tuple[float, float]:
         scale = preferences.system.ui_scale or 1.0
         return node.dimensions[0] / scale, node.dimensions[1] / scale
     if node.bl_idname == "NodeReroute":
-        return node.width, node.width  # a dot
+        return 16.0, 16.0  # a dot; its width says nothing
     rows = sum(1 for socket in node.outputs if socket.enabled and not socket.hide)
     for socket in node.inputs:
         if not socket.enabled or socket.hide:
