@@ -188,7 +188,6 @@ class TestDragging:
         turn(bridge, lambda: not tuner.busy(wall))
         assert seen == [64, 64, 64] and tuple(pictures(wall)["Base Color"].size) == (256, 256)
         assert all(image.packed_file for image in pictures(wall).values()) and tuner.problem(wall) == ""
-        assert bridge.slowest["extras"] < 0.05
 
     def test_a_file_is_saved_with_the_whole_pictures(
         self, wall: Any, bridge: Any, tuner: Any, tmp_path: Any, monkeypatch: Any
