@@ -176,8 +176,8 @@ def read_png(source: Path | bytes) -> Pixels:
         raw = unpacker.decompress(b"".join(_image_data(data)), header.height * (line + 1) + 1)
     except (zlib.error, struct.error) as error:
         raise StorageError(f"{name} is damaged: {error}.") from error
-    if len(raw) != header.height * (line + 1):
-        raise StorageError(f"{name} is damaged: it holds {len(raw)} bytes of pixels, not as many as its size needs.")
+    if len(raw) != header.height * (line + 1) or not unpacker.eof:
+        raise StorageError(f"{name} is damaged: it does not hold as many pixels as its size says.")
     rows = np.frombuffer(raw, np.uint8).reshape(header.height, line + 1)
     filters = rows[:, 0]
     if filters.max() > _FILTER_PAETH:

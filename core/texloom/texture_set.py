@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,10 +214,7 @@ class Plan:
         bits = self.bits or max(plane.dtype.itemsize * 8 for plane in planes.values())
         planes = {name: pixel_ops.to_bits(self._sized(plane, "data"), bits) for name, plane in planes.items()}
         channels = [_channel(name, planes) for name in spec.channels]
-        if len(channels) == 1:
-            return channels[0]
-        packed: Pixels = np.stack(channels, axis=-1)
-        return packed
+        return channels[0] if len(channels) == 1 else _stacked(channels)
 
     def _normal(self) -> Pixels:
         if "normal" in self.source.maps:
@@ -332,8 +329,13 @@ def _color(pixels: Pixels) -> Pixels:
     if pixels.ndim == 3 and pixels.shape[2] > 2:
         return pixels
     planes = [pixels] * 3 if pixels.ndim == 2 else [pixels[..., 0]] * 3 + [pixels[..., 1]]
-    colored: Pixels = np.stack(planes, axis=-1)
-    return colored
+    return _stacked(planes)
+
+
+def _stacked(planes: Sequence[Pixels]) -> Pixels:
+    # As numpy's stubs see it, what is stacked of either depth may have any.
+    stacked: Any = np.stack(planes, axis=-1)
+    return stacked  # type: ignore[no-any-return]
 
 
 def _size(source: TextureSet, size: str) -> tuple[int, int] | None:
