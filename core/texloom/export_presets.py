@@ -131,7 +131,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         formats=("png",),
     ),
     "blender": Preset(
-        label="Blender",
+        label="Plain (Blender)",
         files=(
             _file("_BaseColor", "base_color"),
             _file("_Normal", "normal"),

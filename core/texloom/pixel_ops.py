@@ -53,14 +53,17 @@ def to_floats(pixels: Pixels, *, srgb: bool = False) -> Floats:
     """
     values = np.arange(top(pixels) + 1) / top(pixels)
     if pixels.dtype == np.uint8:
-        return _looked_up(pixels, values.astype(np.float16), _to_linear(values).astype(np.float16), srgb)
-    return _looked_up(pixels, values.astype(np.float32), _to_linear(values).astype(np.float32), srgb)
+        return _looked_up(pixels, values.astype(np.float16), to_linear(values).astype(np.float16), srgb)
+    return _looked_up(pixels, values.astype(np.float32), to_linear(values).astype(np.float32), srgb)
 
 
 def _looked_up(pixels: Pixels, plain: NDArray[Float], linear: NDArray[Float], srgb: bool) -> NDArray[Float]:
-    result: NDArray[Float] = np.take(linear if srgb else plain, pixels)
-    if srgb and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        result[..., -1] = np.take(plain, pixels[..., -1])
+    result: NDArray[Float] = np.empty(pixels.shape, plain.dtype)
+    for start in range(0, len(pixels), _BAND):
+        band = pixels[start : start + _BAND]
+        np.take(linear if srgb else plain, band, out=result[start : start + _BAND], mode="clip")
+        if srgb and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+            result[start : start + _BAND, :, -1] = np.take(plain, band[..., -1])
     return result
 
 
@@ -137,7 +140,7 @@ def normals_from_height(
 def _unpacked(pixels: Pixels, peak: int, kind: str) -> Values:
     values = pixels.astype(np.float32) / np.float32(peak)
     if kind == "color":
-        values[..., :3] = _to_linear(values[..., :3])
+        values[..., :3] = to_linear(values[..., :3])
         if values.shape[2] == 4:
             values[..., :3] *= values[..., 3:]
     elif kind == "normal":
@@ -149,7 +152,7 @@ def _repacked(values: Values, kind: str) -> Values:
     if kind == "color":
         if values.shape[2] == 4:
             values[..., :3] /= np.maximum(values[..., 3:], np.float32(1e-6))
-        values[..., :3] = _from_linear(values[..., :3])
+        values[..., :3] = from_linear(values[..., :3])
     elif kind == "normal":
         values = values / np.maximum(np.linalg.norm(values, axis=-1, keepdims=True), np.float32(1e-6))
         values = values * np.float32(0.5) + np.float32(0.5)
@@ -172,10 +175,12 @@ def _mean(values: Values, ratio: float, start: int, stop: int, offset: int, *, a
     return total
 
 
-def _to_linear(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def to_linear(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """sRGB, 0 to 1, as light (IEC 61966-2-1)."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def _from_linear(values: Values) -> Values:
+def from_linear(values: Values) -> Values:
+    """Light, 0 to 1, as sRGB."""
     curve = np.float32(1.055) * np.maximum(values, 0) ** np.float32(1 / 2.4) - np.float32(0.055)
     return np.where(values <= 0.0031308, values * np.float32(12.92), curve).astype(np.float32)

@@ -209,7 +209,7 @@ class Plan:
         if len(shapes) > 1:
             raise StorageError(
                 f"{job.path.name} cannot be packed: its maps have different sizes.",
-                advice="Make the result again, or choose the preset Blender, which has one file for each map.",
+                advice="Make the result again, or choose the plain preset, which has one file for each map.",
             )
         bits = self.bits or max(plane.dtype.itemsize * 8 for plane in planes.values())
         planes = {name: pixel_ops.to_bits(self._sized(plane, "data"), bits) for name, plane in planes.items()}
@@ -291,7 +291,7 @@ def plan(
     if not specs:
         raise StorageError(
             f"There is nothing to export for {chosen.label}: this result has none of the maps it takes.",
-            advice="Choose the preset Blender.",
+            advice="Choose the plain preset.",
         )
     checked = Plan(
         source=source,
