@@ -20,12 +20,12 @@ SOURCES = (
     ("MATERIAL", "Active material", "The active object's material, where Texloom made it"),
 )
 PRESETS = (
+    ("BLENDER", "Plain (Blender)", "One file for each map, as they are"),
     ("UNREAL", "Unreal Engine", "T_Name_BC, _N, _ORM, _H: packed, normals for DirectX"),
     ("UNITY_URP", "Unity (URP)", "Base map, normal, metallic with occlusion and smoothness in one, height"),
     ("UNITY_HDRP", "Unity (HDRP)", "Base map, normal, mask map, height"),
     ("GODOT", "Godot", "Albedo, normal, ORM, height"),
     ("GLTF", "glTF", "Base color, normal, and occlusion, roughness and metallic in one"),
-    ("BLENDER", "Plain (Blender)", "One file for each map, as they are"),
 )
 FORMATS = (
     ("PNG", "PNG", "Whole numbers of 8 or 16 bits"),
@@ -95,7 +95,7 @@ def of(context: bpy.types.Context) -> Any:
 def chosen(context: Any) -> Chosen | None:
     """What the panel's choice comes to now; None when there is nothing of that kind."""
     if of(context).source == "MATERIAL":
-        material = context.object.active_material if context.object is not None else None
+        material: Any = context.object.active_material if context.object is not None else None
         return Chosen(material=material.name) if is_texloom(material) else None
     entry = latest()
     return Chosen(folder=entry.view.folder, index=entry.index) if entry is not None else None

@@ -85,7 +85,7 @@ def _local_copy(paint: Any, brush: Any, name: str) -> Any:
     copy.name = f"{name} ({brush.name})"
     if not compat.activate_brush(paint, copy):
         raise _error(
-            f"The brush {brush.name} belongs to a library and cannot be changed, and its copy could not be made active.",
+            f"The brush {brush.name} belongs to a library and cannot be changed, and a copy could not be made active.",
             "Duplicate the brush in the asset shelf, and try again with the duplicate.",
         )
     return copy
