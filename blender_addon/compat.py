@@ -10,6 +10,9 @@ import bpy
 OLDEST = (4, 2, 0)
 """The oldest Blender that this add-on supports."""
 
+RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with ``//``; older versions take that of every one."""
+
 
 def node_tree(material: bpy.types.Material | bpy.types.World) -> Any:
     """The node tree of a material or world, switched on where it is still optional.

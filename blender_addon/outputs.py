@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
-from . import bridge
+from . import bridge, compat
 from .core.texloom.errors import StorageError
 from .core.texloom.jobs import JobState
 from .scene.export import Chosen, is_texloom
@@ -70,7 +70,11 @@ class TexloomOutputs(bpy.types.PropertyGroup):
     normals: EnumProperty(name="Normals", description="Which way green points", items=NORMALS)  # type: ignore[valid-type]
     size: EnumProperty(name="Size", description="Size of the files in pixels", items=SIZES)  # type: ignore[valid-type]
     directory: StringProperty(
-        name="Folder", description="Folder for the files; empty to be asked", subtype="DIR_PATH", maxlen=1024
+        name="Folder",
+        description="Folder for the files; empty to be asked",
+        subtype="DIR_PATH",
+        maxlen=1024,
+        options=compat.RELATIVE_PATH,
     )  # type: ignore[valid-type]
     overwrite: BoolProperty(name="Overwrite", description="Replace files that are there, without asking")  # type: ignore[valid-type]
     strength: FloatProperty(name="Strength", description="Brightness of the world", default=1.0, min=0.0, soft_max=10.0)  # type: ignore[valid-type]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from .. import bridge, export_job, outputs, preferences
+from .. import bridge, compat, export_job, outputs, preferences
 from ..core.texloom import texture_set
 from ..core.texloom.errors import StorageError, TexloomError
 from ..scene import brush, export, world
@@ -120,7 +120,13 @@ class TEXLOOM_OT_export_set(_OfChosen, bpy.types.Operator):
     bl_idname = "texloom.export_set"
     bl_label = "Export Textures"
 
-    directory: StringProperty(name="Folder", description="Folder for the files", subtype="DIR_PATH", maxlen=1024)  # type: ignore[valid-type]
+    directory: StringProperty(
+        name="Folder",
+        description="Folder for the files",
+        subtype="DIR_PATH",
+        maxlen=1024,
+        options=compat.RELATIVE_PATH,
+    )  # type: ignore[valid-type]
     filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
     preset: EnumProperty(name="Preset", description="The program that the files are for", items=outputs.PRESETS)  # type: ignore[valid-type]
     format: EnumProperty(name="Format", description="Kind of files", items=outputs.FORMATS)  # type: ignore[valid-type]

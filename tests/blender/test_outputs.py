@@ -39,7 +39,7 @@ def errors(parts):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(texloom, tmp_path):
     """``folder(maps=MAPS, name="job", **facts)``: the folder of a result."""
     return lambda maps=MAPS, name="job", **facts: write_result(tmp_path / name, maps, **facts).parent
 
