@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -66,7 +67,9 @@ class ExportState:
 
     def _run(self, plan: Plan) -> None:
         try:
-            written = plan.write(self._progress, self._cancelled)
+            # One processor is left for Blender, which goes on meanwhile.
+            threads = max(1, min(4, (os.cpu_count() or 1) - 1))
+            written = plan.write(self._progress, self._cancelled, threads=threads)
             self.notes, self.files = written.notes, written.files
         except CancelledError:
             pass

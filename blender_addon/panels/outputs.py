@@ -74,14 +74,14 @@ def _draw_state(layout: Any, width: int) -> None:
         row.progress(factor=state.fraction, text=iface("Exporting"))
         row.operator("texloom.cancel_export", text="", icon="X")
     elif state.error:
-        paragraph(layout, state.error, width, "ERROR")
+        paragraph(layout, state.error, width - 4, "ERROR")
     elif state.files:
         row = layout.row()
         said = iface("Exported {count} files").format(count=len(state.files))
         row.label(text=said, icon="CHECKMARK", translate=False)
         row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(state.files[0].parent)
         for message in state.messages():
-            paragraph(layout, message, width, "INFO")
+            paragraph(layout, message, width - 4, "INFO")  # the icon takes room, and file names are long
 
 
 def _draw_scene(layout: bpy.types.UILayout, settings: Any) -> None:

@@ -143,12 +143,19 @@ class Plan:
         """Those of them that are there already."""
         return tuple(path for path in self.files if os.path.lexists(path))
 
-    def write(self, progress: Progress | None = None, cancelled: threading.Event | None = None) -> Written:
+    def write(
+        self,
+        progress: Progress | None = None,
+        cancelled: threading.Event | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Written:
         """Write all files aside and rename them when all are whole.
 
         Args:
             progress: gets the share that is done, 0 to 1, from several threads.
             cancelled: stops it when set; then nothing is left.
+            threads: how many files are worked on at once; default one a processor, four at most.
 
         Raises:
             StorageError: a map cannot be read, or a file cannot be written; nothing is left, and no old file changed.
@@ -160,7 +167,9 @@ class Plan:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=".texloom-", dir=self.directory))
-            with ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="texloom-export") as pool:
+            with ThreadPoolExecutor(
+                threads or min(4, os.cpu_count() or 1), thread_name_prefix="texloom-export"
+            ) as pool:
                 futures = [pool.submit(self._one, job, aside, done) for job in self.jobs]
                 wait(futures, return_when=FIRST_EXCEPTION)
                 if any(future.done() and future.exception() for future in futures):
