@@ -7,10 +7,34 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, locks, operators, panels, parameters, preferences, properties, translations, tune
+from . import (
+    bridge,
+    cli,
+    locks,
+    operators,
+    outputs,
+    panels,
+    parameters,
+    preferences,
+    properties,
+    translations,
+    tune,
+)
 
-# Tune before bridge: what it draws before a file is saved, bridge packs.
-_MODULES = (translations, preferences, parameters, locks, properties, operators, panels, tune, bridge, cli)
+_MODULES = (
+    translations,
+    preferences,
+    parameters,
+    locks,
+    properties,
+    outputs,
+    operators,
+    panels,
+    # Before bridge: what it draws before a file is saved, bridge packs.
+    tune,
+    bridge,
+    cli,
+)
 
 
 def register() -> None:

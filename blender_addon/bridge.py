@@ -19,7 +19,7 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preferences, setup_job, target
+from . import export_job, preferences, setup_job, target
 from .core.texloom import api as engine_api
 from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
@@ -311,7 +311,8 @@ class Bridge:
         open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
         if any(busy) or any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
             return _NEXT_STEP
-        return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
+        threads = setup_job.state().running or export_job.state().running
+        return INTERVAL if open_ends or starting or self._typed or threads else None
 
     def file_loaded(self) -> None:
         """Another file is open: results of earlier jobs stay in the library."""
@@ -430,8 +431,10 @@ class Bridge:
 
     def _redraw(self) -> None:
         setup = setup_job.state()
-        seen = (setup.revision, setup.running, self.status, *(item.view for item in self.entries.values()))
-        seen += (*(item.settled for item in self.entries.values()), self.notice)
+        export = export_job.state()
+        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice)
+        seen += tuple(item.view for item in self.entries.values())
+        seen += tuple(item.settled for item in self.entries.values())
         if seen == self._seen:
             return
         self._seen = seen
@@ -512,6 +515,7 @@ def register() -> None:
 def unregister() -> None:
     """End the engine and everything that runs."""
     setup_job.state().cancel()
+    export_job.state().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     for listeners, handler in _handlers():

@@ -10,11 +10,14 @@ import bpy
 OLDEST = (4, 2, 0)
 """The oldest Blender that this add-on supports."""
 
+RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with ``//``; older versions take that of every one."""
 
-def node_tree(material: bpy.types.Material) -> Any:
-    """The material's node tree, switched on where it is still optional.
 
-    Since 5.0 every material has one, and ``use_nodes`` only warns that it will go.
+def node_tree(material: bpy.types.Material | bpy.types.World) -> Any:
+    """The node tree of a material or world, switched on where it is still optional.
+
+    Since 5.0 every one has one, and ``use_nodes`` only warns that it will go.
     """
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
@@ -59,3 +62,26 @@ def redraw_status_bar(window: bpy.types.Window) -> None:
     override: Any = bpy.context.temp_override(window=window)
     with override:
         window.workspace.status_text_set_internal(None)
+
+
+def activate_brush(paint: Any, brush: bpy.types.Brush) -> bool:
+    """Make a brush of this file the active one of a mode's paint settings; whether that worked.
+
+    Since 4.3 brushes are assets: the active one is chosen by an operator, and only among assets.
+    """
+    if bpy.app.version < (4, 3, 0):
+        paint.brush = brush
+        return True
+    if brush.asset_data is None:
+        brush.asset_mark()
+    try:
+        operators: Any = bpy.ops.brush
+        operators.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}")
+    except RuntimeError:  # the operator's way to say that the mode knows no such brush
+        return False
+    return bool(paint.brush == brush)
+
+
+def unified_paint(tools: Any, paint: Any) -> Any:
+    """Settings that the brushes share: of each mode since 5.0, of all modes before."""
+    return tools.unified_paint_settings if bpy.app.version < (5, 0, 0) else paint.unified_paint_settings

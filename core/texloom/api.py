@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from . import settings
+from . import settings, texture_set
 from .backends.base import Backend, BackendStatus
 from .backends.subprocess import SubprocessBackend
 from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
@@ -325,6 +325,41 @@ def repeat(
     """Make the result in ``folder`` again; the same model on the same device gives the same bytes."""
     with Session(library=library, python=python, device=device) as session:
         return session.repeat(folder, **changes)
+
+
+def export_set(
+    folder: str | Path,
+    directory: str | Path,
+    *,
+    index: int = 0,
+    preset: str = "blender",
+    format: str = "png",  # noqa: A002 - the word for it
+    depth: str = "auto",
+    normals: str = "auto",
+    size: str = "as_is",
+    name: str = "",
+    overwrite: bool = False,
+) -> tuple[Path, ...]:
+    """Write variation ``index`` of the result in ``folder`` as the textures that another program wants.
+
+    Arguments and errors as :func:`texloom.texture_set.plan`; the files that were written come back.
+
+    Raises:
+        RequestError: an option is unknown.
+        StorageError: there is no such result, files are there already, or they cannot be written.
+    """
+    checked = texture_set.plan(
+        texture_set.TextureSet.from_folder(Result.read(folder).folder, index),
+        directory,
+        preset=preset,
+        format=format,
+        depth=depth,
+        normals=normals,
+        size=size,
+        name=name,
+        overwrite=overwrite,
+    )
+    return checked.write().files
 
 
 def results(library: str | Path | None = None) -> Iterator[Result]:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import __version__, api, cli_batch, cli_options, settings
+from . import __version__, api, cli_batch, cli_export, cli_options, settings
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .runtime import environment
@@ -62,6 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     again = commands.add_parser("repeat", parents=[common], help="make an earlier result again from its manifest")
     again.add_argument("folder", type=Path, help="the result's folder")
     again.set_defaults(run=_repeat)
+
+    cli_export.add(commands)
 
     setup = commands.add_parser("setup", parents=[cli_options.output()], help="make the engine's Python environment")
     setup.add_argument("--accelerator", choices=[str(item) for item in environment.Accelerator], help="build of torch")

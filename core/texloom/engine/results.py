@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import __version__
+from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
 from . import pbr
-from .artifacts import write_png
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
 
