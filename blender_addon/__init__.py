@@ -7,9 +7,9 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, translations
+from . import bridge, cli, operators, panels, preferences, properties, references, translations
 
-_MODULES = (translations, preferences, properties, operators, panels, bridge, cli)
+_MODULES = (translations, preferences, properties, references, operators, panels, bridge, cli)
 
 
 def register() -> None:

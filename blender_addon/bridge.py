@@ -28,10 +28,10 @@ from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
-from .scene import images
+from .scene import images, references
 from .scene.build import Built
 from .scene.result import ResultImages
-from .scene.transaction import Vanished
+from .scene.transaction import Vanished, all_or_nothing
 from .target import Placement
 from .translations import iface
 
@@ -389,11 +389,13 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
     if before is None or (old_plane is None and old is None):
         return target.apply(result, placement)
     if placement.output == "PLANE":
-        built = target.apply(result, placement)
-        if old_plane is not None:
-            # The user may have moved it.
-            bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
-            bpy.data.objects.remove(old_plane)
+        with all_or_nothing():
+            built = target.apply(result, placement)
+            if old_plane is not None:
+                # The user may have moved it, or made it half transparent.
+                plane = references.succeed(bpy.data.objects[built.object], old_plane)
+                built.object = plane.name
+                built.material = plane.active_material.name if plane.active_material is not None else ""
         return built
     objects, _ = target.find(placement.objects)
     active = {obj.name: obj.active_material_index for obj in objects}

@@ -42,3 +42,16 @@ def set_opengl_normals(node: Any) -> None:
     """Say that green points up; older versions know nothing else."""
     if hasattr(node, "convention"):
         node.convention = "OPENGL"
+
+
+def copy_animation(source: Any, other: Any) -> None:
+    """Let ``other`` be animated and driven as ``source`` is; since 4.4 an action has slots of which each takes one."""
+    old = source.animation_data
+    if old is None:
+        return
+    new = other.animation_data_create()
+    new.action = old.action
+    if getattr(old, "action_slot", None) is not None:
+        new.action_slot = old.action_slot
+    for driver in old.drivers:
+        new.drivers.from_existing(src_driver=driver)

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, tune
+from . import adjust, advanced, common, engine, images, library, main, outputs, placement, references, results, tune
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -18,6 +18,7 @@ _PARTS: tuple[type[Part], ...] = (
     advanced.Advanced,
     *adjust.PARTS,
     placement.Placement,
+    *references.PARTS,
     *images.PARTS,
     *outputs.PARTS,
     *library.PARTS,
@@ -62,13 +63,13 @@ CLASSES = _classes()
 def register() -> None:
     """Make them known to Blender."""
     common.open_previews()
-    for item in CLASSES:
+    for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
 
 
 def unregister() -> None:
     """Take them back."""
-    for item in reversed(CLASSES):
+    for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)
     common.close_previews()
     results.forget_pictures()
