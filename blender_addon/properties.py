@@ -132,7 +132,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
             plane_height_m=self.plane_height * _metres_per_unit(self.id_data),
             plane_facing=self.plane_facing,
         )
-        return placement.replace(plane_look=self.id_data.texloom_references.new_look())
+        scene: Any = self.id_data
+        return placement.replace(plane_look=scene.texloom_references.new_look())
 
     def roll(self) -> None:
         """A seed that nobody chose."""

@@ -89,7 +89,8 @@ def _get_row(self: Any) -> int:
     found = listed(scene)
     if found is None:
         return -1
-    obj = bpy.context.view_layer.objects.active if bpy.context.scene == scene else None
+    context: Any = bpy.context
+    obj = context.view_layer.objects.active if context.scene == scene else None
     if obj is None or not obj.select_get() or not references.is_reference(obj):
         obj = scene.objects.get(self.row_name)
     return int(found.objects.find(obj.name)) if obj is not None else -1
@@ -168,7 +169,7 @@ class TexloomReferences(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]  # fmt: skip
     opacity: FloatProperty(
         name="Opacity", description=OPACITY, min=0.0, max=1.0, subtype="FACTOR", options=set(),
-        get=_reading(lambda obj: obj.color[3], 1.0), set=_writing(planes.set_opacity),
+        get=_reading(planes.get_opacity, 1.0), set=_writing(planes.set_opacity),
     )  # type: ignore[valid-type]  # fmt: skip
     in_front: BoolProperty(
         name="In front", description=IN_FRONT, options=set(),
@@ -211,7 +212,7 @@ def register() -> None:
     # Not to be animated itself: what lies below, the object's color, is.
     object_type.texloom_opacity = FloatProperty(  # type: ignore[func-returns-value]
         name="Opacity", description=OPACITY, min=0.0, max=1.0, subtype="FACTOR", options=set(),
-        get=lambda obj: obj.color[3], set=planes.set_opacity,
+        get=planes.get_opacity, set=planes.set_opacity,
     )  # fmt: skip
 
 

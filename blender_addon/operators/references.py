@@ -159,7 +159,7 @@ class TEXLOOM_OT_reference_from_images(_Pictures, _Looks, bpy.types.Operator):
             self.location = scene.cursor.location
         if not self.properties.is_property_set("view"):
             # Kept, so that adjusting the operation after the view was turned leaves them where they are.
-            self.view = [value for row in _view(context) or Matrix.Identity(4) for value in row]
+            self.view = [value for row in _rows(_view(context)) for value in row]
             self.facing = "-Y" if self.facing == "VIEW" and _view(context) is None else self.facing
         try:
             with all_or_nothing():
@@ -479,7 +479,7 @@ class TEXLOOM_OT_reference_keyframe(_OnReferences, bpy.types.Operator):
             return failed(self, error)
         for obj in chosen:
             obj.keyframe_insert("color", index=3)
-            planes.set_opacity(obj, obj.color[3])
+            planes.set_opacity(obj, planes.get_opacity(obj))
         return {"FINISHED"}
 
 
@@ -529,6 +529,10 @@ def _split(layout: Any) -> Any:
     layout.use_property_split = True
     layout.use_property_decorate = False
     return layout
+
+
+def _rows(matrix: Matrix | None) -> Any:
+    return matrix if matrix is not None else Matrix.Identity(4)
 
 
 def _view(context: Any) -> Matrix | None:

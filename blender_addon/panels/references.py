@@ -41,16 +41,13 @@ def _add(layout: Any, context: Any) -> None:
     row = column.row(align=True)
     row.prop_search(options, "image", bpy.data, "images", text="", icon="IMAGE_DATA")
     # Without an image a browser opens, for one file or several.
-    column.operator(
-        "texloom.reference_from_images", text="Add" if name else "Add from Files…", icon="IMAGE_REFERENCE"
-    ).image = name
-    row = column.row(align=True)
-    action = row.operator("texloom.turnaround", text="Turnaround", icon="MESH_CUBE")
-    action.image = name
-    if name:
-        # One picture is a set only when it holds several views.
-        action.parts = 3
-    row.operator("texloom.camera_background", icon="CAMERA_DATA").image = name
+    text = "Add" if name else "Add from Files…"
+    column.operator("texloom.reference_from_images", text=text, icon="IMAGE_REFERENCE").image = name
+    text = "Split into Views" if name else "Turnaround…"
+    action = column.operator("texloom.turnaround", text=text, icon="MESH_CUBE")
+    # One picture is a set only when it holds several views.
+    action.image, action.parts = name, 3 if name else 1
+    column.operator("texloom.camera_background", icon="CAMERA_DATA").image = name
 
 
 def _list(layout: Any, context: Any, found: Any) -> None:
@@ -156,7 +153,7 @@ class TEXLOOM_UL_references(bpy.types.UIList):
         action.object, action.lock = item.name, not item.hide_select
         row.operator("texloom.reference_delete", text="", icon="X", emboss=False).object = item.name
 
-    def filter_items(self, context: Any, data: Any, prop: str) -> tuple[list[int], list[int]]:
+    def filter_items(self, context: Any, data: Any, prop: str) -> Any:
         objects = getattr(data, prop)
         wanted = self.filter_name.lower()
         flags = [
@@ -168,7 +165,7 @@ class TEXLOOM_UL_references(bpy.types.UIList):
                 self.bitflag_filter_item if references.is_reference(obj) and not flag else 0
                 for obj, flag in zip(objects, flags, strict=True)
             ]
-        order = bpy.types.UI_UL_list.sort_items_by_name(objects) if self.use_filter_sort_alpha else []
+        order: Any = bpy.types.UI_UL_list.sort_items_by_name(objects) if self.use_filter_sort_alpha else []
         return flags, order
 
 
@@ -178,7 +175,7 @@ class TEXLOOM_FH_references(bpy.types.FileHandler):
     bl_idname = "TEXLOOM_FH_references"
     bl_label = "References"
     bl_import_operator = "texloom.reference_from_images"
-    bl_file_extensions = ";".join(sorted(bpy.path.extensions_image))
+    bl_file_extensions = ";".join(sorted(references.IMAGE_FILES))
 
     @classmethod
     def poll_drop(cls, context: Any) -> bool:

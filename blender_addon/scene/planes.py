@@ -129,7 +129,7 @@ def make(
             raise RequestError(
                 iface("An image empty always shows its whole picture."), advice=iface("Planes can show a part of one.")
             )
-        obj = bpy.data.objects.new(name, None)
+        obj: Any = bpy.data.objects.new(name, None)
         obj.empty_display_type = "IMAGE"
         obj.data = image
         obj.empty_display_size = max(width, height)
@@ -142,8 +142,7 @@ def make(
         # It neither lights nor shades, nor is reflected in, what it is a reference for.
         for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
             setattr(obj, f"visible_{ray}", False)
-    marked: Any = obj
-    marked[REFERENCE] = True
+    obj[REFERENCE] = True
     set_look(obj, look)
     return obj
 
@@ -190,7 +189,7 @@ def get_look(obj: bpy.types.Object) -> Look:
     """How a reference is shown now."""
     return Look(
         kind=kind(obj),
-        opacity=min(1.0, max(0.0, obj.color[3])),
+        opacity=get_opacity(obj),
         in_front=obj.show_in_front,
         both_sides=get_both_sides(obj),
         in_renders=not obj.hide_render,
@@ -209,9 +208,16 @@ def set_look(obj: bpy.types.Object, look: Look) -> None:
         set_views(obj, look.views)
 
 
+def get_opacity(obj: bpy.types.Object) -> float:
+    """0 is invisible, 1 opaque."""
+    color: Any = obj.color
+    return min(1.0, max(0.0, float(color[3])))
+
+
 def set_opacity(obj: bpy.types.Object, value: float) -> None:
     """0 is invisible, 1 opaque."""
-    obj.color[3] = value
+    color: Any = obj.color
+    color[3] = value
     material: Any = obj.active_material
     if obj.type == "EMPTY" or material is None or material.library is not None:
         return
@@ -281,7 +287,8 @@ def set_locked(obj: bpy.types.Object, value: bool) -> None:
     if value and in_layer(obj):
         obj.select_set(False)
     obj.hide_select = value
-    obj.lock_location = obj.lock_rotation = obj.lock_scale = (value,) * 3
+    for axis in ("location", "rotation", "scale"):
+        setattr(obj, f"lock_{axis}", (value,) * 3)
 
 
 def in_layer(obj: bpy.types.Object) -> bool:

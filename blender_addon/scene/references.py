@@ -24,6 +24,11 @@ VIEW: Final = "texloom_view"
 """Custom property of a reference in a set: the view that it shows, as in :mod:`.turnaround`."""
 
 
+_paths: Any = bpy.path
+IMAGE_FILES: Final = frozenset(_paths.extensions_image)
+"""Endings of the files that Blender reads as images, with the dot, in lower case."""
+
+
 def open_pictures(paths: Iterable[str | Path]) -> list[bpy.types.Image]:
     """The images of some files, each loaded once; their pixels stay in the files.
 
@@ -55,7 +60,7 @@ def open_pictures(paths: Iterable[str | Path]) -> list[bpy.types.Image]:
 def title(image: bpy.types.Image) -> str:
     """An image's name without the ending of its file."""
     stem, ending = os.path.splitext(image.name)
-    return stem if stem and ending.lower() in bpy.path.extensions_image else image.name
+    return stem if stem and ending.lower() in IMAGE_FILES else image.name
 
 
 def from_images(
@@ -95,7 +100,7 @@ def from_images(
                     height_m=height_m,
                     facing=facing,
                     view_matrix=view_matrix,
-                    location=place.translation,
+                    location=tuple(place.translation[:]),
                     name=title(image),
                     scene=scene,
                     metres_per_unit=metres_per_unit,
@@ -108,7 +113,13 @@ def from_images(
 
 def is_reference(obj: bpy.types.Object | None) -> bool:
     """Whether an object is a reference of this file, that may be changed."""
-    return obj is not None and planes.REFERENCE in obj and obj.library is None and obj.type in ("MESH", "EMPTY")
+    found: Any = obj
+    return obj is not None and planes.REFERENCE in found and obj.library is None and obj.type in ("MESH", "EMPTY")
+
+
+def holds_set(obj: Any) -> bool:
+    """Whether an object is the empty of a set, of this file."""
+    return obj is not None and SET in obj and obj.library is None
 
 
 def of_scene(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -134,7 +145,7 @@ def set_height(obj: bpy.types.Object, height: float) -> None:
         raise RequestError(f"height: must be above 0, got {height}.")
     if not now > 0:
         raise RequestError(iface("{name} is scaled to nothing.").format(name=obj.name))
-    obj.scale = [value * height / now for value in obj.scale]
+    obj.scale = obj.scale * (height / now)
 
 
 def _own_size(obj: bpy.types.Object) -> tuple[float, float]:
@@ -162,10 +173,10 @@ def world_matrix(obj: bpy.types.Object) -> Matrix:
 
 def lock(objects: Iterable[bpy.types.Object], value: bool) -> None:
     """Lock or unlock references; the empty of a set is locked while all of its references are."""
-    parents = set()
+    parents: set[Any] = set()
     for obj in objects:
         planes.set_locked(obj, value)
-        if obj.parent is not None and SET in obj.parent:
+        if holds_set(obj.parent):
             parents.add(obj.parent)
     for parent in parents:
         planes.set_locked(parent, all(child.hide_select for child in parent.children if is_reference(child)))
@@ -306,7 +317,7 @@ def remove(objects: Sequence[bpy.types.Object]) -> None:
     going = set(objects)
     for obj in objects:
         parent = obj.parent
-        if parent is not None and SET in parent and parent.library is None and set(parent.children) <= going:
+        if parent is not None and holds_set(parent) and set(parent.children) <= going:
             doomed.append(parent)
             going.add(parent)
         mesh: Any = obj.data

@@ -290,7 +290,7 @@ def _places(sizes: dict[str, tuple[float, float]], height: float, margin: float)
         "BACK": ((0.0, -y, 0.0), planes.rotation("Y")),
         "RIGHT": ((-x, 0.0, 0.0), planes.rotation("X")),
         "LEFT": ((x, 0.0, 0.0), planes.rotation("-X")),
-        "THREE_QUARTER": (tuple(corner), planes.upright(45)),
+        "THREE_QUARTER": (corner[:], planes.upright(45)),
     }
     for view, facing, level in (("TOP", "Z", 0.0), ("BOTTOM", "-Z", height + margin)):
         if view in sizes:
