@@ -120,19 +120,38 @@ def _writing(write: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     return put
 
 
-def _set_views(obj: bpy.types.Object, value: int) -> None:
-    if planes.kind(obj) == "EMPTY":
-        name: Any = VIEWS[value][0]
-        planes.set_views(obj, name)
+# Named functions, as a lambda in an annotation would not find this module's names.
 
 
-def _set_height(obj: bpy.types.Object, value: float) -> None:
+def _get_height(obj: Any) -> float:
+    return references.size(obj)[1]
+
+
+def _set_height(obj: Any, value: float) -> None:
     if references.size(obj)[1] > 0:
         references.set_height(obj, value)
 
 
-def _set_in_renders(obj: bpy.types.Object, value: bool) -> None:
+def _get_in_front(obj: Any) -> bool:
+    return bool(obj.show_in_front)
+
+
+def _get_in_renders(obj: Any) -> bool:
+    return not obj.hide_render
+
+
+def _set_in_renders(obj: Any, value: bool) -> None:
     obj.hide_render = not value
+
+
+def _get_views(obj: Any) -> int:
+    return [item[0] for item in VIEWS].index(planes.get_views(obj))
+
+
+def _set_views(obj: Any, value: int) -> None:
+    if planes.kind(obj) == "EMPTY":
+        name: Any = VIEWS[value][0]
+        planes.set_views(obj, name)
 
 
 class TexloomView(bpy.types.PropertyGroup):
@@ -165,7 +184,7 @@ class TexloomReferences(bpy.types.PropertyGroup):
     height: FloatProperty(
         name="Height", description="Real height; the width follows", min=0.0001, soft_max=100.0, precision=3,
         subtype="DISTANCE", unit="LENGTH", options=set(),
-        get=_reading(lambda obj: references.size(obj)[1], 0.0), set=_writing(_set_height),
+        get=_reading(_get_height, 0.0), set=_writing(_set_height),
     )  # type: ignore[valid-type]  # fmt: skip
     opacity: FloatProperty(
         name="Opacity", description=OPACITY, min=0.0, max=1.0, subtype="FACTOR", options=set(),
@@ -173,7 +192,7 @@ class TexloomReferences(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]  # fmt: skip
     in_front: BoolProperty(
         name="In front", description=IN_FRONT, options=set(),
-        get=_reading(lambda obj: obj.show_in_front, False), set=_writing(planes.set_in_front),
+        get=_reading(_get_in_front, False), set=_writing(planes.set_in_front),
     )  # type: ignore[valid-type]  # fmt: skip
     both_sides: BoolProperty(
         name="Both sides", description=BOTH_SIDES, options=set(),
@@ -181,11 +200,11 @@ class TexloomReferences(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]  # fmt: skip
     in_renders: BoolProperty(
         name="In renders", description=IN_RENDERS, options=set(),
-        get=_reading(lambda obj: not obj.hide_render, True), set=_writing(_set_in_renders),
+        get=_reading(_get_in_renders, True), set=_writing(_set_in_renders),
     )  # type: ignore[valid-type]  # fmt: skip
     views: EnumProperty(
         name="Shown in", description=SHOWN_IN, items=VIEWS, options=set(),
-        get=_reading(lambda obj: [item[0] for item in VIEWS].index(planes.get_views(obj)), 0),
+        get=_reading(_get_views, 0),
         set=_writing(_set_views),
     )  # type: ignore[valid-type]  # fmt: skip
 
