@@ -7,7 +7,7 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, references, translations
+from . import bridge, cli, compat, operators, panels, preferences, properties, references, translations
 
 _MODULES = (translations, preferences, properties, references, operators, panels, bridge, cli)
 
@@ -16,6 +16,7 @@ def register() -> None:
     """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
     for module in _MODULES:
         module.register()
+    compat.exit_cleanly(__package__)
     if getattr(bpy.app, "module", False):
         # Blender as a Python module may crash at exit (4.2 does) while handlers and commands are registered.
         atexit.register(_let_go)

@@ -3,12 +3,26 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import bpy
 
 OLDEST = (4, 2, 0)
 """The oldest Blender that this add-on supports."""
+
+
+def exit_cleanly(package: str) -> None:
+    """Let Python take the modules of ``package`` apart when it ends.
+
+    Blender as a Python module lets go of a property's callbacks only when ``bpy`` itself goes, and those hold on to
+    the names of their modules, ``bpy`` among them.  Python empties a module that is still there when it ends, but
+    not one that is gone while its names live on; then older versions of Blender crash.
+    """
+    if bpy.app.version < (4, 5, 0) and not bpy.app.binary_path:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(f"{package}."):
+                vars(module)["_itself"] = module
 
 
 def node_tree(material: bpy.types.Material) -> Any:
