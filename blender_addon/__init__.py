@@ -10,6 +10,7 @@ import bpy
 from . import (
     bridge,
     cli,
+    compat,
     locks,
     operators,
     outputs,
@@ -17,6 +18,7 @@ from . import (
     parameters,
     preferences,
     properties,
+    references,
     translations,
     tune,
 )
@@ -28,6 +30,7 @@ _MODULES = (
     locks,
     properties,
     outputs,
+    references,
     operators,
     panels,
     # Before bridge: what it draws before a file is saved, bridge packs.
@@ -41,6 +44,7 @@ def register() -> None:
     """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
     for module in _MODULES:
         module.register()
+    compat.exit_cleanly(__package__)
     if getattr(bpy.app, "module", False):
         # Blender as a Python module may crash at exit (4.2 does) while handlers and commands are registered.
         atexit.register(_let_go)

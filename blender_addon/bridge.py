@@ -29,10 +29,10 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .core.texloom.storage import remove_variation
 from .entry import Entry
-from .scene import adjust, images
+from .scene import adjust, images, references
 from .scene.build import Built
 from .scene.result import ResultImages
-from .scene.transaction import Vanished
+from .scene.transaction import Vanished, all_or_nothing
 from .target import Placement
 from .translations import iface
 from .windows import mouse_holds_scene, push_undo, redraw
@@ -452,11 +452,13 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
     if before is None or (old_plane is None and old is None):
         return target.apply(result, placement)
     if placement.output == "PLANE":
-        built = target.apply(result, placement)
-        if old_plane is not None:
-            # The user may have moved it.
-            bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
-            bpy.data.objects.remove(old_plane)
+        with all_or_nothing():
+            built = target.apply(result, placement)
+            if old_plane is not None:
+                # The user may have moved it, or made it half transparent.
+                plane = references.succeed(bpy.data.objects[built.object], old_plane)
+                built.object = plane.name
+                built.material = plane.active_material.name if plane.active_material is not None else ""
         return built
     if old is not None and not adjust.problem(old):
         # What a designer has changed in the material stays.

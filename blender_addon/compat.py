@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import bpy
@@ -12,6 +13,19 @@ OLDEST = (4, 2, 0)
 
 RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 """Options of a path property that may begin with ``//``; older versions take that of every one."""
+
+
+def exit_cleanly(package: str) -> None:
+    """Let Python take the modules of ``package`` apart when it ends.
+
+    Blender as a Python module lets go of a property's callbacks only when ``bpy`` itself goes, and those hold on to
+    the names of their modules, ``bpy`` among them.  Python empties a module that is still there when it ends, but
+    not one that is gone while its names live on; then older versions of Blender crash.
+    """
+    if bpy.app.version < (4, 5, 0) and not bpy.app.binary_path:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(f"{package}."):
+                vars(module)["_itself"] = module
 
 
 def node_tree(material: bpy.types.Material | bpy.types.World) -> Any:
@@ -85,3 +99,16 @@ def activate_brush(paint: Any, brush: bpy.types.Brush) -> bool:
 def unified_paint(tools: Any, paint: Any) -> Any:
     """Settings that the brushes share: of each mode since 5.0, of all modes before."""
     return tools.unified_paint_settings if bpy.app.version < (5, 0, 0) else paint.unified_paint_settings
+
+
+def copy_animation(source: Any, other: Any) -> None:
+    """Let ``other`` be animated and driven as ``source`` is; since 4.4 an action has slots of which each takes one."""
+    old = source.animation_data
+    if old is None:
+        return
+    new = other.animation_data_create()
+    new.action = old.action
+    if getattr(old, "action_slot", None) is not None:
+        new.action_slot = old.action_slot
+    for driver in old.drivers:
+        new.drivers.from_existing(src_driver=driver)

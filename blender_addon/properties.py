@@ -129,12 +129,14 @@ class TexloomSettings(bpy.types.PropertyGroup):
 
     def placement(self, context: bpy.types.Context) -> Placement:
         """Where the result will go: the objects selected now, the view and the cursor of now."""
-        return capture(
+        placement = capture(
             context,
             output=self.output,
             plane_height_m=self.plane_height * _metres_per_unit(self.id_data),
             plane_facing=self.plane_facing,
         )
+        scene: Any = self.id_data
+        return placement.replace(plane_look=scene.texloom_references.new_look())
 
     def roll(self) -> None:
         """A seed that nobody chose."""

@@ -12,7 +12,7 @@ import bpy
 from mathutils import Matrix
 
 from . import locks, parameters, preferences
-from .scene import adjust, build, groups, images, materials
+from .scene import adjust, build, groups, images, materials, planes
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -46,6 +46,7 @@ class Placement:
     cursor: tuple[float, float, float] = (0.0, 0.0, 0.0)
     plane_height_m: float = 1.8
     plane_facing: str = "VIEW"
+    plane_look: planes.Look | None = None
     store: str | None = None
     displacement: str | None = None
     slot: str | None = None
@@ -206,6 +207,7 @@ def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Buil
         location=placement.cursor,
         store=store,
         scene=_scene(placement),
+        look=placement.plane_look,
     )
 
 

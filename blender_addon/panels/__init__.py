@@ -8,7 +8,21 @@ from typing import Any
 import bpy
 
 from .. import bridge
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, status_bar, tune
+from . import (
+    adjust,
+    advanced,
+    common,
+    engine,
+    images,
+    library,
+    main,
+    outputs,
+    placement,
+    references,
+    results,
+    status_bar,
+    tune,
+)
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -19,6 +33,7 @@ _PARTS: tuple[type[Part], ...] = (
     advanced.Advanced,
     *adjust.PARTS,
     placement.Placement,
+    *references.PARTS,
     *images.PARTS,
     *outputs.PARTS,
     *library.PARTS,
@@ -73,7 +88,7 @@ CLASSES = _classes()
 def register() -> None:
     """Make them known to Blender."""
     common.open_previews()
-    for item in CLASSES:
+    for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
     status_bar.register()
 
@@ -81,6 +96,6 @@ def register() -> None:
 def unregister() -> None:
     """Take them back."""
     status_bar.unregister()
-    for item in reversed(CLASSES):
+    for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)
     common.close_previews()

@@ -261,7 +261,7 @@ class TestJobs:
 
     def test_reference_plane_has_the_asked_height(self, fake: Any, api: Any) -> None:
         made = api.generate("a door", output="PLANE", plane_height=2.2, plane_facing="-Y")
-        assert bpy.data.objects[made.object].dimensions.z == pytest.approx(2.2)
+        assert bpy.data.objects[made.object].dimensions.y == pytest.approx(2.2)
         assert made.object in {obj.name for obj in bpy.data.collections["References"].objects}
 
     def test_timer_stays_within_its_budget(self, fake: Any, cube: Any, texloom: ModuleType, api: Any) -> None:
