@@ -7,9 +7,9 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, translations
+from . import bridge, cli, keymap, operators, panels, preferences, presets, properties, translations
 
-_MODULES = (translations, preferences, properties, operators, panels, bridge, cli)
+_MODULES = (translations, preferences, properties, presets, operators, panels, keymap, bridge, cli)
 
 
 def register() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, tune
+from . import adjust, advanced, common, engine, images, library, main, outputs, placement, prompt, results, tune
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -56,7 +56,7 @@ def _classes() -> tuple[Any, ...]:
     return tuple(found)
 
 
-CLASSES = _classes()
+CLASSES = (*prompt.MENUS, *_classes())
 
 
 def register() -> None:
