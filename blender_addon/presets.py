@@ -7,6 +7,7 @@ among the settings is remembered, so that taking it off gives back what was ther
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -55,12 +56,13 @@ def snapshot(settings: Any) -> dict[str, Any]:
 
 
 def changes(settings: Any) -> dict[str, list[Any]]:
-    """What the style in use has changed, see :func:`changed`."""
+    """What the style in use has changed, see :func:`changed`.  A .blend may hold anything there."""
     try:
         found = json.loads(settings.style_changes or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: pair for name, pair in pairs if name in SETTINGS and isinstance(pair, list) and len(pair) == 2}
 
 
 def take_off(settings: Any) -> None:
@@ -68,7 +70,9 @@ def take_off(settings: Any) -> None:
     now = snapshot(settings)
     for name, (before, after) in changes(settings).items():
         if now.get(name) == after:
-            setattr(settings, name, set(before) if name == "maps" else before)
+            # A file of another version may name what there is no more.
+            with contextlib.suppress(TypeError):
+                setattr(settings, name, set(before) if name == "maps" else before)
     for name in _WORDS:
         setattr(settings, name, "")
 

@@ -189,7 +189,8 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
         request = request.replace(seed=request.variation_seed(entry.index))
         missing = properties.restore(properties.of(context), request)
         if missing:
-            self.report({"WARNING"}, iface("The panel cannot hold: {names}.").format(names=", ".join(missing)))
+            names = ", ".join(missing)
+            self.report({"WARNING"}, iface("The panel cannot hold: {names}.").format(names=names))
         return {"FINISHED"}
 
 

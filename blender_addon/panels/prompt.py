@@ -35,10 +35,10 @@ def draw_prompt(layout: Any, context: Any) -> None:
         width = text_width(context)
         words = properties.plain_text((line.body for line in text.lines), limit=width * _LINES)
         lines = wrapped(words, width) or [iface("The text is empty")]
-        for line in lines[:_LINES]:
-            box.label(text=line, translate=False)
         if len(lines) > _LINES:
-            box.label(text="…")
+            lines[_LINES - 1 :] = [f"{lines[_LINES - 1]} …"]
+        for line in lines:
+            box.label(text=line, translate=False)
 
 
 def draw_style(layout: Any, context: Any) -> None:
@@ -60,7 +60,8 @@ def draw_style(layout: Any, context: Any) -> None:
         names = ", ".join(iface(settings.bl_rna.properties[key].name) for key in shown)
         label = box.row()
         label.active = False
-        label.label(text=iface("Sets {names}").format(names=names), translate=False)
+        said = iface("Sets {names}").format(names=names)
+        label.label(text=said, translate=False)
 
 
 class TEXLOOM_MT_styles(bpy.types.Menu):
