@@ -20,11 +20,13 @@ from typing import Any
 
 import bpy
 
-from . import bridge
+from . import bridge, history, presets, properties
 from . import target as targets
 from .core.texloom import api as engine_api
 from .core.texloom.errors import CancelledError, ErrorCode, RequestError
 from .core.texloom.jobs import JobState, JobView
+from .core.texloom.request import GenerationRequest
+from .core.texloom.storage import read_manifest
 from .scene.result import ResultImages
 
 KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
@@ -207,6 +209,51 @@ def apply(
         assigned=tuple(built.assigned),
         messages=tuple(built.messages),
     )
+
+
+def styles() -> tuple[str, ...]:
+    """Names of the styles, those that came with Texloom first."""
+    return tuple(presets.display_name(path) for part in presets.files() for path in part)
+
+
+def use_style(name: str | None) -> None:
+    """Use a style in the current scene's panel, or take it off (None).
+
+    Raises:
+        RequestError: there is none of that name, or its file cannot be executed.
+    """
+    if name is None:
+        presets.take_off(properties.of(bpy.context))
+    else:
+        presets.use(properties.of(bpy.context), name)
+
+
+def styled(prompt: str, style: str) -> str:
+    """The prompt in the words of a style (``"snowy {prompt}, dusty"``), for :func:`submit`."""
+    return presets.effective_prompt(prompt, style)
+
+
+def prompt_history() -> tuple[tuple[str, str], ...]:
+    """Prompts of late with their negative prompts, newest first.
+
+    Raises:
+        StorageError: the file of the history is damaged or of a newer version.
+    """
+    return tuple((entry.prompt, entry.negative_prompt) for entry in history.entries())
+
+
+def restore(folder: str | Path) -> list[str]:
+    """Set the current scene's panel so that it asks for a result that lies on disk again.
+
+    Returns:
+        The request's fields that the panel cannot hold.
+
+    Raises:
+        StorageError: the result is missing or damaged.
+        RequestError: its request is of another version.
+    """
+    request = GenerationRequest.from_dict(read_manifest(Path(folder))["request"])
+    return properties.restore(properties.of(bpy.context), request)
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:

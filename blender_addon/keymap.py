@@ -7,7 +7,12 @@ from typing import Any
 
 import bpy
 
-_PLACES = (("3D View Generic", "VIEW_3D"), ("Image Generic", "IMAGE_EDITOR"), ("Node Generic", "NODE_EDITOR"))
+# Name in Blender's preferences, editor, and what to call it.
+_PLACES = (
+    ("3D View Generic", "VIEW_3D", "3D Viewport"),
+    ("Image Generic", "IMAGE_EDITOR", "Image Editor"),
+    ("Node Generic", "NODE_EDITOR", "Node Editor"),
+)
 _ENTERS = ("RET", "NUMPAD_ENTER")
 _SHOWN = "texloom.generate"
 _items: list[tuple[Any, Any]] = []
@@ -21,13 +26,15 @@ def draw(layout: Any) -> None:
     configuration = manager.keyconfigs.user
     if configuration is None:
         return
-    for name, _ in _PLACES:
+    for name, _, label in _PLACES:
         keymap = configuration.keymaps.get(name)
         for item in keymap.keymap_items if keymap is not None else ():
             if item.idname == _SHOWN:
-                row = layout.column()
-                row.context_pointer_set("keymap", keymap)
-                rna_keymap_ui.draw_kmi(["ADDON", "USER", "DEFAULT"], configuration, keymap, item, row, 0)
+                row = layout.split(factor=0.2)
+                row.label(text=label)
+                column = row.column()
+                column.context_pointer_set("keymap", keymap)
+                rna_keymap_ui.draw_kmi(["ADDON", "USER", "DEFAULT"], configuration, keymap, item, column, 0)
 
 
 def register() -> None:
@@ -39,7 +46,7 @@ def register() -> None:
     user: Any = bpy.context.preferences
     # There Ctrl+Enter renders.
     shift = user.keymap.active_keyconfig == "Industry_Compatible"
-    for name, space in _PLACES:
+    for name, space, _ in _PLACES:
         keymap = configuration.keymaps.new(name=name, space_type=space)
         _items.append((keymap, keymap.keymap_items.new(_SHOWN, "RET", "PRESS", ctrl=True, shift=shift)))
         for key in _ENTERS:

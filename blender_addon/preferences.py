@@ -79,7 +79,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
 
     enter: BoolProperty(
         name="Generate with Enter",
-        description="Generate when Enter is pressed in the prompt; Ctrl+Enter does so always",
+        description="Generate when Enter confirms the prompt; the engine then starts with it, not while you type",
         default=False,
     )  # type: ignore[valid-type]
     remember: BoolProperty(

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
 import bpy
 
+from .core.texloom.errors import RequestError
+from .translations import iface
+
 FOLDER: Final = Path(__file__).parent / "data"
 """Holds ``presets/`` with the styles that come with the add-on."""
+
+MENU: Final = "TEXLOOM_MT_styles"
+"""Blender's presets belong to a menu."""
 
 SUBFOLDER: Final = "texloom/styles"
 """Below Blender's folders of presets."""
@@ -26,6 +33,7 @@ PLACE: Final = "{prompt}"
 SETTINGS: Final = ("output", "size", "width", "height", "tiling", "maps", "own_width", "tile_metres", "relief")
 """Settings that a style may change besides its words."""
 
+_SAID = re.compile(r"""^texloom\.(style|style_negative) = ["'](.*)["']$""", re.MULTILINE)
 _utils: Any = bpy.utils
 _WORDS: Final = ("style", "style_negative", "style_name", "style_changes")
 
@@ -109,6 +117,30 @@ def find(name: str) -> str | None:
     """The file of a style by the name that is shown; the user's own come first."""
     shipped, own = files()
     return next((path for path in (*own, *shipped) if display_name(path) == name), None)
+
+
+def use(settings: Any, name: str) -> None:
+    """Use a style in the current scene; all or nothing.
+
+    Raises:
+        RequestError: there is none of that name, or its file cannot be executed.
+    """
+    path = find(name)
+    if path is None:
+        raise RequestError(iface("There is no style named {name}.").format(name=name))
+    try:
+        # Blender's own operator, which tells of a broken file; the menu's callbacks do the rest.
+        bpy.ops.script.execute_preset(filepath=path, menu_idname=MENU)
+    except RuntimeError as error:
+        take_off(settings)
+        raise RequestError(str(error).strip()) from error
+
+
+def summary(path: str) -> str:
+    """The words of a style as its file has them, one a line; the negative ones after a minus."""
+    found = dict(_SAID.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
+    marked = (("style", ""), ("style_negative", "− "))
+    return "\n".join(f"{mark}{found[name]}" for name, mark in marked if found.get(name))
 
 
 def register() -> None:

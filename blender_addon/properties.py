@@ -65,12 +65,16 @@ def _prompt_changed(self: Any, context: bpy.types.Context) -> None:
     # Not at the top: bridge itself needs this module's requests.
     from . import bridge
 
-    global _edited
-    _edited = time.monotonic()
     bridge.typed(self.effective_prompt, self.model_id)
 
 
-_edited = 0.0
+def _confirm_prompt(self: Any, value: str) -> None:
+    global _confirmed
+    _confirmed = time.monotonic()
+    self.prompt = value
+
+
+_confirmed = 0.0
 
 
 def _tile_metres(self: Any) -> float:
@@ -90,6 +94,15 @@ class TexloomSettings(bpy.types.PropertyGroup):
         maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         options={"TEXTEDIT_UPDATE"},
         update=_prompt_changed,
+    )  # type: ignore[valid-type]
+    # The prompt for a field that tells when an edit is confirmed: Blender does not once it has told every letter.
+    prompt_line: StringProperty(
+        name="Prompt",
+        description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
+        maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
+        get=lambda self: self.prompt,
+        set=_confirm_prompt,
+        options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]
     prompt_text: PointerProperty(
         name="Text",
@@ -222,15 +235,15 @@ def plain_text(lines: Iterable[str], limit: int | None = None) -> str:
     return " ".join(kept)
 
 
-def edited_just_now(seconds: float) -> bool:
-    """Whether the prompt was typed or confirmed within that time."""
-    return time.monotonic() - _edited < seconds
+def confirmed_just_now(seconds: float) -> bool:
+    """Whether an edit of ``prompt_line`` was confirmed within that time and not used yet."""
+    return time.monotonic() - _confirmed < seconds
 
 
-def forget_edit() -> None:
-    """What was typed counts as used."""
-    global _edited
-    _edited = 0.0
+def use_confirmation() -> None:
+    """What was confirmed is being made."""
+    global _confirmed
+    _confirmed = 0.0
 
 
 def restore(settings: Any, request: GenerationRequest) -> list[str]:

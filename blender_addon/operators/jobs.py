@@ -49,7 +49,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
         if not written.strip():
             self.report({"ERROR"}, iface("Type what to make first"))
             return {"CANCELLED"}
-        properties.forget_edit()
+        properties.use_confirmation()
         if settings.new_seed and self.seed < 0:
             settings.roll()
         try:

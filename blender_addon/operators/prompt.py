@@ -15,7 +15,6 @@ from ..core.texloom.errors import TexloomError
 from ..translations import iface
 from .common import failed
 
-MENU = "TEXLOOM_MT_styles"
 _ops: Any = bpy.ops
 _ENTER_RELEASED = 1.0  # seconds after the field took the press
 _items: list[tuple[str, str, str]] = []
@@ -52,6 +51,7 @@ def _show(context: Any, text: bpy.types.Text) -> None:
     space: Any = area.spaces.active
     space.text = text
     space.show_word_wrap = True
+    space.top = 0
 
 
 class TEXLOOM_OT_use_prompt(bpy.types.Operator):
@@ -63,6 +63,13 @@ class TEXLOOM_OT_use_prompt(bpy.types.Operator):
 
     prompt: StringProperty(name="Prompt", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     negative_prompt: StringProperty(name="Negative prompt", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """All of the prompt, for the tooltip."""
+        negative = f"\n− {properties.negative_prompt}" if properties.negative_prompt else ""
+        text = iface(str(cls.__doc__))
+        return f"{text}.\n\n{properties.prompt}{negative}" if properties.prompt else text
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
         if self.prompt:
@@ -158,6 +165,13 @@ class TEXLOOM_OT_use_style(bpy.types.Operator):
         search=lambda self, context, edit: [presets.display_name(path) for part in presets.files() for path in part],
     )  # type: ignore[valid-type]
 
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """What the style says, for the tooltip."""
+        path = presets.find(properties.name) if properties.name else None
+        text = iface(str(cls.__doc__))
+        return f"{text}.\n\n{presets.summary(path)}" if path is not None else text
+
     def invoke(self, context: Any, event: Any) -> set[Any]:
         if self.name:
             return self.execute(context)
@@ -165,17 +179,10 @@ class TEXLOOM_OT_use_style(bpy.types.Operator):
         return found
 
     def execute(self, context: Any) -> set[Any]:
-        path = presets.find(self.name)
-        if path is None:
-            self.report({"ERROR"}, iface("There is no style named {name}.").format(name=self.name))
-            return {"CANCELLED"}
         try:
-            # Blender's own operator, which reports a broken file as an error; the menu's callbacks do the rest.
-            bpy.ops.script.execute_preset(filepath=path, menu_idname=MENU)
-        except RuntimeError as error:
-            presets.take_off(properties.of(context))
-            self.report({"ERROR"}, str(error).strip())
-            return {"CANCELLED"}
+            presets.use(properties.of(context), self.name)
+        except TexloomError as error:
+            return failed(self, error)
         return {"FINISHED"}
 
 
@@ -211,7 +218,7 @@ class TEXLOOM_OT_save_style(AddPresetBase, bpy.types.Operator):  # type: ignore[
     bl_idname = "texloom.save_style"
     bl_label = "Save Style"
     bl_options = set()  # noqa: RUF012 - Blender's own form; to be found by search, unlike the base's
-    preset_menu = MENU
+    preset_menu = presets.MENU
     preset_subdir = presets.SUBFOLDER
     preset_defines = ("texloom = bpy.context.scene.texloom",)
 
@@ -230,7 +237,7 @@ class TEXLOOM_OT_save_style(AddPresetBase, bpy.types.Operator):  # type: ignore[
 
     def post_cb(self, context: Any, path: str) -> None:
         """Called by Blender when it has written or removed the file."""
-        getattr(bpy.types, MENU).bl_label = "Styles"
+        getattr(bpy.types, presets.MENU).bl_label = "Styles"
         settings = properties.of(context)
         name = presets.display_name(path)
         operator: Any = self
@@ -311,13 +318,13 @@ class TEXLOOM_OT_generate_on_enter(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return properties.edited_just_now(_ENTER_RELEASED)
+        return bool(properties.confirmed_just_now(_ENTER_RELEASED) and preferences.get().enter)
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
         # The release of Enter right after the field took its press: that is how the edit was confirmed.  A click
         # beside the field confirms as well, but releases no key.
-        properties.forget_edit()
-        if (event.ctrl or preferences.get().enter) and properties.of(context).written.strip():
+        properties.use_confirmation()
+        if properties.of(context).written.strip():
             _ops.texloom.generate("INVOKE_DEFAULT")
             return {"FINISHED"}
         return {"PASS_THROUGH"}

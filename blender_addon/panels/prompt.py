@@ -7,9 +7,8 @@ from typing import Any
 
 import bpy
 
-from .. import history, presets, properties
+from .. import history, preferences, presets, properties
 from ..core.texloom.errors import TexloomError
-from ..operators.prompt import MENU
 from ..translations import iface
 from .common import text_width, wrapped
 
@@ -24,7 +23,8 @@ def draw_prompt(layout: Any, context: Any) -> None:
     row = layout.row(align=True)
     text = settings.prompt_text
     if text is None:
-        row.prop(settings, "prompt", text="", placeholder="weathered red brick wall")
+        field = "prompt_line" if preferences.get().enter else "prompt"
+        row.prop(settings, field, text="", placeholder="weathered red brick wall")
     else:
         row.prop(settings, "prompt_text", text="", icon="TEXT")
     row.menu("TEXLOOM_MT_history", text="", icon="TIME")
@@ -46,7 +46,7 @@ def draw_style(layout: Any, context: Any) -> None:
     settings = properties.of(context)
     row = layout.row(align=True)
     name = settings.style_name
-    row.menu(MENU, text=iface(name) if name else iface("No Style"), icon="BRUSHES_ALL", translate=False)
+    row.menu(presets.MENU, text=iface(name) if name else iface("No Style"), icon="BRUSHES_ALL", translate=False)
     if not (name or settings.style or settings.style_negative):
         return
     row.operator("texloom.remove_style", text="", icon="X")
@@ -54,6 +54,8 @@ def draw_style(layout: Any, context: Any) -> None:
     box.prop(settings, "style", text="", placeholder="No words")
     if settings.style_negative:
         box.prop(settings, "style_negative", text="", icon="REMOVE")
+    if settings.relief != "PREFERENCES":
+        box.prop(settings, "relief", text="")
     changed = presets.changes(settings)
     shown = [key for key in changed if key not in ("width", "height", "tile_metres") or "own_width" not in changed]
     if shown:

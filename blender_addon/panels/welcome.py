@@ -46,7 +46,9 @@ def draw(layout: Any, context: Any) -> None:
     online = ready or bpy.app.online_access
     _online(box, online, width)
     _engine(box, online, ready, width)
-    _example(box, ready, width)
+    # As wide as three pictures side by side can be, in units of Blender's buttons.
+    units = context.region.width / (20.0 * context.preferences.system.ui_scale)
+    _example(box, ready, width, min(7.0, max(2.0, (units - 4.0) / 3.0)))
 
 
 def forget() -> None:
@@ -73,7 +75,7 @@ def _step(layout: Any, text: str, *, done: bool, next_one: bool) -> Any:
     """The line of a step; a column for what it needs."""
     column = layout.column(align=True)
     line = column.row()
-    line.active = next_one
+    line.active = done or next_one
     line.label(text=text, icon="CHECKMARK" if done else "RADIOBUT_ON" if next_one else "RADIOBUT_OFF")
     return column
 
@@ -82,6 +84,7 @@ def _online(layout: Any, done: bool, width: int) -> None:
     column = _step(layout, "1. Go online once", done=done, next_one=not done)
     if not done:
         paragraph(column, iface("The engine is downloaded once; what you make stays on this machine."), width, "BLANK1")
+        column.separator(factor=0.5)
         button = column.row()
         button.scale_y = 1.3
         button.operator("texloom.allow_online", icon="INTERNET")
@@ -97,21 +100,23 @@ def _engine(layout: Any, online: bool, done: bool, width: int) -> None:
         for text, mark in state.lines():
             paragraph(column, text, width, mark)
         paragraph(column, iface("About 1 GB for the processor, more for a graphics card."), width, "BLANK1")
+        column.separator(factor=0.5)
         button = column.row(align=True)
         button.scale_y = 1.3
         button.operator("texloom.setup_engine", icon="IMPORT")
         button.operator("preferences.addon_show", text="", icon="PREFERENCES").module = preferences.MODULE
 
 
-def _example(layout: Any, ready: bool, width: int) -> None:
+def _example(layout: Any, ready: bool, width: int, scale: float) -> None:
     column = _step(layout, "3. Choose what to make", done=False, next_one=ready)
+    column.separator(factor=0.5)
     grid = column.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
     grid.enabled = ready
     for label, prompt, file in EXAMPLES:
         cell = grid.column(align=True)
         path = str(presets.FOLDER / "examples" / file)
         if picture := icon(path, path):
-            cell.template_icon(icon_value=picture, scale=4.0)
+            cell.template_icon(icon_value=picture, scale=scale)
         cell.operator("texloom.try_example", text=label).prompt = prompt
     if ready:
         paragraph(column, iface("Or write your own below."), width, "BLANK1")

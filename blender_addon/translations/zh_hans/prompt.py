@@ -124,7 +124,7 @@ TEXTS: dict[str, str] = {
     "Generate on Enter": "按回车键生成",
     "Generate when Enter has confirmed the prompt": "用回车键确认提示词后生成",
     "Generate with Enter": "回车键生成",
-    "Generate when Enter is pressed in the prompt; Ctrl+Enter does so always": (
-        "在提示词中按回车键时生成,Ctrl+回车键始终如此"
+    "Generate when Enter confirms the prompt; the engine then starts with it, not while you type": (
+        "用回车键确认提示词时生成,引擎随之启动,而不在输入时启动"
     ),
 }
