@@ -18,6 +18,7 @@ from . import (
     main,
     outputs,
     placement,
+    prompt,
     references,
     results,
     status_bar,
@@ -82,7 +83,7 @@ def _classes() -> tuple[Any, ...]:
     return tuple(found)
 
 
-CLASSES = _classes()
+CLASSES = (*prompt.MENUS, *_classes())
 
 
 def register() -> None:

@@ -106,8 +106,9 @@ class TestRequests:
         settings.prompt, settings.model = "bricks", "FOLDER"
         assert settings.request().model != ""
 
-    def test_empty_prompt_is_not_offered(self, texloom: ModuleType) -> None:
-        assert not bpy.ops.texloom.generate.poll()
+    def test_empty_prompt_is_a_plain_error(self, texloom: ModuleType) -> None:
+        with pytest.raises(RuntimeError, match="Type what to make first"):
+            bpy.ops.texloom.generate()
 
 
 class TestJobs:
