@@ -7,9 +7,9 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, translations
+from . import bridge, cli, library_view, operators, panels, preferences, properties, translations
 
-_MODULES = (translations, preferences, properties, operators, panels, bridge, cli)
+_MODULES = (translations, preferences, properties, library_view, operators, panels, bridge, cli)
 
 
 def register() -> None:

@@ -176,18 +176,11 @@ def foreign_files(folder: Path) -> list[str]:
         raise storage_error("read", folder, error) from error
 
 
-def delete_result(library: Path, folder: Path, *, everything: bool = False) -> None:
-    """Delete one result from the library, for good.
-
-    It disappears at once or not at all: the folder is hidden by renaming it before its files go.
-
-    Args:
-        library: the folder of all results.
-        folder: the result's folder, directly in ``library``.
-        everything: also delete files that Texloom did not make.
+def check_deletable(library: Path, folder: Path, *, everything: bool = False) -> None:
+    """Whether :func:`delete_result`, which has the same arguments, may delete this.
 
     Raises:
-        StorageError: it is not directly in the library, a link, no result, holds other files, or is in use.
+        StorageError: it is not directly in the library, a link, no result, or holds other files.
     """
     if os.path.abspath(folder.parent) != os.path.abspath(library):
         raise StorageError(f"{folder} is not in the library {library}.")
@@ -203,6 +196,22 @@ def delete_result(library: Path, folder: Path, *, everything: bool = False) -> N
     if others and not everything:
         names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         raise StorageError(f"{folder} also holds files that Texloom did not make: {names}.", advice="Move them first.")
+
+
+def delete_result(library: Path, folder: Path, *, everything: bool = False) -> None:
+    """Delete one result from the library, for good.
+
+    It disappears at once or not at all: the folder is hidden by renaming it before its files go.
+
+    Args:
+        library: the folder of all results.
+        folder: the result's folder, directly in ``library``.
+        everything: also delete files that Texloom did not make.
+
+    Raises:
+        StorageError: as :func:`check_deletable`; also when a file is in use, or the folder may not be changed.
+    """
+    check_deletable(library, folder, everything=everything)
     # What is left there, should a file resist, goes with what killed jobs leave: see Library.remove_stale.
     hidden = folder.with_name(f"{PARTIAL_PREFIX}deleted-{secrets.token_hex(8)}")
     try:
