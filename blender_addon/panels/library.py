@@ -16,7 +16,7 @@ import bpy
 from .. import library_view
 from ..core.texloom.library_index import Card
 from ..translations import iface
-from .common import Part, paragraph, text_width
+from .common import Part, paragraph, text_width, wrapped
 
 # In pixels at a resolution scale of 1: what panel, scroll bar and tabs take, the smallest tile, one unit of a layout.
 _MARGIN: Final = 50
@@ -91,14 +91,14 @@ def _draw_pages(layout: Any, context: Any, state: Any, found: list[Card]) -> Non
     back = row.row(align=True)
     back.enabled = first > 0
     back.operator("texloom.library_page", text="", icon="TRIA_LEFT").first = max(0, first - size)
-    middle = row.row(align=True)
-    middle.alignment = "CENTER"
-    text = iface("{first}–{last} of {count}")
-    middle.label(text=text.format(first=first + 1, last=first + len(page), count=len(found)), translate=False)
-    row.prop(state, "rows", text="")
     forth = row.row(align=True)
     forth.enabled = first + size < len(found)
     forth.operator("texloom.library_page", text="", icon="TRIA_RIGHT").first = first + size
+    text = iface("{first}–{last} of {count}")
+    row.label(text=text.format(first=first + 1, last=first + len(page), count=len(found)), translate=False)
+    rows = row.row()
+    rows.ui_units_x = 2.8
+    rows.prop(state, "rows", text="")
 
 
 def _draw_tile(layout: Any, state: Any, card: Card, scale: float) -> None:
@@ -133,7 +133,10 @@ def _draw_card(layout: Any, context: Any, state: Any, card: Card) -> None:
     if len(card.shots) > 1:
         _draw_variations(layout, context, card, index)
     if len(card.prompt) > width // 2:
-        paragraph(layout, card.prompt, width - 4, "NONE")
+        column = layout.column(align=True)
+        column.scale_y = 0.85
+        for line in wrapped(card.prompt, width - 4)[:8]:
+            column.label(text=line, translate=False)
     _draw_facts(layout, card, index)
     column = layout.column(align=True)
     column.scale_y = 1.3
