@@ -77,9 +77,10 @@ class _Restoring:
 
     def leave(self, name: str, value: object) -> None:
         text = str(value)
+        label = name.replace("_", " ").capitalize()
         self.left.append(
             iface("{field}: “{value}” cannot be set in the panel.").format(
-                field=iface(name.replace("_", " ").capitalize()), value=text if len(text) < 60 else text[:60] + "…"
+                field=iface(label), value=text if len(text) < 60 else text[:60] + "…"
             )
         )
 

@@ -241,10 +241,11 @@ class TEXLOOM_OT_library_delete(_OnResult, bpy.types.Operator):
         column = layout.column()
         column.label(text=self._card.prompt or self._card.name, icon="TRASH", translate=False)
         column.label(text="It is deleted from the disk and cannot be brought back.")
-        if names := assets.images_from(self._card.folder):
-            column.label(text=iface("{count} images of this file are packed into it first.").format(count=len(names)))
+        if count := len(assets.images_from(self._card.folder)):
+            column.label(text=iface("{count} images of this file are packed into it first.").format(count=count))
         if self._others:
-            column.label(text=iface("Also there: {names}").format(names=", ".join(self._others[:4])), translate=False)
+            names = ", ".join(self._others[:4])
+            column.label(text=iface("Also there: {names}").format(names=names), translate=False)
             column.prop(self, "everything")
 
     def execute(self, context: Any) -> set[Any]:
@@ -288,7 +289,9 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]
     target: EnumProperty(name="Save To", description="Where the asset goes", items=_TARGETS, default="LIBRARY")  # type: ignore[valid-type]
-    library: StringProperty(name="Library", description="Asset library of the preferences; empty for Texloom's own")  # type: ignore[valid-type]
+    library: StringProperty(
+        name="Library", description="Asset library of the preferences, or Texloom's own", default=assets.FOLDER
+    )  # type: ignore[valid-type]
     show: BoolProperty(
         name="Show in the Asset Browser", description="Add Texloom's own asset library to the preferences"
     )  # type: ignore[valid-type]

@@ -291,11 +291,11 @@ def _packed_copy(image: Any) -> Any:
         # Pixels that are in memory only do not come along with a copy.
         width, height = image.size
         copy: Any = bpy.data.images.new(image.name, width, height, alpha=True, float_buffer=image.is_float)
+        copy.colorspace_settings.name = image.colorspace_settings.name  # it resets the pixels
+        copy.alpha_mode = image.alpha_mode
         pixels = np.empty(width * height * 4, np.float32)
         image.pixels.foreach_get(pixels)
         copy.pixels.foreach_set(pixels)
-        copy.colorspace_settings.name = image.colorspace_settings.name
-        copy.alpha_mode = image.alpha_mode
     else:
         copy = image.copy()
     if copy.packed_file is None:
