@@ -259,7 +259,8 @@ class TEXLOOM_OT_library_delete(_OnResult, bpy.types.Operator):
         except TexloomError as error:
             return failed(self, error)
         if packed:
-            self.report({"INFO"}, iface("Packed into this file first: {names}.").format(names=", ".join(packed)))
+            names = ", ".join(packed)
+            self.report({"INFO"}, iface("Packed into this file first: {names}.").format(names=names))
         library_view.watcher().touched(card.folder)
         return {"FINISHED"}
 

@@ -84,9 +84,16 @@ def linked(file: str | Path) -> Any:
 
 def everything() -> dict[str, Any]:
     """Names of all datablocks with what an asset could have changed on them."""
+    # Blender 4.2 counts the users of a copied material's images twice, until the file is opened again.
+    count = bpy.app.version >= (4, 5, 0)
     return {
         kind: {
-            item.name: (item.use_fake_user, item.users, item.asset_data is None, getattr(item, "filepath", ""))
+            item.name: (
+                item.use_fake_user,
+                item.users if count else 0,
+                item.asset_data is None,
+                getattr(item, "filepath", ""),
+            )
             for item in getattr(bpy.data, kind)
         }
         for kind in ("materials", "images", "node_groups", "objects", "meshes", "textures")
