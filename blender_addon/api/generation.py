@@ -19,7 +19,6 @@ from ..entry import Entry
 from ..scene import planes
 from ..scene.result import ResultImages
 
-
 KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference", "LIBRARY": "material"}
 
 

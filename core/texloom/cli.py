@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import __version__, api, cli_batch, cli_export, cli_options, settings
+from . import __version__, api, cli_batch, cli_export, cli_library, cli_options, settings
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .runtime import environment
 from .runtime.process import child_environment, package_folder
-from .storage import Library
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -79,9 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", parents=[cli_options.output()], help="list the models")
     models.set_defaults(run=_models)
 
-    library = commands.add_parser("library", parents=[cli_options.output()], help="list the results, newest first")
-    library.add_argument("--folder", type=Path, help="the library (default: yours)")
-    library.set_defaults(run=_library)
+    cli_library.add(commands)
 
     for name, table, text in (
         ("train", _TRAININGS, "train a model that ships with Texloom"),
@@ -215,15 +212,6 @@ def _models(arguments: argparse.Namespace, show: Show) -> int:
         show.data({"id": config.parent.name, "families": families, "card": str(config.with_name("MODEL_CARD.md"))})
         show.line(f"{config.parent.name}: built in, offline, seamless PBR; {config.with_name('MODEL_CARD.md')}")
     show.line("Any diffusers folder: give its path as --model.")
-    return EXIT_OK
-
-
-def _library(arguments: argparse.Namespace, show: Show) -> int:
-    folder = arguments.folder or settings.library_folder()
-    for entry in Library(folder).scan():
-        show.data({"folder": str(entry.folder), "prompt": entry.prompt, "created": entry.created, "error": entry.error})
-        text = entry.error if entry.broken else entry.prompt
-        show.line(f"{entry.folder.name}  {text}")
     return EXIT_OK
 
 
