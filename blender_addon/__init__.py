@@ -7,9 +7,9 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, operators, panels, preferences, properties, translations
+from . import bridge, cli, image_settings, operators, panels, preferences, properties, translations
 
-_MODULES = (translations, preferences, properties, operators, panels, bridge, cli)
+_MODULES = (translations, preferences, properties, image_settings, operators, panels, bridge, cli)
 
 
 def register() -> None:
