@@ -34,9 +34,10 @@ def submit(source: bpy.types.Image | str | Path, placement: Placement, **options
         return bridge.get().submit(engine_api.image_request(path, **options), placement)
     image: Any = source
     width, height = sources.size_of(image)
-    options = {"prompt": _title(image.name)} | options
-    if sources.is_data(image) and options.get("kind") == "texture":
-        options = {"color": False} | options
+    title = _title(image.name)
+    if options.get("kind") == "texture":
+        options = {"prompt": f"{title} seamless", "color": not sources.is_data(image)} | options
+    options = {"prompt": title} | options
     longest = options.pop("size", None)
     if isinstance(longest, int):
         # Checked before the pixels are written.

@@ -16,8 +16,8 @@ IMAGE_SIZES = (
     *((key, name, text) for key, name, text in SIZES if key != "CUSTOM"),
 )
 IMAGE_OUTPUTS = (
-    ("MATERIAL", "Material on selection", "A material of all maps on the selected objects", "MATERIAL", 0),
-    ("IMAGE", "Image only", "Images, without touching any object", "IMAGE_DATA", 1),
+    ("MATERIAL", "Material", "A material of all maps on the selected objects", "MATERIAL", 0),
+    ("IMAGE", "Images only", "Images, without touching any object", "IMAGE_DATA", 1),
 )
 SIZE_TEXT = "Pixels of the longer side; the proportions stay"
 TILING_TEXT = "Directions in which the result repeats without a seam"

@@ -44,6 +44,7 @@ def toggle_window(context: Any, image: Any) -> None:
         space = area.spaces.active
         space.image = image
         space.show_repeat = True
+        space.overlay.show_overlays = False  # else there is a line around the image, as if it had a seam
         for name in ("show_region_ui", "show_region_toolbar", "show_region_tool_header"):
             setattr(space, name, False)
         _fit_soon(image.name)

@@ -362,7 +362,7 @@ def image_request(
             raise RequestError(f"size: must be from {RANGES['width'][0]} to {RANGES['width'][1]}, got {size}.")
         width, height = fitting_size(*picture_size(file), size)
     fields: dict[str, Any] = {
-        "prompt": file.stem.strip() or "picture",
+        "prompt": f"{file.stem} seamless" if kind == "texture" else file.stem.strip() or "picture",
         "kind": kind,
         "model": "image",
         "source": str(file),

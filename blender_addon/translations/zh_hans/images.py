@@ -8,6 +8,8 @@ TEXTS: dict[str, str] = {
     "From Image": "从图像生成",
     "Image": "图像",
     "The image to make something of": "用来生成材质或无缝图像的图像",
+    "Material": "材质",
+    "Images only": "仅图像",
     "As the image": "与图像相同",
     "As many pixels as the image has": "与图像的像素数相同",
     "Pixels of the longer side; the proportions stay": "较长边的像素数,比例保持不变",

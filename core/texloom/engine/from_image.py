@@ -160,10 +160,7 @@ def _plan(picture: Picture, request: GenerationRequest, options: Mapping[str, bo
         keep_y=has_y,
     )
     context.check_cancelled()
-    if x.overlap:
-        x = refine(inside, x, 1)
-    if y.overlap:
-        y = refine(inside, y, 0)
+    x, y = refine(inside, x, 1), refine(inside, y, 0)
     return _Plan(x=_moved(x, window_x), y=_moved(y, window_y), wraps_x=has_x, wraps_y=has_y, light=light)
 
 

@@ -121,6 +121,8 @@ def look_of(pixels: NDArray[np.uint8]) -> Tensor:
 
 def refine(pixels: NDArray[np.uint8], part: Part, axis: int) -> Part:
     """The same part to the pixel: lengths near it are tried on the picture itself."""
+    if not part.overlap:
+        return part
     lines = pixels if axis == 0 else pixels.transpose(1, 0, 2)
     every = max(1, lines.shape[1] // 512)
     field = lines[:, ::every, :3].astype(np.float32)
