@@ -29,7 +29,7 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .core.texloom.storage import remove_variation
 from .entry import Entry
-from .scene import adjust, images, references
+from .scene import adjust, images, references, sources
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished, all_or_nothing
@@ -239,6 +239,13 @@ class Bridge:
             entry.placing.drop()
         if self._session is not None:
             self._session.table.forget(request_id)
+        self.tidy_sources()
+
+    def tidy_sources(self) -> None:
+        """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""
+        entries = self.entries.values()
+        done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
+        sources.tidy({entry.view.request.source for entry in entries if entry.id not in done})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""
@@ -367,6 +374,7 @@ class Bridge:
                         return
             entry.settled = True
             self._tell(entry)
+            self.tidy_sources()
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
                     iface("Another file was opened meanwhile; the result is in {folder}.").format(
@@ -525,3 +533,4 @@ def unregister() -> None:
             listeners.remove(handler)
     _bridge.close()
     _bridge.entries.clear()
+    _bridge.tidy_sources()

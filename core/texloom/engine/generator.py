@@ -17,7 +17,8 @@ class GeneratorInfo:
 
     ``native_maps`` are the maps it draws itself; a model whose only map is ``image`` gets its PBR maps
     derived from that image.  ``files`` maps file names to SHA-256, so that a result can be traced to the
-    exact weights.
+    exact weights.  ``source`` says whether it starts from the request's picture: ``none``, ``optional`` or
+    ``required``.
     """
 
     id: str
@@ -31,6 +32,7 @@ class GeneratorInfo:
     supports_negative_prompt: bool = False
     size_step: int = 8
     seamless: bool = False
+    source: str = "none"
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
