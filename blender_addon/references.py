@@ -37,6 +37,9 @@ TURNAROUND_VIEWS = (
     ("BOTTOM", "Bottom", "Seen from below"),
 )
 
+# More selected objects than this take longer to look through than all references, which are few.
+_MANY = 100
+
 OPACITY = "How opaque it is, the alpha of the object's color, which can be animated"
 IN_FRONT = "Viewports draw it over everything else"
 BOTH_SIDES = "Seen from behind as well, mirrored"
@@ -47,7 +50,10 @@ SHOWN_IN = "The viewports that show it"
 def targets(context: Any) -> list[bpy.types.Object]:
     """The references to change: those selected, the active one first, or else the one in the list's row."""
     layer = context.view_layer
-    found = [obj for obj in layer.objects.selected if references.is_reference(obj)]
+    selected: Any = layer.objects.selected
+    if len(selected) > _MANY:
+        selected = [obj for obj in references.of_scene(context.scene) if obj.select_get()]
+    found = [obj for obj in selected if references.is_reference(obj)]
     if found:
         active = layer.objects.active
         return sorted(found, key=lambda obj: obj != active)
@@ -63,10 +69,13 @@ def in_row(context: Any) -> bpy.types.Object | None:
 
 def listed(scene: Any) -> Any:
     """The collection whose references the list shows; None when there is none."""
-    every = planes.collections(scene)
     wanted = scene.texloom_references.collection
+    first = planes.first_collection(scene)
+    if first is None or (not wanted and planes.is_shown(first, scene)):
+        return first
+    every = planes.collections(scene)
     chosen = next((item for item in every if item.name == wanted), None)
-    return chosen or next((item for item in every if planes.is_shown(item, scene)), every[0] if every else None)
+    return chosen or next((item for item in every if planes.is_shown(item, scene)), first)
 
 
 def select(context: Any, obj: bpy.types.Object, *, extend: bool = False) -> bool:

@@ -192,7 +192,7 @@ class TEXLOOM_OT_turnaround(_Pictures, _Looks, bpy.types.Operator):
         options=_HIDDEN,
     )  # type: ignore[valid-type]  # fmt: skip
     parts: IntProperty(
-        name="Views in one picture", description="Split one picture into so many equal parts, from left to right",
+        name="Split into", description="How many views one picture holds side by side, in equal parts, from left to right",
         min=1, max=turnaround.MOST, default=1, options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]  # fmt: skip
     by_words: BoolProperty(
@@ -363,7 +363,7 @@ class _OnReferences:
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if not planes.collections(context.scene):
+        if planes.first_collection(context.scene) is None:
             owner: Any = cls
             owner.poll_message_set(iface("There is no reference in this scene yet"))
             return False

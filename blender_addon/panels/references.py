@@ -55,11 +55,11 @@ def _list(layout: Any, context: Any, found: Any) -> None:
     every = planes.collections(context.scene)
     if len(every) > 1:
         layout.prop_search(options, "collection", bpy.data, "collections", text="")
-    row = layout.row()
-    row.template_list("TEXLOOM_UL_references", "", found, "objects", options, "row", rows=3, maxrows=8)
-    side = row.column(align=True)
-    for lock, icon in ((True, "LOCKED"), (False, "UNLOCKED")):
-        action = side.operator("texloom.reference_lock", text="", icon=icon)
+    column = layout.column(align=True)
+    column.template_list("TEXLOOM_UL_references", "", found, "objects", options, "row", rows=3, maxrows=8)
+    row = column.row(align=True)
+    for text, lock, icon in (("Lock All", True, "LOCKED"), ("Unlock All", False, "UNLOCKED")):
+        action = row.operator("texloom.reference_lock", text=text, icon=icon)
         action.lock, action.every = lock, True
 
 
@@ -137,7 +137,7 @@ class TEXLOOM_UL_references(bpy.types.UIList):
         shown = references.is_visible(item)
         name = row.row()
         name.active = shown
-        split = name.split(factor=0.62)
+        split = name.split(factor=0.68)
         thumbnail = bpy.types.UILayout.icon(picture) if picture is not None else 0
         if thumbnail:
             split.prop(item, "name", text="", emboss=False, icon_value=thumbnail)
@@ -165,8 +165,8 @@ class TEXLOOM_UL_references(bpy.types.UIList):
                 self.bitflag_filter_item if references.is_reference(obj) and not flag else 0
                 for obj, flag in zip(objects, flags, strict=True)
             ]
-        order: Any = bpy.types.UI_UL_list.sort_items_by_name(objects) if self.use_filter_sort_alpha else []
-        return flags, order
+        # Always by name: what is converted is another object, at the end of the collection.
+        return flags, bpy.types.UI_UL_list.sort_items_by_name(objects)
 
 
 class TEXLOOM_FH_references(bpy.types.FileHandler):

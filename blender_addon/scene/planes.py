@@ -294,6 +294,8 @@ def set_locked(obj: bpy.types.Object, value: bool) -> None:
 def in_layer(obj: bpy.types.Object) -> bool:
     """Whether the context's view layer has an object; only then it can be selected and hidden."""
     layer: Any = bpy.context.view_layer
+    # The layer's list of objects is out of date after linking and removing, until somebody asks like this.
+    obj.select_get()
     return layer is not None and layer.objects.get(obj.name) == obj
 
 
@@ -414,13 +416,25 @@ def collections(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     ]
 
 
+def first_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    """One of :func:`collections`, found without looking at all where it is in its usual place; None without any."""
+    root: Any = scene.collection
+    usual = root.children.get(COLLECTION)
+    if usual is not None and usual.library is None:
+        return usual
+    return next(iter(collections(scene)), None)
+
+
 def is_shown(item: bpy.types.Collection, scene: bpy.types.Scene) -> bool:
     """Whether the view layer (of the context, or else the scene's first) shows a collection."""
     current: Any = bpy.context.view_layer
     layer: Any = current if bpy.context.scene == scene and current is not None else scene.view_layers[0]
-    waiting = [layer.layer_collection]
+    # Where it is made, before a walk through what may be hundreds: panels ask on every move of the mouse.
+    waiting = [layer.layer_collection.children.get(item.name), layer.layer_collection]
     while waiting:
-        found = waiting.pop()
+        found = waiting.pop(0)
+        if found is None:
+            continue
         if found.collection == item:
             return bool(found.is_visible) and not found.exclude
         waiting.extend(found.children)

@@ -535,6 +535,7 @@ class TestControls:
         update()
         new = bpy.data.objects[name]
         assert scene.planes.kind(new) == other and new.parent == parent and child.parent == new
+        assert bpy.context.selected_objects == [pair[1]]
         assert extent(new) == tuple(pytest.approx(corner, abs=1e-5) for corner in shape)
         assert scene.planes.get_look(new) == scene.planes.Look(**{**vars(look), "kind": other})
         assert new.animation_data.action is not None and new.hide_select
@@ -545,6 +546,16 @@ class TestControls:
         assert extent(again) == tuple(pytest.approx(corner, abs=1e-5) for corner in shape)
         assert (again.matrix_world.translation - matrix.translation).length < 1e-6
         assert len(references()) == 2
+
+    def test_converting_keeps_the_selection(self, pair, scene):
+        kind = scene.planes.kind(pair[0])
+        bpy.context.view_layer.objects.active = pair[0]
+        names = [obj.name for obj in pair]
+        bpy.ops.texloom.reference_convert(kind="EMPTY" if kind == "PLANE" else "PLANE")
+        assert [obj.name for obj in references()] == names
+        assert {obj.name for obj in bpy.context.selected_objects} == set(names)
+        assert bpy.context.view_layer.objects.active.name == names[0]
+        assert {scene.planes.kind(obj) for obj in references()} == {"EMPTY" if kind == "PLANE" else "PLANE"}
 
     def test_nothing_selected(self, pair, settings):
         for obj in pair:

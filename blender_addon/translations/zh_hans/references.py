@@ -13,6 +13,8 @@ TEXTS: dict[str, str] = {
     "{count} references": "{count} 个参考图",
     "Show": "显示",
     "Lock": "锁定",
+    "Lock All": "全部锁定",
+    "Unlock All": "全部解锁",
     "Unlock": "解锁",
     "To Plane": "转为平面",
     "To Image Empty": "转为图像空物体",
@@ -67,8 +69,10 @@ TEXTS: dict[str, str] = {
     "Take the pictures of the selected references, and the set their place": (
         "使用选中参考图的图片,并由多视图参考取代它们"
     ),
-    "Views in one picture": "单图中的视图数",
-    "Split one picture into so many equal parts, from left to right": "将一张图片从左到右等分为若干份",
+    "Split into": "拆分为",
+    "How many views one picture holds side by side, in equal parts, from left to right": (
+        "一张图片从左到右等分排列了多少个视图"
+    ),
     "By names": "按名称",
     "Tell the views by words in the names, as front, side or 背面; else by order": (
         "根据名称中的词(如 front、side 或 背面)判断视图,否则按顺序"
