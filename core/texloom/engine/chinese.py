@@ -241,9 +241,7 @@ def _head(clauses: Sequence[Sequence[Token]]) -> _Head:
 
 def _made_of(head: _Head, clauses: Sequence[Sequence[Token]]) -> _Head:
     """The head as what is said of it makes it."""
-    said = {
-        entry.english for clause in clauses for token in clause for entry in token.entries if entry.kind == "say"
-    }
+    said = {entry.english for clause in clauses for token in clause for entry in token.entries if entry.kind == "say"}
     for (name, phrase), (other, noun) in _MAKES.items():
         if head.family is not None and head.family.name == name and phrase in said:
             return replace(head, family=families()[other], noun=noun)
