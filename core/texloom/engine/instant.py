@@ -25,7 +25,7 @@ from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
-from .procedural.parameters import Number, Rng, Value
+from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
 from .text_encoder import LICENCE as ENCODER_LICENCE
@@ -276,7 +276,13 @@ class InstantGenerator:
                     "parameter_ignored", f"{family.title} has no parameter {name}: it was left out.", words=(name,)
                 )
                 continue
-            given[name] = _parse(family, name, value)
+            kept = _kept(family, name, value) if locked is None else _parse(family, name, value)
+            if kept is None:
+                context.warn(
+                    "parameter_ignored", f"{family.title} cannot have {name} {value}: it was left out.", words=(name,)
+                )
+                continue
+            given[name] = kept
             sources[name] = "request"
         values = _sample(family, rng, given, avoided)
         clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
@@ -311,6 +317,16 @@ def _parse(family: Family, name: str, value: object) -> Value:
         return item.parse(value)  # type: ignore[attr-defined,no-any-return]
     except ValueError as error:
         raise RequestError(f"parameters: {name} {error}, got {value!r}.") from error
+
+
+def _kept(family: Family, name: str, value: object) -> Value | None:
+    """A value locked whatever the prompt names: numbers as near as this family allows, None for no such option."""
+    item = family.parameter(name)
+    if isinstance(item, Number) and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return item.clip(float(value))
+    if isinstance(item, Choice) and value not in item.options:
+        return None
+    return _parse(family, name, value)
 
 
 def _as_written(family: Family, values: Mapping[str, Value]) -> dict[str, Value]:

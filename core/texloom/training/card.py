@@ -117,9 +117,8 @@ def contact_sheet(head: Head, encoder: Encoder, prompts: Sequence[str], path: Pa
     rows = -(-len(prompts) // columns)
     sheet = Image.new("RGB", (columns * size, rows * (size + label)), "white")
     pen = ImageDraw.Draw(sheet)
-    for index, (prompt, reading) in enumerate(
-        zip(prompts, read_texts(head, encoder, [in_english(text) for text in prompts]), strict=True)
-    ):
+    readings = read_texts(head, encoder, [in_english(text) for text in prompts])
+    for index, (prompt, reading) in enumerate(zip(prompts, readings, strict=True)):
         rng = np.random.default_rng((index, 0))
         name, values = reading.sample(rng)
         family = head.schema.registry[name]

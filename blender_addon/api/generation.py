@@ -1,15 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texloom from Python inside Blender; the panel itself uses the same functions.
-
-    import bpy
-    from bl_ext.user_default.texloom import api
-
-    made = api.generate("mossy cobblestone, wet", target=bpy.context.object, size=2048)
-    print(made.material, made.folder)
-
-:func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
-use ``submit``; the result is put into the scene when it is there.
-"""
+"""Generate, wait, put a result into the scene."""
 
 from __future__ import annotations
 
@@ -20,14 +10,21 @@ from typing import Any
 
 import bpy
 
-from . import bridge
-from . import target as targets
-from .core.texloom import api as engine_api
-from .core.texloom.errors import CancelledError, ErrorCode, RequestError
-from .core.texloom.jobs import JobState, JobView
-from .scene.result import ResultImages
+from .. import bridge
+from .. import target as targets
+from ..core.texloom import api as engine_api
+from ..core.texloom.errors import CancelledError, ErrorCode, RequestError
+from ..core.texloom.jobs import JobState, JobView
+from ..entry import Entry
+from ..scene import planes
+from ..scene.result import ResultImages
 
-KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
+KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference", "LIBRARY": "material"}
+
+
+ReferenceLook = planes.Look
+
+"""How a reference looks: ``ReferenceLook(kind="EMPTY", opacity=0.5, views="AXIS", locked=True)`` and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ class Generated:
 class Job:
     """A submitted job."""
 
-    def __init__(self, entry: bridge.Entry) -> None:
+    def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
     @property
@@ -112,6 +109,7 @@ def submit(
     displacement: str | None = None,
     plane_height: float = 1.8,
     plane_facing: str = "VIEW",
+    plane_look: ReferenceLook | None = None,
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -119,13 +117,14 @@ def submit(
     Args:
         prompt: what to make.
         target: object or objects for the material; default the selection.
-        output: ``MATERIAL``, ``IMAGE`` or ``PLANE``.
+        output: ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for files only.
         size: pixels, one number or (width, height).
         slot: ``ACTIVE``, ``NEW`` or ``ALL``; default the preferences'.
         store: ``PACK``, ``BESIDE`` or ``LIBRARY``; default the preferences'.
         displacement: ``BUMP``, ``DISPLACEMENT``, ``BOTH`` or ``NONE``; default the preferences'.
         plane_height: metres.
         plane_facing: ``VIEW``, ``X``, ``-X``, ``Y``, ``-Y`` or ``Z``.
+        plane_look: opacity, kind and so on of the plane, as :class:`ReferenceLook`.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -133,11 +132,11 @@ def submit(
         RequestError: something is unknown or out of range; the message names it and the range.
         StorageError: the machine's settings are damaged.
     """
-    _check("output", output, tuple(KINDS))
-    _check("slot", slot, (None, "ACTIVE", "NEW", "ALL"))
-    _check("store", store, (None, "PACK", "BESIDE", "LIBRARY"))
-    _check("displacement", displacement, (None, "BUMP", "DISPLACEMENT", "BOTH", "NONE"))
-    _check("plane_facing", plane_facing, ("VIEW", "X", "-X", "Y", "-Y", "Z"))
+    check("output", output, tuple(KINDS))
+    check("slot", slot, (None, "ACTIVE", "NEW", "ALL"))
+    check("store", store, (None, "PACK", "BESIDE", "LIBRARY"))
+    check("displacement", displacement, (None, "BUMP", "DISPLACEMENT", "BOTH", "NONE"))
+    check("plane_facing", plane_facing, ("VIEW", "X", "-X", "Y", "-Y", "Z"))
     if not plane_height > 0:
         raise RequestError(f"plane_height: must be above 0 metres, got {plane_height}.")
     if size is not None:
@@ -154,7 +153,7 @@ def submit(
         plane_height_m=plane_height,
         plane_facing=plane_facing,
     )
-    placement = placement.replace(slot=slot, store=store, displacement=displacement)
+    placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
     return Job(bridge.get().submit(request, placement))
 
 
@@ -166,12 +165,7 @@ def generate(prompt: str, *, timeout: float | None = None, **options: Any) -> Ge
         JobFailedError: the engine could not make it; ``advice`` says what to do.
         TimeoutError: it took longer than ``timeout`` seconds; the job is cancelled.
     """
-    job = submit(prompt, **options)
-    try:
-        return job.wait(timeout)
-    except (TimeoutError, KeyboardInterrupt):
-        job.cancel()
-        raise
+    return waited(submit(prompt, **options), timeout)
 
 
 def apply(
@@ -189,7 +183,7 @@ def apply(
         RequestError: ``output`` is unknown.
         StorageError: the result is missing or damaged.
     """
-    _check("output", output, tuple(KINDS))
+    check("output", output, tuple(KINDS))
     objects = [target] if isinstance(target, bpy.types.Object) else target
     placement = targets.capture(
         bpy.context,
@@ -209,6 +203,16 @@ def apply(
     )
 
 
-def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+def waited(job: Job, timeout: float | None) -> Generated:
+    """Wait for a job; one that nobody waits for any more is cancelled."""
+    try:
+        return job.wait(timeout)
+    except (TimeoutError, KeyboardInterrupt):
+        job.cancel()
+        raise
+
+
+def check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    """Refuse an argument that is none of ``allowed``, by its name."""
     if value not in allowed:
         raise RequestError(f"{name}: must be one of {', '.join(str(item) for item in allowed if item)}, got {value!r}.")
