@@ -90,7 +90,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
 
     prompt: StringProperty(
         name="Prompt",
-        description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
+        description="What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)",
         maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         options={"TEXTEDIT_UPDATE"},
         update=_prompt_changed,
@@ -98,7 +98,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     # The prompt for a field that tells when an edit is confirmed: Blender does not once it has told every letter.
     prompt_line: StringProperty(
         name="Prompt",
-        description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
+        description="What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)",
         maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         get=lambda self: self.prompt,
         set=_confirm_prompt,

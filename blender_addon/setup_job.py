@@ -12,7 +12,7 @@ import bpy
 from .core.texloom.errors import CancelledError, TexloomError
 from .core.texloom.runtime import environment
 from .core.texloom.runtime.environment import Check, SetupProgress
-from .translations import iface
+from .translations import iface, message
 
 
 class SetupState:
@@ -37,7 +37,8 @@ class SetupState:
     def lines(self) -> list[tuple[str, str]]:
         """The last outcome, as texts with icons."""
         if self.error:
-            return [(line, "ERROR" if number == 0 else "BLANK1") for number, line in enumerate(_short(self.error))]
+            lines = _short(message(self.error))
+            return [(line, "ERROR" if number == 0 else "BLANK1") for number, line in enumerate(lines)]
         if self.checked is not None and self.checked.ok:
             torch = self.checked.versions.get("torch", "")
             ready = iface("Ready: {device}, torch {version}").format(device=self.checked.device, version=torch)

@@ -8,9 +8,15 @@ from typing import Any
 import bpy
 
 from ..core.texloom.errors import TexloomError
+from ..translations import message
 
 
 def failed(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
     """End an operator with an error that says what went wrong and the way out."""
-    operator.report({"ERROR"}, str(error))
+    return refused(operator, str(error))
+
+
+def refused(operator: Any, *sentences: str) -> set[Any]:
+    """End an operator with an error in sentences of the core, in the language of the interface."""
+    operator.report({"ERROR"}, message(" ".join(sentences).strip()))
     return {"CANCELLED"}

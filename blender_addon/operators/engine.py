@@ -11,7 +11,7 @@ from .. import bridge, preferences, setup_job
 from ..core.texloom.errors import TexloomError
 from ..core.texloom.runtime.process import default_log_folder
 from ..translations import iface
-from .common import failed
+from .common import failed, refused
 
 
 class TEXLOOM_OT_setup_engine(bpy.types.Operator):
@@ -33,8 +33,7 @@ class TEXLOOM_OT_setup_engine(bpy.types.Operator):
         if bpy.app.background:
             setup_job.state().wait()
             if setup_job.state().error:
-                self.report({"ERROR"}, setup_job.state().error)
-                return {"CANCELLED"}
+                return refused(self, setup_job.state().error)
         return {"FINISHED"}
 
 
@@ -69,8 +68,7 @@ class TEXLOOM_OT_check_engine(bpy.types.Operator):
         if bpy.app.background:
             state.wait()
             if state.error:
-                self.report({"ERROR"}, state.error)
-                return {"CANCELLED"}
+                return refused(self, state.error)
         return {"FINISHED"}
 
 

@@ -23,7 +23,7 @@ from ..properties import TILINGS
 from ..scene.images import warm_up
 from ..target import Placement, capture
 from ..translations import iface
-from .common import failed
+from .common import failed, refused
 
 _TILE = {"XY": "xy", "X": "x", "Y": "y", "NONE": "none"}
 _IMAGE_TEXT = "Name of the image; empty for the one that is shown or picked"
@@ -74,8 +74,7 @@ class _OnImage:
         else:
             warm_up()
         if entry.problem:
-            self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())  # type: ignore[attr-defined]
-            return {"CANCELLED"}
+            return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}
 
 

@@ -13,7 +13,8 @@ from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..scene.images import warm_up
 from ..translations import iface
-from .common import failed
+from ..translations import message as translated
+from .common import failed, refused
 
 
 def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
@@ -81,8 +82,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
         except TexloomError as error:
             return failed(self, error)
         if entry.problem:
-            self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
-            return {"CANCELLED"}
+            return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}
 
     def _remember(self, written: str, negative: str) -> None:
@@ -91,7 +91,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             try:
                 history.remember(written, negative)
             except StorageError as error:
-                self.report({"WARNING"}, str(error))  # the job goes on without it
+                self.report({"WARNING"}, translated(str(error)))  # the job goes on without it
 
 
 class TEXLOOM_OT_cancel(bpy.types.Operator):

@@ -15,7 +15,7 @@ from ..scene import brush, export, world
 from ..scene.export import Chosen
 from ..scene.transaction import all_or_nothing
 from ..translations import iface
-from .common import failed
+from .common import failed, refused
 
 # Shorter exports are told at once, as if there were no thread.
 _AT_ONCE: Final = 0.2
@@ -187,8 +187,7 @@ class TEXLOOM_OT_export_set(_OfChosen, bpy.types.Operator):
             self.report({"INFO"}, iface("Exporting; the panel shows how far it is"))
             return {"FINISHED"}
         if state.error:
-            self.report({"ERROR"}, state.error)
-            return {"CANCELLED"}
+            return refused(self, state.error)
         for message in state.messages():
             self.report({"WARNING"}, message)
         said = iface("Exported {count} files to {folder}")

@@ -13,7 +13,7 @@ from ..core.texloom.errors import TexloomError
 from ..core.texloom.request import new_id
 from ..target import Placement
 from ..translations import iface
-from .common import failed
+from .common import failed, refused
 
 
 class _OnMaterial:
@@ -31,8 +31,7 @@ class _OnMaterial:
         if bpy.app.background:
             tune.get().finish(material)
             if problem := tune.get().problem(material):
-                self.report({"ERROR"}, problem)  # type: ignore[attr-defined]
-                return {"CANCELLED"}
+                return refused(self, problem)
         return {"FINISHED"}
 
 
@@ -117,8 +116,7 @@ class TEXLOOM_OT_tune_keep(_OnMaterial, bpy.types.Operator):
         except TexloomError as error:
             return failed(self, error)
         if entry.problem:
-            self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
-            return {"CANCELLED"}
+            return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}
 
 

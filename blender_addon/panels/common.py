@@ -10,6 +10,8 @@ from typing import Any, Final
 import bpy
 import bpy.utils.previews
 
+from ..translations import message
+
 THUMBNAIL: Final = 6.0
 """Size of a picture in the panel, in the units of ``template_icon``."""
 
@@ -43,10 +45,10 @@ def text_width(context: Any) -> int:
 
 
 def paragraph(layout: Any, text: str, width: int, icon: str) -> None:
-    """A text over several lines; ``width`` in letters."""
+    """A text over several lines, sentences of the core in the language of the interface; ``width`` in letters."""
     column = layout.column(align=True)
     column.scale_y = 0.85
-    for number, line in enumerate(wrapped(text, width)[:12]):
+    for number, line in enumerate(wrapped(message(text), width)[:12]):
         column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 
 

@@ -9,7 +9,7 @@ import bpy
 
 from .. import history, preferences, presets, properties
 from ..core.texloom.errors import TexloomError
-from ..translations import iface
+from ..translations import iface, message
 from .common import text_width, wrapped
 
 _LINES = 8
@@ -121,7 +121,7 @@ class TEXLOOM_MT_history(bpy.types.Menu):
         try:
             found = history.entries()
         except TexloomError as error:
-            for line in wrapped(str(error), _LETTERS):
+            for line in wrapped(message(str(error)), _LETTERS):
                 layout.label(text=line, translate=False)
             found = ()
         if not found:

@@ -92,8 +92,8 @@ TEXTS: dict[str, str] = {
     "This result is no longer in the list; it is in the library.": "此结果已不在列表中,但仍在资源库里。",
     # Settings.
     "Prompt": "提示词",
-    "What to make, in English: material, colors, condition (“mossy cobblestone, wet”)": (
-        "用英文描述要生成的内容: 材质、颜色、状态 (例如 “mossy cobblestone, wet”)"
+    "What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)": (
+        "用中文或英文描述要生成的内容: 材质、颜色、状态 (例如 “长满青苔的鹅卵石路,潮湿”)"
     ),
     "Negative prompt": "反向提示词",
     "Model": "模型",
