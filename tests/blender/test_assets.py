@@ -173,7 +173,8 @@ class TestIntoAnAssetLibrary:
         image = nodes["Texloom Base Color"].image
         assert image.packed_file is not None and image.colorspace_settings.name == "sRGB"
         assert np.allclose(np.array(image.pixels)[:3], 0.25, atol=0.01)
-        (group,) = (node.node_tree for node in nodes if node.bl_idname == "ShaderNodeGroup")
+        groups = [node.node_tree for node in nodes if node.bl_idname == "ShaderNodeGroup"]
+        group = next(item for item in groups if item.name == "Mine")
         assert group.name == "Mine" and group.nodes[0].image.packed_file is not None
         assert group.nodes[0].image.name == "loose.png"
 
