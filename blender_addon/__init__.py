@@ -7,16 +7,52 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, locks, operators, panels, parameters, preferences, properties, translations, tune
+from . import (
+    bridge,
+    cli,
+    compat,
+    image_settings,
+    keymap,
+    library_view,
+    locks,
+    operators,
+    outputs,
+    panels,
+    parameters,
+    preferences,
+    presets,
+    properties,
+    references,
+    translations,
+    tune,
+)
 
-# Tune before bridge: what it draws before a file is saved, bridge packs.
-_MODULES = (translations, preferences, parameters, locks, properties, operators, panels, tune, bridge, cli)
+_MODULES = (
+    translations,
+    preferences,
+    parameters,
+    locks,
+    properties,
+    presets,
+    outputs,
+    references,
+    library_view,
+    image_settings,
+    operators,
+    panels,
+    keymap,
+    # Before bridge: what it draws before a file is saved, bridge packs.
+    tune,
+    bridge,
+    cli,
+)
 
 
 def register() -> None:
     """Add the panel, its operators and settings, and the command ``blender --command texloom``."""
     for module in _MODULES:
         module.register()
+    compat.exit_cleanly(__package__)
     if getattr(bpy.app, "module", False):
         # Blender as a Python module may crash at exit (4.2 does) while handlers and commands are registered.
         atexit.register(_let_go)

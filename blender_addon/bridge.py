@@ -19,7 +19,7 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preferences, setup_job, target
+from . import export_job, preferences, setup_job, target
 from .core.texloom import api as engine_api
 from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
@@ -29,10 +29,11 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .core.texloom.storage import remove_variation
 from .entry import Entry
-from .scene import adjust, images
+from .scene import images, sources
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
+from .successors import replace_built
 from .target import Placement
 from .translations import iface
 from .windows import mouse_holds_scene, push_undo, redraw
@@ -239,6 +240,13 @@ class Bridge:
             entry.placing.drop()
         if self._session is not None:
             self._session.table.forget(request_id)
+        self.tidy_sources()
+
+    def tidy_sources(self) -> None:
+        """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""
+        entries = self.entries.values()
+        done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
+        sources.tidy({entry.view.request.source for entry in entries if entry.id not in done})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""
@@ -292,26 +300,27 @@ class Bridge:
 
     def tick(self) -> float | None:
         """One turn; seconds until the next, None when nothing is left to wait for."""
-        with self._timed("turn"):
+        with self.timed("turn"):
             return self._turn()
 
     def _turn(self) -> float | None:
-        with self._timed("preload"):
+        with self.timed("preload"):
             self._preload()
-        with self._timed("events"):
+        with self.timed("events"):
             if self._session is not None:
                 self._take(self._session.table.drain(BUDGET))
         self._settle(wait_for_mouse=True)
-        with self._timed("redraw"):
+        with self.timed("redraw"):
             self._redraw()
-        with self._timed("extras"):
+        with self.timed("extras"):
             busy = [extra() for extra in self.extras]
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
         open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
         if any(busy) or any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
             return _NEXT_STEP
-        return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
+        threads = setup_job.state().running or export_job.state().running
+        return INTERVAL if open_ends or starting or self._typed or threads else None
 
     def file_loaded(self) -> None:
         """Another file is open: results of earlier jobs stay in the library."""
@@ -320,7 +329,7 @@ class Bridge:
             entry.placing = None  # what it has made is gone with the file
 
     @contextlib.contextmanager
-    def _timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Iterator[None]:
         """Keep the longest time that each part of a turn took, in seconds, for whoever measures."""
         began = time.perf_counter()
         yield
@@ -366,6 +375,7 @@ class Bridge:
                         return
             entry.settled = True
             self._tell(entry)
+            self.tidy_sources()
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
                     iface("Another file was opened meanwhile; the result is in {folder}.").format(
@@ -393,7 +403,7 @@ class Bridge:
     def _place_part(self, entry: Entry) -> bool:
         """Do the next step of putting a result into the scene; whether there are more."""
         try:
-            with self._timed("build"):
+            with self.timed("build"):
                 if entry.restarts > _RESTARTS:  # somebody undoes again and again
                     built = self.apply(entry, 0)
                 else:
@@ -415,7 +425,7 @@ class Bridge:
             entry.advice = iface("It is in {folder}.").format(folder=entry.view.folder)
             return False
         entry.placing = None
-        with self._timed("undo step"):
+        with self.timed("undo step"):
             push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
         return False
 
@@ -430,45 +440,14 @@ class Bridge:
 
     def _redraw(self) -> None:
         setup = setup_job.state()
-        seen = (setup.revision, setup.running, self.status, *(item.view for item in self.entries.values()))
-        seen += (*(item.settled for item in self.entries.values()), self.notice)
+        export = export_job.state()
+        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice)
+        seen += tuple(item.view for item in self.entries.values())
+        seen += tuple(item.settled for item in self.entries.values())
         if seen == self._seen:
             return
         self._seen = seen
         redraw()
-
-
-def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
-    """Put a result into the scene where an earlier one of the same job stands, or as a new one.
-
-    Raises:
-        StorageError: a file is missing or no picture.
-    """
-    old_plane = bpy.data.objects.get(before.object) if before is not None and before.object else None
-    old = bpy.data.materials.get(before.material) if before is not None and before.material else None
-    if before is None or (old_plane is None and old is None):
-        return target.apply(result, placement)
-    if placement.output == "PLANE":
-        built = target.apply(result, placement)
-        if old_plane is not None:
-            # The user may have moved it.
-            bpy.data.objects[built.object].matrix_world = old_plane.matrix_world.copy()
-            bpy.data.objects.remove(old_plane)
-        return built
-    if old is not None and not adjust.problem(old):
-        # What a designer has changed in the material stays.
-        return target.replace_maps(old, result, placement)
-    objects, _ = target.find(placement.objects)
-    active = {obj.name: obj.active_material_index for obj in objects}
-    for obj in objects:
-        for index, slot in enumerate(obj.material_slots):
-            if slot.material == old:
-                obj.active_material_index = index
-    try:
-        return target.apply(result, placement.replace(slot="ACTIVE" if placement.slot != "ALL" else "ALL"))
-    finally:
-        for obj in objects:
-            obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))
 
 
 _bridge = Bridge()
@@ -512,6 +491,7 @@ def register() -> None:
 def unregister() -> None:
     """End the engine and everything that runs."""
     setup_job.state().cancel()
+    export_job.state().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     for listeners, handler in _handlers():
@@ -519,3 +499,4 @@ def unregister() -> None:
             listeners.remove(handler)
     _bridge.close()
     _bridge.entries.clear()
+    _bridge.tidy_sources()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import bpy
@@ -10,11 +11,27 @@ import bpy
 OLDEST = (4, 2, 0)
 """The oldest Blender that this add-on supports."""
 
+RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with ``//``; older versions take that of every one."""
 
-def node_tree(material: bpy.types.Material) -> Any:
-    """The material's node tree, switched on where it is still optional.
 
-    Since 5.0 every material has one, and ``use_nodes`` only warns that it will go.
+def exit_cleanly(package: str) -> None:
+    """Let Python take the modules of ``package`` apart when it ends.
+
+    Blender as a Python module lets go of a property's callbacks only when ``bpy`` itself goes, and those hold on to
+    the names of their modules, ``bpy`` among them.  Python empties a module that is still there when it ends, but
+    not one that is gone while its names live on; then older versions of Blender crash.
+    """
+    if bpy.app.version < (4, 5, 0) and not bpy.app.binary_path:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(f"{package}."):
+                vars(module)["_itself"] = module
+
+
+def node_tree(material: bpy.types.Material | bpy.types.World) -> Any:
+    """The node tree of a material or world, switched on where it is still optional.
+
+    Since 5.0 every one has one, and ``use_nodes`` only warns that it will go.
     """
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
@@ -59,3 +76,39 @@ def redraw_status_bar(window: bpy.types.Window) -> None:
     override: Any = bpy.context.temp_override(window=window)
     with override:
         window.workspace.status_text_set_internal(None)
+
+
+def activate_brush(paint: Any, brush: bpy.types.Brush) -> bool:
+    """Make a brush of this file the active one of a mode's paint settings; whether that worked.
+
+    Since 4.3 brushes are assets: the active one is chosen by an operator, and only among assets.
+    """
+    if bpy.app.version < (4, 3, 0):
+        paint.brush = brush
+        return True
+    if brush.asset_data is None:
+        brush.asset_mark()
+    try:
+        operators: Any = bpy.ops.brush
+        operators.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}")
+    except RuntimeError:  # the operator's way to say that the mode knows no such brush
+        return False
+    return bool(paint.brush == brush)
+
+
+def unified_paint(tools: Any, paint: Any) -> Any:
+    """Settings that the brushes share: of each mode since 5.0, of all modes before."""
+    return tools.unified_paint_settings if bpy.app.version < (5, 0, 0) else paint.unified_paint_settings
+
+
+def copy_animation(source: Any, other: Any) -> None:
+    """Let ``other`` be animated and driven as ``source`` is; since 4.4 an action has slots of which each takes one."""
+    old = source.animation_data
+    if old is None:
+        return
+    new = other.animation_data_create()
+    new.action = old.action
+    if getattr(old, "action_slot", None) is not None:
+        new.action_slot = old.action_slot
+    for driver in old.drivers:
+        new.drivers.from_existing(src_driver=driver)

@@ -12,7 +12,7 @@ import bpy
 from mathutils import Matrix
 
 from . import locks, parameters, preferences
-from .scene import adjust, build, groups, images, materials
+from .scene import adjust, build, groups, images, materials, planes, sources
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -23,7 +23,7 @@ OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectId:
-    """An object, to be looked up again: by its session id while that lasts, or else by its name."""
+    """An object or image, to be looked up again: by its session id while that lasts, or else by its name."""
 
     name: str
     uid: int
@@ -35,7 +35,7 @@ class Placement:
 
     ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
     numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
-    preferences.
+    preferences.  ``made_from`` is the image whose seamless version an ``IMAGE`` is; see :func:`.scene.sources.follow`.
     """
 
     output: str = "MATERIAL"
@@ -46,9 +46,12 @@ class Placement:
     cursor: tuple[float, float, float] = (0.0, 0.0, 0.0)
     plane_height_m: float = 1.8
     plane_facing: str = "VIEW"
+    plane_look: planes.Look | None = None
     store: str | None = None
     displacement: str | None = None
     slot: str | None = None
+    made_from: ObjectId | None = None
+    replace_users: bool = False
 
     def replace(self, **changes: Any) -> Placement:
         """A copy with other values."""
@@ -142,7 +145,10 @@ def steps(
         names[key] = yield from _load(result, key, store, wait_for_copies)
         yield
     if placement.output == "IMAGE":
-        return build.image_only(result, store=store)
+        built = build.image_only(result, store=store)
+        if (old := _image(placement.made_from)) is not None:
+            built.images = [sources.follow(built.images[0], old, replace_users=placement.replace_users)]
+        return built
 
     def objects() -> dict[str, Any]:
         found, _ = find(placement.objects)
@@ -195,6 +201,17 @@ def _scene(placement: Placement) -> bpy.types.Scene:
     return found
 
 
+def _image(item: ObjectId | None) -> Any:
+    """The image with this id; None when it is gone."""
+    if item is None:
+        return None
+    found: Any = bpy.data.images.get(item.name)
+    if found is not None and found.session_uid == item.uid:
+        return found
+    every: Any = bpy.data.images
+    return next((image for image in every if image.session_uid == item.uid), None)
+
+
 def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Built:
     facing: Any = placement.plane_facing
     view = placement.view
@@ -206,6 +223,7 @@ def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Buil
         location=placement.cursor,
         store=store,
         scene=_scene(placement),
+        look=placement.plane_look,
     )
 
 

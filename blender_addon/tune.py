@@ -57,12 +57,13 @@ class _Work:
     order: GenerationRequest | None = None
     result: ResultImages | None = None
     pictures: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
     def settled(self) -> bool:
         """Whether the images show what the sliders say, at their whole size."""
-        idle = self.job is None and self.order is None and not self.pictures
+        idle = self.job is None and self.order is None and not self.pictures and not self.loose
         return idle and (bool(self.problem) or (self.whole and self.shown == self.wanted))
 
 
@@ -100,7 +101,7 @@ class Tuner:
         for material in bpy.data.materials:
             work = self._works.get(material.session_uid)
             if work is not None and parameters.of(material) is not None:
-                work.name, work.shown, work.pictures, work.result = material.name, "", [], None
+                work.name, work.shown, work.pictures, work.loose, work.result = material.name, "", [], [], None
                 self.changed(material)
 
     def file_loaded(self) -> None:
@@ -153,6 +154,8 @@ class Tuner:
         try:
             if work.pictures:
                 self._show(work, material)
+            elif work.loose:
+                adjust.settle_images(material, [work.loose.pop(0)])
             elif work.job is not None:
                 self._follow(work, material, work.job)
             elif work.order is not None:
@@ -161,7 +164,7 @@ class Tuner:
             elif not work.problem:
                 return self._begin(work, material, drafts)
         except TexloomError as error:
-            work.problem, work.job, work.pictures = str(error), None, []
+            work.problem, work.job, work.pictures, work.loose = str(error), None, [], []
         return True
 
     def _begin(self, work: _Work, material: Any, drafts: bool) -> bool:
@@ -212,7 +215,7 @@ class Tuner:
             work.problem = f"{view.error.message} {view.error.advice}".strip()
 
     def _show(self, work: _Work, material: Any) -> None:
-        """Show one more picture; after the last one of the whole size, pack them as the store wants."""
+        """Show one more picture; those of the whole size are then packed or put where the others were."""
         assert work.result is not None
         key = work.pictures.pop(0)
         adjust.swap_images(material, {key: work.result.maps[key]})
@@ -220,7 +223,7 @@ class Tuner:
             return
         adjust.note_relief(material, work.result)
         if work.whole:
-            adjust.settle_images(material)
+            work.loose = list(work.result.maps)
         work.result = None
         for folder in self._folders[:-KEPT_FOLDERS]:
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,8 +8,8 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from .. import bridge, properties
-from ..core.texloom.errors import TexloomError
+from .. import bridge, history, preferences, properties
+from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..scene.images import warm_up
 from ..translations import iface
@@ -36,20 +36,44 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
 
     bl_idname = "texloom.generate"
     bl_label = "Generate"
+    # Without UNDO: the result comes later and brings its own step, so that one step takes it back.
+    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender's own form
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if not properties.of(context).prompt.strip():
-            cls.poll_message_set(iface("Type what to make first"))
-            return False
-        return True
+    prompt: StringProperty(
+        name="Prompt", description="What to make; empty for the panel's prompt", options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+    seed: IntProperty(name="Seed", description="-1 for the panel's seed", min=-1, default=-1, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    count: IntProperty(name="Variations", description="0 for the panel's number", min=0, max=16, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        if self.prompt.strip() or properties.of(context).written.strip():
+            return self.execute(context)
+        # Nothing is written yet: ask.
+        found: set[Any] = context.window_manager.invoke_props_dialog(self, width=420)
+        return found
+
+    def draw(self, context: Any) -> None:
+        layout: Any = self.layout
+        row = layout.row()
+        row.activate_init = True
+        row.prop(self, "prompt", text="", placeholder="weathered red brick wall")
 
     def execute(self, context: Any) -> set[Any]:
         settings = properties.of(context)
-        if settings.new_seed:
+        written = self.prompt if self.prompt.strip() else settings.written
+        if not written.strip():
+            self.report({"ERROR"}, iface("Type what to make first"))
+            return {"CANCELLED"}
+        properties.use_confirmation()
+        if settings.new_seed and self.seed < 0:
             settings.roll()
         try:
-            entry = bridge.get().submit(settings.request(), settings.placement(context))
+            request = settings.request(written)
+            request = request.replace(
+                seed=self.seed if self.seed >= 0 else request.seed, count=self.count or request.count
+            )
+            entry = bridge.get().submit(request, settings.placement(context))
+            self._remember(written, settings.negative_prompt)
             if bpy.app.background:
                 bridge.get().wait(entry)
             else:
@@ -60,6 +84,14 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _remember(self, written: str, negative: str) -> None:
+        preferences.set_first_steps("DONE")
+        if preferences.get().remember:
+            try:
+                history.remember(written, negative)
+            except StorageError as error:
+                self.report({"WARNING"}, str(error))  # the job goes on without it
 
 
 class TEXLOOM_OT_cancel(bpy.types.Operator):
@@ -161,7 +193,7 @@ class TEXLOOM_OT_roll_seed(bpy.types.Operator):
 
     bl_idname = "texloom.roll_seed"
     bl_label = "Roll Seed"
-    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012 - Blender's own form
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender's own form
 
     def execute(self, context: Any) -> set[Any]:
         properties.of(context).roll()
@@ -252,24 +284,25 @@ class TEXLOOM_OT_delete_variation(bpy.types.Operator):
 
 
 class TEXLOOM_OT_reuse(bpy.types.Operator):
-    """Put this job's prompt and seed back into the panel"""
+    """Put this job's prompt, seed and all other settings back into the panel; without a job those of the last one"""
 
     bl_idname = "texloom.reuse"
     bl_label = "Use Prompt and Seed"
-    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
+    bl_options = {"UNDO"}  # noqa: RUF012
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
+        entries = bridge.get().entries
+        entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
             return {"CANCELLED"}
-        settings = properties.of(context)
         request = entry.view.request
-        settings.prompt = request.prompt
-        # Blender's integers have 31 bits; scripts may use seeds above.
-        settings.seed = min(request.variation_seed(entry.index), 2**31 - 1)
-        settings.new_seed = False
+        request = request.replace(seed=request.variation_seed(entry.index))
+        missing = properties.restore(properties.of(context), request)
+        if missing:
+            names = ", ".join(missing)
+            self.report({"WARNING"}, iface("The panel cannot hold: {names}.").format(names=names))
         return {"FINISHED"}
 
 

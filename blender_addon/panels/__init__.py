@@ -7,7 +7,23 @@ from typing import Any
 
 import bpy
 
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, results, status_bar, tune
+from .. import bridge
+from . import (
+    adjust,
+    advanced,
+    common,
+    engine,
+    images,
+    library,
+    main,
+    outputs,
+    placement,
+    prompt,
+    references,
+    results,
+    status_bar,
+    tune,
+)
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -18,6 +34,7 @@ _PARTS: tuple[type[Part], ...] = (
     advanced.Advanced,
     *adjust.PARTS,
     placement.Placement,
+    *references.PARTS,
     *images.PARTS,
     *outputs.PARTS,
     *library.PARTS,
@@ -32,6 +49,15 @@ def _poll(cls: Any, context: Any) -> bool:
     if space is not None and space.type == "NODE_EDITOR" and space.tree_type != "ShaderNodeTree":
         return False
     return bool(cls.shown(context))
+
+
+def _measured(part: type[Part]) -> Any:
+    def draw(self: Any, context: Any) -> None:
+        # Panels are drawn on every move of the mouse; whoever measures sees how long that takes.
+        with bridge.get().timed("draw"):
+            part.draw(self, context)
+
+    return draw
 
 
 def _classes() -> tuple[Any, ...]:
@@ -49,6 +75,7 @@ def _classes() -> tuple[Any, ...]:
                 "bl_category": "Texloom",
                 "__doc__": part.__doc__,
                 "poll": classmethod(_poll),
+                "draw": _measured(part),
             }
             if name != parent:
                 facts["bl_parent_id"] = parent
@@ -56,13 +83,13 @@ def _classes() -> tuple[Any, ...]:
     return tuple(found)
 
 
-CLASSES = _classes()
+CLASSES = (*prompt.MENUS, *_classes())
 
 
 def register() -> None:
     """Make them known to Blender."""
     common.open_previews()
-    for item in CLASSES:
+    for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
     status_bar.register()
 
@@ -70,6 +97,6 @@ def register() -> None:
 def unregister() -> None:
     """Take them back."""
     status_bar.unregister()
-    for item in reversed(CLASSES):
+    for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)
     common.close_previews()

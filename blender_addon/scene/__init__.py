@@ -8,7 +8,10 @@
 ``nodes``        node positions without overlaps, frames
 ``objects``      sizes: world size of a UV unit, which projection suits, metres per Blender unit
 ``placement``    a material → material slots, never touching other slots
-``planes``       an image → an upright, unlit reference plane
+``planes``       an image → an upright, unlit reference plane, or an image empty
+``references``   references in the scene: several at once, size, lock, converting, removing
+``turnaround``   several views of one thing → a set of references around it
+``backgrounds``  an image → background of a camera
 ``transaction``  all or nothing: a failed build leaves no datablock behind
 ``build``        the above in one call per kind of result
 ===============  ==============================================================================================

@@ -138,6 +138,7 @@ def reference_plane(
     location: Sequence[float] = (0.0, 0.0, 0.0),
     store: images.Store = "PACK",
     scene: bpy.types.Scene | None = None,
+    look: planes.Look | None = None,
 ) -> Built:
     """The result's picture (``image``, or else the base colour) on a plane; arguments as in :mod:`.planes`.
 
@@ -159,9 +160,10 @@ def reference_plane(
             name=result.name,
             scene=scene,
             metres_per_unit=objects.metres_per_unit(scene or bpy.context.scene),
+            look=look,
         )
-        # The plane was made a moment ago with this one material.
-        material = plane.material_slots[0].name
+        # A plane was made a moment ago with this one material; an image empty has none.
+        material = plane.material_slots[0].name if plane.material_slots else ""
     return Built(images=[image.name], material=material, object=plane.name)
 
 

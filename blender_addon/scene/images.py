@@ -188,8 +188,8 @@ def another(image: bpy.types.Image, path: Path) -> bpy.types.Image:
 def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> bool:
     """Keep the file that :func:`point_at` or :func:`another` shows as the image's earlier file was kept.
 
-    Files in Blender's temporary folder, which does not last, are packed at once where they would be left there.
-    Returns whether there was anything to do.
+    Files in Blender's temporary folder, which does not last, are packed where they would be left there; large ones
+    when the .blend is saved.  Returns whether there was anything to do.
 
     Raises:
         StorageError: the file is gone, no picture, or could not be copied; the image stays as it is.
@@ -209,7 +209,7 @@ def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> b
         store = "PACK"
     if pack_large_later is None:
         pack_large_later = not bpy.app.background
-    later = pack_large_later and not passing and state.st_size > LARGE
+    later = pack_large_later and state.st_size > LARGE
     try:
         _keep(image, path, _stamp(state), store, image.name, later=later)
     except RuntimeError as error:

@@ -36,6 +36,8 @@ class ResultImages:
     height_max_m: float = 0.0
     licence: str = ""
     kind: str = "material"
+    tile_x: bool = True
+    tile_y: bool = True
     seed: int = 0
     model: str = ""
     manifest: Path | None = None
@@ -98,6 +100,8 @@ class ResultImages:
             height_max_m=max(low, high),
             licence=str(model.get("licence", "")),
             kind=str(request.get("kind", "material")),
+            tile_x=bool(request.get("tile_x", True)),
+            tile_y=bool(request.get("tile_y", True)),
             seed=int(_number(result.get("seed"), _number(request.get("seed"), 0.0))),
             model=str(model.get("id") or request.get("model", "")),
             manifest=folder / storage.MANIFEST_NAME,

@@ -286,7 +286,7 @@ def read_manifest(folder: Path) -> Json:
             # A manifest may come from anybody: it names files of its own folder and nothing else.
             if not isinstance(file, str) or not _FILE_NAME.fullmatch(file) or file in (".", ".."):
                 raise StorageError(f"{path} is damaged: map {name} has no proper file name.")
-            if not (folder / file).is_file():
+            if not is_file(folder / file):
                 raise StorageError(f"{folder / file} is missing.", advice="Make this result again from its settings.")
     return data
 
@@ -323,6 +323,14 @@ def remove_variation(folder: Path, index: int) -> bool:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
     return True
+
+
+def is_file(path: Path) -> bool:
+    """Whether ``path`` is a file; False, too, for names that the system does not take."""
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the system, say
+        return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

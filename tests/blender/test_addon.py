@@ -106,8 +106,9 @@ class TestRequests:
         settings.prompt, settings.model = "bricks", "FOLDER"
         assert settings.request().model != ""
 
-    def test_empty_prompt_is_not_offered(self, texloom: ModuleType) -> None:
-        assert not bpy.ops.texloom.generate.poll()
+    def test_empty_prompt_is_a_plain_error(self, texloom: ModuleType) -> None:
+        with pytest.raises(RuntimeError, match="Type what to make first"):
+            bpy.ops.texloom.generate()
 
 
 class TestJobs:
@@ -261,7 +262,7 @@ class TestJobs:
 
     def test_reference_plane_has_the_asked_height(self, fake: Any, api: Any) -> None:
         made = api.generate("a door", output="PLANE", plane_height=2.2, plane_facing="-Y")
-        assert bpy.data.objects[made.object].dimensions.z == pytest.approx(2.2)
+        assert bpy.data.objects[made.object].dimensions.y == pytest.approx(2.2)
         assert made.object in {obj.name for obj in bpy.data.collections["References"].objects}
 
     def test_timer_stays_within_its_budget(self, fake: Any, cube: Any, texloom: ModuleType, api: Any) -> None:

@@ -79,7 +79,6 @@ TEXTS: dict[str, str] = {
     "Use Variation": "使用此变体",
     "Use this variation in the scene": "在场景中使用此变体",
     "Use Prompt and Seed": "使用提示词和种子",
-    "Put this job's prompt and seed back into the panel": "将此任务的提示词和种子填回面板",
     "Open Folder": "打开文件夹",
     "Show the files of this result, or the library, in the file manager": "在文件管理器中显示此结果的文件或资源库",
     "Set Up Engine": "安装引擎",
@@ -97,7 +96,6 @@ TEXTS: dict[str, str] = {
         "用英文描述要生成的内容: 材质、颜色、状态 (例如 “mossy cobblestone, wet”)"
     ),
     "Negative prompt": "反向提示词",
-    "What to avoid; only some models heed it": "要避免的内容,仅部分模型支持",
     "Model": "模型",
     "Instant": "即时",
     "Built in: seamless materials and patterns in about a second, offline": "内置: 离线,约一秒生成无缝材质和图案",

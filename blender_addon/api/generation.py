@@ -1,15 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texloom from Python inside Blender; the panel itself uses the same functions.
-
-    import bpy
-    from bl_ext.user_default.texloom import api
-
-    made = api.generate("mossy cobblestone, wet", target=bpy.context.object, size=2048)
-    print(made.material, made.folder)
-
-:func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
-use ``submit``; the result is put into the scene when it is there.
-"""
+"""Generate, wait, put a result into the scene."""
 
 from __future__ import annotations
 
@@ -20,15 +10,21 @@ from typing import Any
 
 import bpy
 
-from . import bridge, parameters
-from . import target as targets
-from . import tune as tuning
-from .core.texloom import api as engine_api
-from .core.texloom.errors import CancelledError, ErrorCode, RequestError
-from .core.texloom.jobs import JobState, JobView
-from .scene.result import ResultImages
+from .. import bridge
+from .. import target as targets
+from ..core.texloom import api as engine_api
+from ..core.texloom.errors import CancelledError, ErrorCode, RequestError
+from ..core.texloom.jobs import JobState, JobView
+from ..entry import Entry
+from ..scene import planes
+from ..scene.result import ResultImages
 
 KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference", "LIBRARY": "material"}
+
+
+ReferenceLook = planes.Look
+
+"""How a reference looks: ``ReferenceLook(kind="EMPTY", opacity=0.5, views="AXIS", locked=True)`` and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +42,7 @@ class Generated:
 class Job:
     """A submitted job."""
 
-    def __init__(self, entry: bridge.Entry) -> None:
+    def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
     @property
@@ -113,6 +109,7 @@ def submit(
     displacement: str | None = None,
     plane_height: float = 1.8,
     plane_facing: str = "VIEW",
+    plane_look: ReferenceLook | None = None,
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -127,6 +124,7 @@ def submit(
         displacement: ``BUMP``, ``DISPLACEMENT``, ``BOTH`` or ``NONE``; default the preferences'.
         plane_height: metres.
         plane_facing: ``VIEW``, ``X``, ``-X``, ``Y``, ``-Y`` or ``Z``.
+        plane_look: opacity, kind and so on of the plane, as :class:`ReferenceLook`.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -134,11 +132,11 @@ def submit(
         RequestError: something is unknown or out of range; the message names it and the range.
         StorageError: the machine's settings are damaged.
     """
-    _check("output", output, tuple(KINDS))
-    _check("slot", slot, (None, "ACTIVE", "NEW", "ALL"))
-    _check("store", store, (None, "PACK", "BESIDE", "LIBRARY"))
-    _check("displacement", displacement, (None, "BUMP", "DISPLACEMENT", "BOTH", "NONE"))
-    _check("plane_facing", plane_facing, ("VIEW", "X", "-X", "Y", "-Y", "Z"))
+    check("output", output, tuple(KINDS))
+    check("slot", slot, (None, "ACTIVE", "NEW", "ALL"))
+    check("store", store, (None, "PACK", "BESIDE", "LIBRARY"))
+    check("displacement", displacement, (None, "BUMP", "DISPLACEMENT", "BOTH", "NONE"))
+    check("plane_facing", plane_facing, ("VIEW", "X", "-X", "Y", "-Y", "Z"))
     if not plane_height > 0:
         raise RequestError(f"plane_height: must be above 0 metres, got {plane_height}.")
     if size is not None:
@@ -155,7 +153,7 @@ def submit(
         plane_height_m=plane_height,
         plane_facing=plane_facing,
     )
-    placement = placement.replace(slot=slot, store=store, displacement=displacement)
+    placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
     return Job(bridge.get().submit(request, placement))
 
 
@@ -167,12 +165,7 @@ def generate(prompt: str, *, timeout: float | None = None, **options: Any) -> Ge
         JobFailedError: the engine could not make it; ``advice`` says what to do.
         TimeoutError: it took longer than ``timeout`` seconds; the job is cancelled.
     """
-    job = submit(prompt, **options)
-    try:
-        return job.wait(timeout)
-    except (TimeoutError, KeyboardInterrupt):
-        job.cancel()
-        raise
+    return waited(submit(prompt, **options), timeout)
 
 
 def apply(
@@ -190,7 +183,7 @@ def apply(
         RequestError: ``output`` is unknown.
         StorageError: the result is missing or damaged.
     """
-    _check("output", output, tuple(KINDS))
+    check("output", output, tuple(KINDS))
     objects = [target] if isinstance(target, bpy.types.Object) else target
     placement = targets.capture(
         bpy.context,
@@ -210,75 +203,16 @@ def apply(
     )
 
 
-def tune(
-    material: bpy.types.Material | str,
-    *,
-    family: str | None = None,
-    seed: int | None = None,
-    timeout: float | None = None,
-    **values: Any,
-) -> None:
-    """Draw an instant material again with other values of its parameters; the same images, the same size.
-
-    In the background it waits until they are drawn; in a window it returns at once, and they follow.
-
-    Args:
-        material: a material or its name.
-        family: make another kind of material of it; ``values`` are then given at the next call.
-        seed: of the irregularities.
-        timeout: seconds to wait at most in the background.
-        **values: parameters by name: numbers (metres for sizes), ``#rrggbb``, names of options.
-
-    Raises:
-        RequestError: it is no instant material, has no such parameter, or a value is out of range.
-        JobFailedError: the engine could not draw it.
-        TimeoutError: it was not drawn within ``timeout`` seconds.
-    """
-    found = bpy.data.materials.get(material) if isinstance(material, str) else material
-    if parameters.of(found) is None:
-        raise RequestError(f"material: {material} is no material of the instant model.")
-    parameters.set_values(found, values)
-    tuner = tuning.get()
-    if family is not None:
-        tuning.change_family(found, family)
-    elif seed is not None:
-        tuner.order(found, seed=seed)
-    else:
-        tuner.changed(found)
-    if bpy.app.background:
-        if not tuner.finish(found, timeout):
-            raise TimeoutError(f"The material was not drawn within {timeout:g} seconds.")
-        if problem := tuner.problem(found):
-            raise engine_api.JobFailedError(problem, code=ErrorCode.INTERNAL)
+def waited(job: Job, timeout: float | None) -> Generated:
+    """Wait for a job; one that nobody waits for any more is cancelled."""
+    try:
+        return job.wait(timeout)
+    except (TimeoutError, KeyboardInterrupt):
+        job.cancel()
+        raise
 
 
-def replace(material: bpy.types.Material | str, folder: str | Path, index: int = 0) -> Generated:
-    """Show the maps of another result in a material that Texloom made; the material stays the same datablock.
-
-    Its node tree, with nodes and links of your own, stays as well.  Sliders that were moved keep their values, the
-    others, real size and height of the relief follow the new maps.
-
-    Args:
-        material: the material or its name; with sliders, so made by this version of Texloom.
-        folder: the result on disk.
-        index: its variation.
-
-    Raises:
-        RequestError: there is no such material, it has no sliders, or it is linked from another file.
-        StorageError: the result is missing or damaged.  Nothing has changed then.
-    """
-    found = bpy.data.materials.get(material) if isinstance(material, str) else material
-    if found is None:
-        raise RequestError(f"material: there is none named {material!r}.")
-    built = targets.replace_maps(found, ResultImages.from_manifest(Path(folder), index))
-    return Generated(
-        folder=Path(folder),
-        images=tuple(built.images),
-        material=built.material,
-        messages=tuple(built.messages),
-    )
-
-
-def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+def check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    """Refuse an argument that is none of ``allowed``, by its name."""
     if value not in allowed:
         raise RequestError(f"{name}: must be one of {', '.join(str(item) for item in allowed if item)}, got {value!r}.")
