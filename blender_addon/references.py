@@ -8,6 +8,7 @@ read the first of them and write to all.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import bpy
@@ -37,7 +38,7 @@ TURNAROUND_VIEWS = (
     ("BOTTOM", "Bottom", "Seen from below"),
 )
 
-# More selected objects than this take longer to look through than all references, which are few.
+# More selected objects than this take long to look through on every move of the mouse; references are few.
 _MANY = 100
 
 OPACITY = "How opaque it is, the alpha of the object's color, which can be animated"
@@ -50,9 +51,10 @@ SHOWN_IN = "The viewports that show it"
 def targets(context: Any) -> list[bpy.types.Object]:
     """The references to change: those selected, the active one first, or else the one in the list's row."""
     layer = context.view_layer
-    selected: Any = layer.objects.selected
+    selected: Any = list(islice(layer.objects.selected, _MANY + 1))
     if len(selected) > _MANY:
-        selected = [obj for obj in references.of_scene(context.scene) if obj.select_get()]
+        collection = listed(context.scene)
+        selected = [obj for obj in collection.all_objects if obj.select_get()] if collection is not None else []
     found = [obj for obj in selected if references.is_reference(obj)]
     if found:
         active = layer.objects.active

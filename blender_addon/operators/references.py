@@ -192,7 +192,8 @@ class TEXLOOM_OT_turnaround(_Pictures, _Looks, bpy.types.Operator):
         options=_HIDDEN,
     )  # type: ignore[valid-type]  # fmt: skip
     parts: IntProperty(
-        name="Split into", description="How many views one picture holds side by side, in equal parts, from left to right",
+        name="Split into",
+        description="How many views one picture holds side by side, in equal parts, from left to right",
         min=1, max=turnaround.MOST, default=1, options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]  # fmt: skip
     by_words: BoolProperty(
