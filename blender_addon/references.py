@@ -65,7 +65,8 @@ def targets(context: Any) -> list[bpy.types.Object]:
 
 def in_row(context: Any) -> bpy.types.Object | None:
     """The reference that was clicked in the list; None when it is gone."""
-    obj = context.scene.objects.get(context.scene.texloom_references.row_name)
+    found = listed(context.scene)
+    obj = found.objects.get(context.scene.texloom_references.row_name) if found is not None else None
     return obj if references.is_reference(obj) else None
 
 
@@ -102,9 +103,8 @@ def _get_row(self: Any) -> int:
         return -1
     context: Any = bpy.context
     obj = context.view_layer.objects.active if context.scene == scene else None
-    if obj is None or not obj.select_get() or not references.is_reference(obj):
-        obj = scene.objects.get(self.row_name)
-    return int(found.objects.find(obj.name)) if obj is not None else -1
+    selected = obj is not None and obj.select_get() and references.is_reference(obj)
+    return int(found.objects.find(obj.name if selected else self.row_name))
 
 
 def _set_row(self: Any, value: int) -> None:
