@@ -7,9 +7,45 @@ import atexit
 
 import bpy
 
-from . import bridge, cli, compat, operators, panels, preferences, properties, references, translations
+from . import (
+    bridge,
+    cli,
+    compat,
+    image_settings,
+    keymap,
+    library_view,
+    locks,
+    operators,
+    outputs,
+    panels,
+    parameters,
+    preferences,
+    presets,
+    properties,
+    references,
+    translations,
+    tune,
+)
 
-_MODULES = (translations, preferences, properties, references, operators, panels, bridge, cli)
+_MODULES = (
+    translations,
+    preferences,
+    parameters,
+    locks,
+    properties,
+    presets,
+    outputs,
+    references,
+    library_view,
+    image_settings,
+    operators,
+    panels,
+    keymap,
+    # Before bridge: what it draws before a file is saved, bridge packs.
+    tune,
+    bridge,
+    cli,
+)
 
 
 def register() -> None:

@@ -12,15 +12,14 @@ import dataclasses
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preferences, setup_job, target
+from . import export_job, preferences, setup_job, target
 from .core.texloom import api as engine_api
 from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
@@ -28,50 +27,26 @@ from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
-from .scene import images, references
+from .core.texloom.storage import remove_variation
+from .entry import Entry
+from .scene import images, sources
 from .scene.build import Built
 from .scene.result import ResultImages
-from .scene.transaction import Vanished, all_or_nothing
+from .scene.transaction import Vanished
+from .successors import replace_built
 from .target import Placement
 from .translations import iface
+from .windows import mouse_holds_scene, push_undo, redraw
 
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
+NOTICE_SECONDS: Final = 8.0
 _TYPING_PAUSE: Final = 0.6
 _RESTARTS: Final = 3
 # A turn begins another step of putting a result into the scene only within this time; a step takes up to 3 ms.
 _STEPS_BUDGET: Final = 0.0015
 _NEXT_STEP: Final = 0.01
-# While one of these runs, the mouse holds the scene: a result waits until it is let go.
-_BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
-
-
-@dataclass
-class Entry:
-    """One job as the add-on knows it; ``built`` holds names of what was made of variation ``index``."""
-
-    view: JobView
-    placement: Placement
-    file: int
-    built: Built | None = None
-    index: int = 0
-    notices: list[str] = field(default_factory=list)
-    problem: str = ""
-    advice: str = ""
-    settled: bool = False
-    placing: target.Placing | None = None
-    restarts: int = 0
-
-    @property
-    def id(self) -> str:
-        """Id of the request."""
-        return self.view.id
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return not self.view.final
 
 
 class Bridge:
@@ -86,6 +61,9 @@ class Bridge:
         self._file = 0
         self._typed: tuple[float, str, str] | None = None
         self._seen: tuple[object, ...] = ()
+        self._notice: tuple[str, float] | None = None
+        # Further work of the timer; each is called every turn and says whether it needs another one.
+        self.extras: list[Callable[[], bool]] = []
 
     # The engine.
 
@@ -159,7 +137,7 @@ class Bridge:
         assert view is not None
         entry = Entry(view=view, placement=placement, file=self._file)
         self.entries[request.id] = entry
-        ended = [item.id for item in self.entries.values() if not item.running]
+        ended = [item.id for item in self.entries.values() if not item.running and not item.pinned]
         for request_id in ended[: max(0, len(self.entries) - KEEP)]:
             self.forget(request_id)
         self.wake()
@@ -189,6 +167,72 @@ class Bridge:
             self._session.table.cancel(request_id)
             self.wake()
 
+    def submit_aside(self, request: GenerationRequest, library: Path) -> None:
+        """Queue a job of the add-on itself: it is next, is not in the list, and nothing is put into the scene.
+
+        Follow it by :meth:`view`, and :meth:`forget` it.
+
+        Raises:
+            RequestError, StorageError: as :meth:`submit`.
+        """
+        self.session.table.submit(request, library)
+        self.session.table.move(request.id, 0)
+        self.wake()
+
+    def view(self, request_id: str) -> JobView | None:
+        """What is known of a job, or None when this engine does not know it."""
+        return self._session.table.get(request_id) if self._session is not None else None
+
+    def pump(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for news from the engine and take them in; for blocking callers."""
+        self._take(self.session.table.pump(timeout))
+
+    def cancel_all(self) -> None:
+        """Ask for the end of all jobs, waiting ones first so that none of them begins."""
+        for entry in reversed(self.queue()):
+            self.cancel(entry.id)
+
+    def queue(self) -> list[Entry]:
+        """Jobs that have not ended: the running one, then the waiting ones in their order."""
+        # The sort is stable: jobs of which no place is known yet stay in the order of their submission.
+        waiting = {entry.id: 1 + entry.view.position for entry in self.entries.values() if entry.waiting}
+        return sorted((entry for entry in self.entries.values() if entry.running), key=lambda e: waiting.get(e.id, 0))
+
+    def newest(self) -> Entry | None:
+        """The job that was completed last."""
+        return next(
+            (entry for entry in reversed(self.entries.values()) if entry.view.state is JobState.COMPLETED), None
+        )
+
+    def move(self, request_id: str, offset: int) -> None:
+        """Let a waiting job run ``offset`` places later, earlier when negative."""
+        entry = self.entries.get(request_id)
+        if entry is None or not entry.waiting or self._session is None:
+            return
+        self._session.table.move(request_id, max(0, entry.view.position + offset))
+        self.wake()
+
+    def remove(self, entry: Entry, index: int) -> None:
+        """Delete variation ``index`` of a completed job from the disk; the last one takes the job with it.
+
+        Images of the open file that still read from it are packed first, so that no material loses its maps.
+
+        Raises:
+            StorageError: the variation is gone already, or its files may not be deleted.
+        """
+        folder = Path(entry.view.folder)
+        images.pack_from(ResultImages.from_manifest(folder, index).maps.values())
+        left = remove_variation(folder, index)
+        entry.pinned.discard(index)
+        entry.forget_pictures()
+        if not left:
+            self.forget(entry.id)
+
+    @property
+    def notice(self) -> str:
+        """What the status bar says for a while: a job that has just ended."""
+        return self._notice[0] if self._notice is not None and time.monotonic() < self._notice[1] else ""
+
     def forget(self, request_id: str) -> None:
         """Take an ended job out of the list; its result stays in the library."""
         entry = self.entries.pop(request_id, None)
@@ -196,6 +240,13 @@ class Bridge:
             entry.placing.drop()
         if self._session is not None:
             self._session.table.forget(request_id)
+        self.tidy_sources()
+
+    def tidy_sources(self) -> None:
+        """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""
+        entries = self.entries.values()
+        done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
+        sources.tidy({entry.view.request.source for entry in entries if entry.id not in done})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""
@@ -215,7 +266,8 @@ class Bridge:
             left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError(f"The job has not ended within {timeout:g} seconds.")
-            self._take(self.session.table.pump(left) if entry.running else [])
+            if entry.running:
+                self.pump(left)
             self._settle(wait_for_mouse=False)
 
     def apply(self, entry: Entry, index: int) -> Built:
@@ -232,9 +284,12 @@ class Bridge:
 
     def _placement_now(self, entry: Entry) -> Placement:
         """Where a job's result goes: as asked, or, once another file is open, to what is selected there."""
-        if entry.file == self._file:
+        output = entry.placement.output
+        if output == "LIBRARY":  # nowhere yet
+            output = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}[entry.view.request.kind]
+        elif entry.file == self._file:
             return entry.placement
-        return target.capture(bpy.context, output=entry.placement.output)
+        return target.capture(bpy.context, output=output)
 
     # The crank.
 
@@ -245,24 +300,27 @@ class Bridge:
 
     def tick(self) -> float | None:
         """One turn; seconds until the next, None when nothing is left to wait for."""
-        with self._timed("turn"):
+        with self.timed("turn"):
             return self._turn()
 
     def _turn(self) -> float | None:
-        with self._timed("preload"):
+        with self.timed("preload"):
             self._preload()
-        with self._timed("events"):
+        with self.timed("events"):
             if self._session is not None:
                 self._take(self._session.table.drain(BUDGET))
         self._settle(wait_for_mouse=True)
-        with self._timed("redraw"):
+        with self.timed("redraw"):
             self._redraw()
+        with self.timed("extras"):
+            busy = [extra() for extra in self.extras]
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
-        open_ends = any(not entry.settled for entry in self.entries.values())
-        if any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
+        open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
+        if any(busy) or any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
             return _NEXT_STEP
-        return INTERVAL if open_ends or starting or self._typed or setup_job.state().running else None
+        threads = setup_job.state().running or export_job.state().running
+        return INTERVAL if open_ends or starting or self._typed or threads else None
 
     def file_loaded(self) -> None:
         """Another file is open: results of earlier jobs stay in the library."""
@@ -271,7 +329,7 @@ class Bridge:
             entry.placing = None  # what it has made is gone with the file
 
     @contextlib.contextmanager
-    def _timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Iterator[None]:
         """Keep the longest time that each part of a turn took, in seconds, for whoever measures."""
         began = time.perf_counter()
         yield
@@ -305,8 +363,9 @@ class Bridge:
         for entry in self.entries.values():
             if entry.settled or entry.running:
                 continue
-            if entry.view.state is JobState.COMPLETED and entry.file == self._file:
-                if wait_for_mouse and _mouse_holds_scene():
+            in_scene = entry.placement.output != "LIBRARY"
+            if entry.view.state is JobState.COMPLETED and entry.file == self._file and in_scene:
+                if wait_for_mouse and mouse_holds_scene():
                     return
                 began = time.perf_counter()
                 while self._place_part(entry):
@@ -315,22 +374,36 @@ class Bridge:
                     elif time.perf_counter() - began > _STEPS_BUDGET:
                         return
             entry.settled = True
+            self._tell(entry)
+            self.tidy_sources()
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
                     iface("Another file was opened meanwhile; the result is in {folder}.").format(
                         folder=entry.view.folder
                     )
                 ]
+            elif entry.view.state is JobState.COMPLETED and not in_scene:
+                entry.notices = [warning.message for warning in entry.view.warnings]
             elif entry.view.error is not None:
                 entry.problem, entry.advice = entry.view.error.message, entry.view.error.advice
                 if entry.view.error.log_tail:
                     print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
             return
 
+    def _tell(self, entry: Entry) -> None:
+        """Say in the status bar that a job has ended, as its panel may be out of sight."""
+        words = {
+            JobState.COMPLETED: iface("Ready: {prompt}"),
+            JobState.FAILED: iface("Failed: {prompt}"),
+            JobState.CANCELLED: iface("Cancelled: {prompt}"),
+        }
+        text = words[JobState.FAILED if entry.problem else entry.view.state]
+        self._notice = (text.format(prompt=entry.view.request.prompt[:60]), time.monotonic() + NOTICE_SECONDS)
+
     def _place_part(self, entry: Entry) -> bool:
         """Do the next step of putting a result into the scene; whether there are more."""
         try:
-            with self._timed("build"):
+            with self.timed("build"):
                 if entry.restarts > _RESTARTS:  # somebody undoes again and again
                     built = self.apply(entry, 0)
                 else:
@@ -352,8 +425,8 @@ class Bridge:
             entry.advice = iface("It is in {folder}.").format(folder=entry.view.folder)
             return False
         entry.placing = None
-        with self._timed("undo step"):
-            _push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
+        with self.timed("undo step"):
+            push_undo(f"Texloom: {built.material or built.object or ', '.join(built.images)}")
         return False
 
     def _placing(self, entry: Entry) -> target.Placing:
@@ -367,70 +440,13 @@ class Bridge:
 
     def _redraw(self) -> None:
         setup = setup_job.state()
-        seen = (setup.revision, setup.running, self.status, *(item.view for item in self.entries.values()))
-        seen += tuple(item.settled for item in self.entries.values())
+        export = export_job.state()
+        jobs = [(item.view, item.settled) for item in self.entries.values()]
+        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice, *jobs)
         if seen == self._seen:
             return
         self._seen = seen
-        for window in _windows():
-            for area in window.screen.areas:
-                if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR", "PREFERENCES"):
-                    area.tag_redraw()
-
-
-def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
-    """Put a result into the scene where an earlier one of the same job stands, or as a new one.
-
-    Raises:
-        StorageError: a file is missing or no picture.
-    """
-    old_plane = bpy.data.objects.get(before.object) if before is not None and before.object else None
-    old = bpy.data.materials.get(before.material) if before is not None and before.material else None
-    if before is None or (old_plane is None and old is None):
-        return target.apply(result, placement)
-    if placement.output == "PLANE":
-        with all_or_nothing():
-            built = target.apply(result, placement)
-            if old_plane is not None:
-                # The user may have moved it, or made it half transparent.
-                plane = references.succeed(bpy.data.objects[built.object], old_plane)
-                built.object = plane.name
-                built.material = plane.active_material.name if plane.active_material is not None else ""
-        return built
-    objects, _ = target.find(placement.objects)
-    active = {obj.name: obj.active_material_index for obj in objects}
-    for obj in objects:
-        for index, slot in enumerate(obj.material_slots):
-            if slot.material == old:
-                obj.active_material_index = index
-    try:
-        return target.apply(result, placement.replace(slot="ACTIVE" if placement.slot != "ALL" else "ALL"))
-    finally:
-        for obj in objects:
-            obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))
-
-
-def _windows() -> list[bpy.types.Window]:
-    manager = bpy.context.window_manager
-    return list(manager.windows) if manager is not None else []
-
-
-def _mouse_holds_scene() -> bool:
-    for window in _windows():
-        # Only newer versions tell.
-        for operator in getattr(window, "modal_operators", ()):
-            if operator.bl_idname.startswith(_BUSY):
-                return True
-    return False
-
-
-def _push_undo(message: str) -> None:
-    windows = _windows()
-    if bpy.app.background or not windows:
-        return
-    override: Any = bpy.context.temp_override(window=windows[0])
-    with override:
-        bpy.ops.ed.undo_push(message=message)
+        redraw()
 
 
 _bridge = Bridge()
@@ -474,6 +490,7 @@ def register() -> None:
 def unregister() -> None:
     """End the engine and everything that runs."""
     setup_job.state().cancel()
+    export_job.state().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     for listeners, handler in _handlers():
@@ -481,3 +498,4 @@ def unregister() -> None:
             listeners.remove(handler)
     _bridge.close()
     _bridge.entries.clear()
+    _bridge.tidy_sources()

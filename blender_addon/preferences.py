@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from . import setup_job
+from . import keymap, setup_job
 from .core.texloom import settings as machine_settings
 from .core.texloom.errors import StorageError
 from .translations import iface
@@ -29,6 +29,11 @@ SLOTS = (
     ("NEW", "New slot", "Add a slot and leave the others alone"),
     ("ALL", "All slots", "Replace the materials of all slots"),
 )
+FIRST_STEPS = (
+    ("NEW", "Not yet", "Shown while there is neither an engine nor a result"),
+    ("OPEN", "Shown", "Shown until something is made"),
+    ("DONE", "Done", "Not shown"),
+)
 ACCELERATORS = (
     ("AUTO", "Automatic", "The build of torch that fits this machine"),
     ("cuda", "NVIDIA (CUDA)", "For NVIDIA graphics cards"),
@@ -41,6 +46,10 @@ ACCELERATORS = (
 
 def _engine_changed(self: Any, context: bpy.types.Context) -> None:
     setup_job.state().forget_check()
+
+
+MODULE = str(__package__)
+"""Name of the add-on's module, as Blender's own operators want it."""
 
 
 class TexloomPreferences(bpy.types.AddonPreferences):
@@ -68,6 +77,16 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         name="Load while typing", description="Start the engine while the prompt is typed", default=True
     )  # type: ignore[valid-type]
 
+    enter: BoolProperty(
+        name="Generate with Enter",
+        description="Generate when Enter confirms the prompt; the engine then starts with it, not while you type",
+        default=False,
+    )  # type: ignore[valid-type]
+    remember: BoolProperty(
+        name="Remember prompts", description="Keep a list of the prompts of late on this machine", default=True
+    )  # type: ignore[valid-type]
+    first_steps: EnumProperty(name="First steps", items=FIRST_STEPS, default="NEW", options={"HIDDEN"})  # type: ignore[valid-type]
+
     def draw(self, context: bpy.types.Context) -> None:
         """Blender draws the preferences."""
         layout = self.layout
@@ -80,6 +99,14 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         column.prop(self, "displacement")
         column.prop(self, "slot")
         column.prop(self, "preload")
+        column.prop(self, "enter")
+        row = column.row()
+        row.prop(self, "remember")
+        row.operator("texloom.clear_history", text="Clear", icon="TRASH")
+        box = layout.box()
+        box.label(text="Keys", icon="KEYINGSET")
+        keymap.draw(box)
+        layout.operator("texloom.first_steps", icon="HELP")
 
 
 def draw_engine(layout: Any, preferences: Any) -> None:
@@ -138,6 +165,9 @@ class _Defaults:
     displacement: str = "BUMP"
     slot: str = "ACTIVE"
     preload: bool = True
+    enter: bool = False
+    remember: bool = True
+    first_steps: str = "DONE"
 
 
 def get() -> Any:
@@ -151,6 +181,18 @@ def get_registered() -> Any:
     """The preferences as Blender's own data, for layouts; None where Blender keeps none."""
     options = get()
     return None if isinstance(options, _Defaults) else options
+
+
+def set_first_steps(value: str) -> bool:
+    """Keep whether the first steps are shown (:data:`FIRST_STEPS`); False where Blender keeps no preferences."""
+    options = get_registered()
+    if options is None:
+        return False
+    if options.first_steps != value:
+        options.first_steps = value
+        user: Any = bpy.context.preferences
+        user.is_dirty = True  # so that Blender saves them with the others
+    return True
 
 
 def register() -> None:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Iterable
+from typing import Any, Final
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from .core.texloom.request import DEFAULT_MAPS, MAPS, GenerationRequest, random_seed
+from . import locks, presets
+from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
 SIZES = (
@@ -42,6 +45,16 @@ FACINGS = (
     ("-X", "Left", "Towards the left view (-X)"),
     ("Z", "Up", "Flat, seen from above"),
 )
+RELIEFS = (
+    ("PREFERENCES", "As in the preferences", "Show the relief as the add-on's preferences say"),
+    ("BUMP", "Bump", "Show the relief by shading only"),
+    ("DISPLACEMENT", "Displacement", "Move the surface; needs subdivision, and Cycles or a recent EEVEE"),
+    ("BOTH", "Displacement and bump", "Move the surface and shade what is finer than its mesh"),
+)
+LARGEST_SEED: Final = 2**31 - 1
+"""Blender's integers have 31 bits; scripts may use seeds above."""
+
+_BYTES_A_LETTER = 4  # of UTF-8, in which Blender counts
 _MAP_ITEMS = tuple((name, name.replace("_", " ").capitalize(), "", 1 << place) for place, name in enumerate(MAPS))
 
 
@@ -49,7 +62,24 @@ def _prompt_changed(self: Any, context: bpy.types.Context) -> None:
     # Not at the top: bridge itself needs this module's requests.
     from . import bridge
 
-    bridge.typed(self.prompt, self.model_id)
+    bridge.typed(self.effective_prompt, self.model_id)
+
+
+def _confirm_prompt(self: Any, value: str) -> None:
+    global _confirmed
+    _confirmed = time.monotonic()
+    self.prompt = value
+
+
+_confirmed = 0.0
+
+
+def _tile_metres(self: Any) -> float:
+    return float(self.real_world_width * _metres_per_unit(self.id_data))
+
+
+def _set_tile_metres(self: Any, value: float) -> None:
+    self.real_world_width = value / _metres_per_unit(self.id_data)
 
 
 class TexloomSettings(bpy.types.PropertyGroup):
@@ -58,13 +88,41 @@ class TexloomSettings(bpy.types.PropertyGroup):
     prompt: StringProperty(
         name="Prompt",
         description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
-        maxlen=2000,
+        maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         options={"TEXTEDIT_UPDATE"},
         update=_prompt_changed,
     )  # type: ignore[valid-type]
-    negative_prompt: StringProperty(
-        name="Negative prompt", description="What to avoid; only some models heed it", maxlen=2000
+    # The prompt for a field that tells when an edit is confirmed: Blender does not once it has told every letter.
+    prompt_line: StringProperty(
+        name="Prompt",
+        description="What to make, in English: material, colors, condition (“mossy cobblestone, wet”)",
+        maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
+        get=lambda self: self.prompt,
+        set=_confirm_prompt,
+        options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]
+    prompt_text: PointerProperty(
+        name="Text",
+        description="A text of this file that is the prompt instead of the field; lines that begin with # are left out",
+        type=bpy.types.Text,
+        update=_prompt_changed,
+    )  # type: ignore[valid-type]
+    negative_prompt: StringProperty(
+        name="Negative prompt",
+        description="What to avoid: conditions, colors or materials (“moss, cracks, red”)",
+        maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
+    )  # type: ignore[valid-type]
+    style: StringProperty(
+        name="Style",
+        description="Words around the prompt; {prompt} is where it goes, without it the words follow the prompt",
+        maxlen=1000,
+        update=_prompt_changed,
+    )  # type: ignore[valid-type]
+    style_negative: StringProperty(
+        name="Style avoids", description="What the style adds to the negative prompt", maxlen=1000
+    )  # type: ignore[valid-type]
+    style_name: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    style_changes: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     model: EnumProperty(name="Model", items=MODELS, default="instant", update=_prompt_changed)  # type: ignore[valid-type]
     model_folder: StringProperty(name="Folder", description="Folder that holds model_index.json", subtype="DIR_PATH")  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
@@ -82,6 +140,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
     real_world_width: FloatProperty(
         name="Width of a tile", min=0.001, max=10000.0, default=2.0, subtype="DISTANCE", unit="LENGTH"
     )  # type: ignore[valid-type]
+    tile_metres: FloatProperty(options={"HIDDEN"}, get=_tile_metres, set=_set_tile_metres)  # type: ignore[valid-type]
+    relief: EnumProperty(name="Relief", description="How height is shown", items=RELIEFS, default="PREFERENCES")  # type: ignore[valid-type]
     steps: IntProperty(name="Steps", description="0 is the model's own number", min=0, max=200)  # type: ignore[valid-type]
     guidance_scale: FloatProperty(
         name="Guidance scale", description="How closely to follow the prompt; 0 is the model's own", min=0.0, max=30.0
@@ -96,8 +156,18 @@ class TexloomSettings(bpy.types.PropertyGroup):
         """The request's ``model``."""
         return bpy.path.abspath(self.model_folder) if self.model == "FOLDER" else self.model
 
-    def request(self) -> GenerationRequest:
-        """Freeze the properties.
+    @property
+    def written(self) -> str:
+        """The prompt that the user has written, in the field or in the text datablock."""
+        return plain_text(line.body for line in self.prompt_text.lines) if self.prompt_text else self.prompt
+
+    @property
+    def effective_prompt(self) -> str:
+        """What is written, in the words of the style."""
+        return presets.effective_prompt(self.written, self.style)
+
+    def request(self, written: str = "") -> GenerationRequest:
+        """Freeze the properties; ``written`` stands for the prompt when given.
 
         Raises:
             RequestError: one is out of range, or the prompt is empty.
@@ -106,8 +176,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
         size = (self.width, self.height) if self.size == "CUSTOM" else (int(self.size), int(self.size))
         own_model = self.model == "FOLDER"
         return GenerationRequest(
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt if own_model else "",
+            prompt=presets.effective_prompt(written or self.written, self.style),
+            negative_prompt=presets.joined(self.negative_prompt, self.style_negative),
             # An empty path would otherwise be the current folder.
             model=self.model_id or "(no folder chosen)",
             kind={"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}[self.output],
@@ -121,7 +191,9 @@ class TexloomSettings(bpy.types.PropertyGroup):
             tile_y=self.output != "PLANE" and self.tiling in ("XY", "Y"),
             maps=tuple(name for name in MAPS if name in self.maps) if material and self.maps else DEFAULT_MAPS,
             real_world_width=self.real_world_width * _metres_per_unit(self.id_data) if self.own_width else None,
-            preview_interval=2 if own_model else 0,
+            # The instant model shows all variations, or a large picture, small before it draws them whole.
+            preview_interval=2 if own_model else int(self.count > 1 or max(size) > 1024),
+            parameters={} if own_model else locks.of(self.id_data),
         )
 
     def placement(self, context: bpy.types.Context) -> Placement:
@@ -133,7 +205,10 @@ class TexloomSettings(bpy.types.PropertyGroup):
             plane_facing=self.plane_facing,
         )
         scene: Any = self.id_data
-        return placement.replace(plane_look=scene.texloom_references.new_look())
+        return placement.replace(
+            displacement=None if self.relief == "PREFERENCES" else self.relief,
+            plane_look=scene.texloom_references.new_look(),
+        )
 
     def roll(self) -> None:
         """A seed that nobody chose."""
@@ -144,6 +219,34 @@ def of(context: bpy.types.Context) -> Any:
     """The properties of the context's scene."""
     scene: Any = context.scene
     return scene.texloom
+
+
+def plain_text(lines: Iterable[str], limit: int | None = None) -> str:
+    """Lines of a text datablock as one prompt: without comments (``#``), line breaks are spaces.
+
+    Reading stops soon after ``limit`` letters, for those who only show it.
+    """
+    kept: list[str] = []
+    length = 0
+    for line in lines:
+        if limit is not None and length > limit:
+            break
+        words = "" if line.lstrip().startswith("#") else " ".join(line.split())
+        if words:
+            kept.append(words)
+            length += len(words) + 1
+    return " ".join(kept)
+
+
+def confirmed_just_now(seconds: float) -> bool:
+    """Whether an edit of ``prompt_line`` was confirmed within that time and not used yet."""
+    return time.monotonic() - _confirmed < seconds
+
+
+def use_confirmation() -> None:
+    """What was confirmed is being made."""
+    global _confirmed
+    _confirmed = 0.0
 
 
 def _metres_per_unit(scene: Any) -> float:

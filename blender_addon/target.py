@@ -11,8 +11,8 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import preferences
-from .scene import build, images, materials, planes
+from . import locks, parameters, preferences
+from .scene import adjust, build, groups, images, materials, planes, sources
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -23,7 +23,7 @@ OUTPUTS = ("MATERIAL", "IMAGE", "PLANE")
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectId:
-    """An object, to be looked up again: by its session id while that lasts, or else by its name."""
+    """An object or image, to be looked up again: by its session id while that lasts, or else by its name."""
 
     name: str
     uid: int
@@ -33,8 +33,9 @@ class ObjectId:
 class Placement:
     """Where one job's result goes.
 
-    ``output`` is ``MATERIAL``, ``IMAGE`` or ``PLANE``.  ``view`` is the 16 numbers of a view matrix by rows, or
-    None; ``cursor`` is in Blender units.  Options that are None come from the preferences.
+    ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
+    numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
+    preferences.  ``made_from`` is the image whose seamless version an ``IMAGE`` is; see :func:`.scene.sources.follow`.
     """
 
     output: str = "MATERIAL"
@@ -49,6 +50,8 @@ class Placement:
     store: str | None = None
     displacement: str | None = None
     slot: str | None = None
+    made_from: ObjectId | None = None
+    replace_users: bool = False
 
     def replace(self, **changes: Any) -> Placement:
         """A copy with other values."""
@@ -142,7 +145,10 @@ def steps(
         names[key] = yield from _load(result, key, store, wait_for_copies)
         yield
     if placement.output == "IMAGE":
-        return build.image_only(result, store=store)
+        built = build.image_only(result, store=store)
+        if (old := _image(placement.made_from)) is not None:
+            built.images = [sources.follow(built.images[0], old, replace_users=placement.replace_users)]
+        return built
 
     def objects() -> dict[str, Any]:
         found, _ = find(placement.objects)
@@ -158,6 +164,7 @@ def steps(
         projection=projection,
         metres_per_unit=metres_per_unit(_scene(placement)),
     )
+    parameters.fill(material, result, locks.of(_scene(placement)))
     # From here on without a step between: assigning is what the user sees, and what undo takes back.
     built = build.assign(material, images=list(names.values()), **objects())
     _, missing = find(placement.objects)
@@ -170,9 +177,39 @@ def steps(
     return built
 
 
+def replace_maps(material: bpy.types.Material, result: ResultImages, placement: Placement | None = None) -> build.Built:
+    """Show another result in a material that is there already, see :func:`scene.adjust.replace_maps`.
+
+    Objects of ``placement`` get the material again where none of them shows it any more.
+
+    Raises:
+        RequestError: the material has no sliders or is linked from another file.
+        StorageError: a file is missing or no picture.
+    """
+    placement = placement or Placement()
+    options = preferences.get()
+    objects, _ = find(placement.objects)
+    slot: Any = placement.slot or options.slot
+    store: Any = placement.store or options.store
+    built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot)
+    parameters.fill(material, result, locks.of(_scene(placement)))
+    return built
+
+
 def _scene(placement: Placement) -> bpy.types.Scene:
     found: Any = bpy.data.scenes.get(placement.scene) or bpy.context.scene
     return found
+
+
+def _image(item: ObjectId | None) -> Any:
+    """The image with this id; None when it is gone."""
+    if item is None:
+        return None
+    found: Any = bpy.data.images.get(item.name)
+    if found is not None and found.session_uid == item.uid:
+        return found
+    every: Any = bpy.data.images
+    return next((image for image in every if image.session_uid == item.uid), None)
 
 
 def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Built:
@@ -238,8 +275,8 @@ class Placing:
             self.built = end.value
             return False
         except BaseException:
-            self.drop()
             discard(made_since(before, self._kinds))
+            self.drop()
             raise
         self._made |= {item.session_uid for item in made_since(before, self._kinds)}
         return True
@@ -250,3 +287,5 @@ class Placing:
         if self._made:
             discard(still_there(self._made, self._kinds))
         self._made = set()
+        # Other materials may use the shared groups by now: only what nothing uses goes.
+        groups.sweep()

@@ -144,30 +144,45 @@ def blender(versions: list[str], extra: list[str]) -> None:
 
 
 def gui(extra: list[str]) -> None:
-    """A real Blender window, where there is one (see tests/gui)."""
+    """A real Blender window, where there can be one (see tests/gui); the newest Blender and the one before 4.5."""
     worker = main_python()
+    pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         run([sys.executable, "scripts/build_extension.py", "--output", folder])
         (archive,) = Path(folder).glob("*.zip")
-        env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
-        if "TEXLOOM_TEST_PICTURES" in os.environ:
-            env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.environ["TEXLOOM_TEST_PICTURES"])
-        blender = os.environ.get("TEXLOOM_TEST_BLENDER") or window_blender(worker)
-        if blender:
-            env["TEXLOOM_TEST_BLENDER"] = blender
-        run([worker, "-m", "pytest", "tests/gui", "-q", "-rs", *extra], env=env)
+        failed = []
+        for name, command in window_blenders(worker).items():
+            say(f"\nBlender {name}")
+            env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
+            if pictures:
+                env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.path.join(pictures, name))
+            if command:
+                env["TEXLOOM_TEST_BLENDER"] = command
+            try:
+                run([worker, "-m", "pytest", "tests/gui", "-q", "-rs", *extra], env=env)
+            except ScriptError as error:
+                say(str(error))
+                failed.append(name)
+        if failed:
+            raise ScriptError(f"Failed in a window of Blender {', '.join(failed)}.")
 
 
-def window_blender(worker: Path) -> str:
-    """The command of a Blender that runs in a Debian of its own; empty where there can be none, with the reason."""
+def window_blenders(worker: Path) -> dict[str, str]:
+    """Commands of Blenders with a window, by name; an empty command is whatever is installed, or nothing."""
+    if given := os.environ.get("TEXLOOM_TEST_BLENDER"):
+        return {"of TEXLOOM_TEST_BLENDER": given}
     if shutil.which("blender"):
-        return ""
-    try:
-        gui_host.ensure_host(worker)
-    except ScriptError as error:
-        say(f"No Blender window here: {error}")
-        return ""
-    return shlex.join([sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(worker), "blender"])
+        return {"installed here": ""}
+    script = [sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(worker)]
+    found = {}
+    for suite, version in gui_host.SUITES.items():
+        try:
+            gui_host.ensure_host(worker, suite)
+        except ScriptError as error:
+            say(f"No window of Blender {version} here: {error}")
+            continue
+        found[version] = shlex.join([*script, "--suite", suite, "blender"])
+    return found or {"none": ""}
 
 
 if __name__ == "__main__":

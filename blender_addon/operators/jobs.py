@@ -8,12 +8,27 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from .. import bridge, properties
-from ..core.texloom.errors import TexloomError
+from .. import bridge, history, preferences, properties, restore
+from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..scene.images import warm_up
 from ..translations import iface
 from .common import failed
+
+
+def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
+    """Put a variation into the scene."""
+    entry = bridge.get().entries.get(job)
+    if entry is None or entry.view.state is not JobState.COMPLETED:
+        operator.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+        return {"CANCELLED"}
+    try:
+        built = bridge.get().apply(entry, index)
+    except TexloomError as error:
+        return failed(operator, error)
+    for message in built.messages:
+        operator.report({"WARNING"}, message)
+    return {"FINISHED"}
 
 
 class TEXLOOM_OT_generate(bpy.types.Operator):
@@ -21,20 +36,44 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
 
     bl_idname = "texloom.generate"
     bl_label = "Generate"
+    # Without UNDO: the result comes later and brings its own step, so that one step takes it back.
+    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender's own form
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if not properties.of(context).prompt.strip():
-            cls.poll_message_set(iface("Type what to make first"))
-            return False
-        return True
+    prompt: StringProperty(
+        name="Prompt", description="What to make; empty for the panel's prompt", options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+    seed: IntProperty(name="Seed", description="-1 for the panel's seed", min=-1, default=-1, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    count: IntProperty(name="Variations", description="0 for the panel's number", min=0, max=16, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        if self.prompt.strip() or properties.of(context).written.strip():
+            return self.execute(context)
+        # Nothing is written yet: ask.
+        found: set[Any] = context.window_manager.invoke_props_dialog(self, width=420)
+        return found
+
+    def draw(self, context: Any) -> None:
+        layout: Any = self.layout
+        row = layout.row()
+        row.activate_init = True
+        row.prop(self, "prompt", text="", placeholder="weathered red brick wall")
 
     def execute(self, context: Any) -> set[Any]:
         settings = properties.of(context)
-        if settings.new_seed:
+        written = self.prompt if self.prompt.strip() else settings.written
+        if not written.strip():
+            self.report({"ERROR"}, iface("Type what to make first"))
+            return {"CANCELLED"}
+        properties.use_confirmation()
+        if settings.new_seed and self.seed < 0:
             settings.roll()
         try:
-            entry = bridge.get().submit(settings.request(), settings.placement(context))
+            request = settings.request(written)
+            request = request.replace(
+                seed=self.seed if self.seed >= 0 else request.seed, count=self.count or request.count
+            )
+            entry = bridge.get().submit(request, settings.placement(context))
+            self._remember(written, settings.negative_prompt)
             if bpy.app.background:
                 bridge.get().wait(entry)
             else:
@@ -45,6 +84,14 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             self.report({"ERROR"}, f"{entry.problem} {entry.advice}".strip())
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _remember(self, written: str, negative: str) -> None:
+        preferences.set_first_steps("DONE")
+        if preferences.get().remember:
+            try:
+                history.remember(written, negative)
+            except StorageError as error:
+                self.report({"WARNING"}, str(error))  # the job goes on without it
 
 
 class TEXLOOM_OT_cancel(bpy.types.Operator):
@@ -59,6 +106,44 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
         for entry in list(bridge.get().entries.values()):
             if entry.running and self.job in ("", entry.id):
                 bridge.get().cancel(entry.id)
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_cancel_all(bpy.types.Operator):
+    """Stop all jobs, those that wait as well; nothing of them stays"""
+
+    bl_idname = "texloom.cancel_all"
+    bl_label = "Cancel All"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not bridge.get().queue():
+            cls.poll_message_set(iface("No job is running"))
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[Any]:
+        bridge.get().cancel_all()
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_move_job(bpy.types.Operator):
+    """Let a waiting job run earlier or later"""
+
+    bl_idname = "texloom.move_job"
+    bl_label = "Move Job"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    offset: IntProperty(
+        name="Places", description="How many places later; earlier when negative", default=-1, options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or not entry.waiting:
+            self.report({"ERROR"}, iface("Only a job that waits can change its place."))
+            return {"CANCELLED"}
+        bridge.get().move(self.job, self.offset)
         return {"FINISHED"}
 
 
@@ -108,7 +193,7 @@ class TEXLOOM_OT_roll_seed(bpy.types.Operator):
 
     bl_idname = "texloom.roll_seed"
     bl_label = "Roll Seed"
-    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012 - Blender's own form
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender's own form
 
     def execute(self, context: Any) -> set[Any]:
         properties.of(context).roll()
@@ -126,38 +211,95 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
+        return _use(self, self.job, self.index)
+
+
+class TEXLOOM_OT_step_variation(bpy.types.Operator):
+    """Use the next or the previous variation of this result"""
+
+    bl_idname = "texloom.step_variation"
+    bl_label = "Next Variation"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    back: BoolProperty(name="Previous", description="Go to the previous one", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not any(entry.view.state is JobState.COMPLETED for entry in bridge.get().entries.values()):
+            cls.poll_message_set(iface("Nothing has been made yet"))
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job) if self.job else bridge.get().newest()
+        numbers = [number for number, _ in entry.pictures] if entry is not None else []
+        if entry is None or not numbers:
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+            return {"CANCELLED"}
+        place = numbers.index(entry.index) if entry.index in numbers else -1
+        return _use(self, entry.id, numbers[(place + (-1 if self.back else 1)) % len(numbers)])
+
+
+class TEXLOOM_OT_pin(bpy.types.Operator):
+    """Keep this variation in the list, whatever else is made"""
+
+    bl_idname = "texloom.pin"
+    bl_label = "Pin Variation"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        entry = bridge.get().entries.get(self.job)
+        if entry is None or self.index not in [number for number, _ in entry.pictures]:
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+            return {"CANCELLED"}
+        entry.pinned ^= {self.index}
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_delete_variation(bpy.types.Operator):
+    """Delete the files of this variation; materials of this .blend keep their images"""
+
+    bl_idname = "texloom.delete_variation"
+    bl_label = "Delete Variation"
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        return set(context.window_manager.invoke_confirm(self, event))
+
+    def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
         if entry is None or entry.view.state is not JobState.COMPLETED:
             self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
             return {"CANCELLED"}
         try:
-            built = bridge.get().apply(entry, self.index)
+            bridge.get().remove(entry, self.index)
         except TexloomError as error:
             return failed(self, error)
-        for message in built.messages:
-            self.report({"WARNING"}, message)
         return {"FINISHED"}
 
 
 class TEXLOOM_OT_reuse(bpy.types.Operator):
-    """Put this job's prompt and seed back into the panel"""
+    """Put this job's prompt, seed and all other settings back into the panel; without a job those of the last one"""
 
     bl_idname = "texloom.reuse"
     bl_label = "Use Prompt and Seed"
-    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
+    bl_options = {"UNDO"}  # noqa: RUF012
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
+        entries = bridge.get().entries
+        entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
             return {"CANCELLED"}
-        settings = properties.of(context)
-        request = entry.view.request
-        settings.prompt = request.prompt
-        # Blender's integers have 31 bits; scripts may use seeds above.
-        settings.seed = min(request.variation_seed(entry.index), 2**31 - 1)
-        settings.new_seed = False
+        request = entry.view.request.to_dict()
+        for sentence in restore.restore(properties.of(context), request, entry.index):
+            self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 
 
@@ -182,10 +324,15 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 CLASSES = (
     TEXLOOM_OT_generate,
     TEXLOOM_OT_cancel,
+    TEXLOOM_OT_cancel_all,
+    TEXLOOM_OT_move_job,
     TEXLOOM_OT_retry,
     TEXLOOM_OT_dismiss,
     TEXLOOM_OT_roll_seed,
     TEXLOOM_OT_apply,
+    TEXLOOM_OT_step_variation,
+    TEXLOOM_OT_pin,
+    TEXLOOM_OT_delete_variation,
     TEXLOOM_OT_reuse,
     TEXLOOM_OT_open_folder,
 )

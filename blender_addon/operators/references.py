@@ -194,8 +194,11 @@ class TEXLOOM_OT_turnaround(_Pictures, _Looks, bpy.types.Operator):
     parts: IntProperty(
         name="Split into",
         description="How many views one picture holds side by side, in equal parts, from left to right",
-        min=1, max=turnaround.MOST, default=1, options={"SKIP_SAVE"},
-    )  # type: ignore[valid-type]  # fmt: skip
+        min=1,
+        max=turnaround.MOST,
+        default=1,
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
     by_words: BoolProperty(
         name="By names", description="Tell the views by words in the names, as front, side or 背面; else by order",
         default=True,

@@ -7,7 +7,23 @@ from typing import Any
 
 import bpy
 
-from . import adjust, advanced, common, engine, images, library, main, outputs, placement, references, results, tune
+from .. import bridge
+from . import (
+    adjust,
+    advanced,
+    common,
+    engine,
+    images,
+    library,
+    main,
+    outputs,
+    placement,
+    prompt,
+    references,
+    results,
+    status_bar,
+    tune,
+)
 from .common import Part
 
 # In the order in which they stand, the parent first.
@@ -35,6 +51,15 @@ def _poll(cls: Any, context: Any) -> bool:
     return bool(cls.shown(context))
 
 
+def _measured(part: type[Part]) -> Any:
+    def draw(self: Any, context: Any) -> None:
+        # Panels are drawn on every move of the mouse; whoever measures sees how long that takes.
+        with bridge.get().timed("draw"):
+            part.draw(self, context)
+
+    return draw
+
+
 def _classes() -> tuple[Any, ...]:
     """One panel class for each part in each place, parents first."""
     found = []
@@ -50,6 +75,7 @@ def _classes() -> tuple[Any, ...]:
                 "bl_category": "Texloom",
                 "__doc__": part.__doc__,
                 "poll": classmethod(_poll),
+                "draw": _measured(part),
             }
             if name != parent:
                 facts["bl_parent_id"] = parent
@@ -57,7 +83,7 @@ def _classes() -> tuple[Any, ...]:
     return tuple(found)
 
 
-CLASSES = _classes()
+CLASSES = (*prompt.MENUS, *_classes())
 
 
 def register() -> None:
@@ -65,11 +91,12 @@ def register() -> None:
     common.open_previews()
     for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
+    status_bar.register()
 
 
 def unregister() -> None:
     """Take them back."""
+    status_bar.unregister()
     for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)
     common.close_previews()
-    results.forget_pictures()

@@ -21,6 +21,8 @@ class Advanced(Part):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = properties.of(context)
+        layout.prop(settings, "negative_prompt")
+        layout.prop(settings, "prompt_text")
         layout.prop(settings, "model")
         if settings.model == "FOLDER":
             layout.prop(settings, "model_folder")

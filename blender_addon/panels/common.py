@@ -70,6 +70,12 @@ def icon(path: str, name: str) -> int:
     return int(_previews[name].icon_id)
 
 
+def forget_icon(name: str) -> None:
+    """Let go of the picture that :func:`icon` keeps under this name."""
+    if _previews is not None and name in _previews:
+        del _previews[name]
+
+
 def open_previews() -> None:
     """Make room for the pictures."""
     global _previews

@@ -8,8 +8,10 @@ from typing import Any
 from .. import bridge, preferences, properties
 from ..core.texloom.backends.base import BackendState
 from ..translations import iface
+from . import welcome
 from .common import Part
 from .engine import engine_known
+from .prompt import draw_prompt, draw_style
 
 
 class Main(Part):
@@ -21,10 +23,18 @@ class Main(Part):
     def draw(self, context: Any) -> None:
         layout = self.layout
         settings = properties.of(context)
-        if not engine_known():
+        if welcome.shown():
+            welcome.draw(layout, context)
+            if not engine_known():
+                return
+        elif not engine_known():
             preferences.draw_engine(layout.box(), preferences.get_registered())
         column = layout.column()
-        column.prop(settings, "prompt", text="", placeholder="weathered red brick wall")
+        draw_prompt(column, context)
+        draw_style(column, context)
+        if settings.negative_prompt:
+            column.prop(settings, "negative_prompt", text="", icon="REMOVE")
+        column.separator(factor=0.5)
         column.prop(settings, "output", text="")
         if settings.output == "PLANE":
             row = column.row(align=True)

@@ -1,66 +1,90 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running jobs and results."""
+"""Running jobs in their order, and results with their variations."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import bpy
-
 from .. import bridge
-from ..core.texloom.errors import ErrorCode, StorageError
+from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
-from ..core.texloom.storage import read_manifest
 from ..translations import iface
-from .common import THUMBNAIL, Part, icon, paragraph, text_width
+from .common import Part, icon, paragraph, text_width
 
-_thumbnails: dict[str, list[str]] = {}
+_COLUMN = 118.0
+"""The least width of a picture in a grid, in pixels of an interface that is not scaled."""
 
 
 class Results(Part):
-    """Running jobs and results."""
+    """What is being made, and what was made."""
 
     key = "results"
     bl_label = "Results"
 
     def draw(self, context: Any) -> None:
         layout = self.layout
-        entries = list(bridge.get().entries.values())
-        width = text_width(context)
-        if not entries:
+        queue = bridge.get().queue()
+        ended = [entry for entry in bridge.get().entries.values() if not entry.running]
+        if not queue and not ended:
             layout.label(text="What you make appears here.")
-        for entry in reversed(entries):
-            box = layout.box()
-            if entry.running:
-                draw_running(box, entry)
-            else:
-                draw_ended(box, entry, width)
-        row = layout.row()
-        row.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
+        for place, entry in enumerate(queue):
+            draw_running(layout.box(), entry, context, last=place == len(queue) - 1)
+        if len(queue) > 1:
+            layout.operator("texloom.cancel_all", icon="X")
+        width = text_width(context)
+        # Those with a pinned variation stay on top.
+        ended.reverse()
+        for entry in sorted(ended, key=lambda entry: not entry.pinned):
+            draw_ended(layout.box(), entry, context, width)
+        layout.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
 
 
-def draw_running(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
-    """A job that goes on: bar, step, time left, preview, Cancel."""
+def grid_size(context: Any, count: int) -> tuple[int, float]:
+    """Columns of a grid of ``count`` pictures in the sidebar, and the scale of each for ``template_icon``."""
+    width = context.region.width / context.preferences.system.ui_scale - 70.0
+    columns = max(1, min(count, int(width / _COLUMN)))
+    # An icon of scale 1 is 20 pixels wide; one picture alone need not fill the sidebar.
+    return columns, min(width / columns / 20.0, 9.0)
+
+
+def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) -> None:
+    """A job that goes on: bar, step, time left, previews; one that waits: its place and how to change it."""
     view = entry.view
     row = layout.row()
-    row.label(text=view.request.prompt, icon="TIME", translate=False)
-    row.operator("texloom.cancel", text="", icon="X").job = entry.id
-    layout.progress(factor=view.loading or 0.0 if view.state is JobState.LOADING else view.fraction, text=_stage(view))
-    if view.preview is not None and (picture := icon(view.preview.path, f"{entry.id}-{view.preview.step}")):
-        layout.template_icon(icon_value=picture, scale=THUMBNAIL)
+    row.label(text=view.request.prompt, icon="TIME" if entry.waiting else "SHADERFX", translate=False)
+    buttons = row.row(align=True)
+    if entry.waiting:
+        for offset, symbol, enabled in ((-1, "TRIA_UP", view.position > 0), (1, "TRIA_DOWN", not last)):
+            button = buttons.row(align=True)
+            button.enabled = enabled
+            action = button.operator("texloom.move_job", text="", icon=symbol)
+            action.job, action.offset = entry.id, offset
+    buttons.operator("texloom.cancel", text="", icon="X").job = entry.id
+    if entry.waiting:
+        layout.label(text=stage(view), translate=False)
+        return
+    layout.progress(factor=progress(view), text=stage(view))
+    shown = [(item, icon(item.path, f"{entry.id}-{item.index}-{item.step}")) for item in view.previews]
+    if not any(picture for _, picture in shown):
+        return
+    columns, scale = grid_size(context, len(shown))
+    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, align=True)
+    for _, picture in shown:
+        if picture:
+            grid.template_icon(icon_value=picture, scale=scale)
 
 
-def draw_ended(layout: Any, entry: bridge.Entry, width: int) -> None:
+def draw_ended(layout: Any, entry: bridge.Entry, context: Any, width: int) -> None:
     """A job that has ended: its variations to pick from, what was said about it."""
     view = entry.view
     row = layout.row()
-    icon = {JobState.COMPLETED: "CHECKMARK", JobState.CANCELLED: "CANCEL"}.get(view.state, "ERROR")
-    row.label(text=view.request.prompt, icon="ERROR" if entry.problem else icon, translate=False)
-    row.operator("texloom.reuse", text="", icon="LOOP_BACK").job = entry.id
+    symbol = {JobState.COMPLETED: "CHECKMARK", JobState.CANCELLED: "CANCEL"}.get(view.state, "ERROR")
+    row.label(text=view.request.prompt, icon="ERROR" if entry.problem else symbol, translate=False)
+    buttons = row.row(align=True)
+    buttons.operator("texloom.reuse", text="", icon="LOOP_BACK").job = entry.id
     if view.state is JobState.COMPLETED:
-        row.operator("texloom.open_folder", text="", icon="FILE_FOLDER").job = entry.id
-    row.operator("texloom.dismiss", text="", icon="X").job = entry.id
+        buttons.operator("texloom.open_folder", text="", icon="FILE_FOLDER").job = entry.id
+    buttons.operator("texloom.dismiss", text="", icon="X").job = entry.id
     if view.state is JobState.CANCELLED:
         row = layout.row()
         row.label(text="Cancelled.")
@@ -70,7 +94,7 @@ def draw_ended(layout: Any, entry: bridge.Entry, width: int) -> None:
         paragraph(layout, entry.advice, width, "INFO")
         _draw_remedies(layout, entry)
     if view.state is JobState.COMPLETED:
-        _variations(layout, entry)
+        _draw_variations(layout, entry, context)
     for notice in entry.notices:
         paragraph(layout, notice, width, "INFO")
 
@@ -90,25 +114,56 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
         row.operator("texloom.open_log", icon="TEXT")
 
 
-def _variations(layout: bpy.types.UILayout, entry: bridge.Entry) -> None:
-    files = _thumbnail_files(entry.view)
-    if len(files) == 1:
-        if picture := icon(files[0], files[0]):
-            layout.template_icon(icon_value=picture, scale=THUMBNAIL)
-        if entry.built is None:
-            layout.operator("texloom.apply", text="Use").job = entry.id
+def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
+    pictures = entry.pictures
+    columns, scale = grid_size(context, len(pictures))
+    if len(pictures) == 1:
+        number, path = pictures[0]
+        if picture := icon(path, path):
+            layout.template_icon(icon_value=picture, scale=scale)
+        _draw_choice(layout, entry, number)
         return
-    grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
-    for index, path in enumerate(files):
+    numbers = [number for number, _ in pictures]
+    row = layout.row(align=True)
+    for back, symbol in ((True, "TRIA_LEFT"), (False, "TRIA_RIGHT")):
+        if not back:
+            middle = row.row()
+            middle.alignment = "CENTER"
+            place = numbers.index(entry.index) + 1 if entry.index in numbers else 0
+            said = iface("{place} of {count}").format(place=place, count=len(numbers))
+            middle.label(text=said, translate=False)
+        action = row.operator("texloom.step_variation", text="", icon=symbol)
+        action.job, action.back = entry.id, back
+    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, align=False)
+    for number, path in pictures:
         cell = grid.column(align=True)
         if picture := icon(path, path):
-            cell.template_icon(icon_value=picture, scale=THUMBNAIL * 0.8)
-        used = entry.built is not None and entry.index == index
-        action = cell.operator("texloom.apply", text="In use" if used else "Use", depress=used)
-        action.job, action.index = entry.id, index
+            cell.template_icon(icon_value=picture, scale=scale)
+        _draw_choice(cell, entry, number)
 
 
-def _stage(view: JobView) -> str:
+def _draw_choice(layout: Any, entry: bridge.Entry, number: int) -> None:
+    """Use, pin and delete one variation."""
+    used = entry.built is not None and entry.index == number
+    row = layout.row(align=True)
+    action = row.operator(
+        "texloom.apply", text="In use" if used else "Use", depress=used, icon="CHECKMARK" if used else "NONE"
+    )
+    action.job, action.index = entry.id, number
+    pinned = number in entry.pinned
+    action = row.operator("texloom.pin", text="", icon="PINNED" if pinned else "UNPINNED", depress=pinned)
+    action.job, action.index = entry.id, number
+    action = row.operator("texloom.delete_variation", text="", icon="TRASH")
+    action.job, action.index = entry.id, number
+
+
+def progress(view: JobView) -> float:
+    """How far a job is, 0 to 1."""
+    return view.loading or 0.0 if view.state is JobState.LOADING else view.fraction
+
+
+def stage(view: JobView) -> str:
+    """What a job does now, in the user's language."""
     if view.state is JobState.SUBMITTED:
         return iface("Starting the engine")
     if view.state is JobState.QUEUED:
@@ -121,27 +176,3 @@ def _stage(view: JobView) -> str:
     if view.seconds_left is not None and view.seconds_left >= 1:
         parts.append(iface("{seconds} s left").format(seconds=round(view.seconds_left)))
     return ", ".join(parts)
-
-
-def _thumbnail_files(view: JobView) -> list[str]:
-    # Read once a job: panels are drawn on every move of the mouse.
-    if view.id not in _thumbnails:
-        try:
-            results = read_manifest(Path(view.folder))["results"]
-        except StorageError:
-            results = []
-        files = []
-        for item in results:
-            if isinstance(item.get("thumbnail"), str):
-                files.append(str(Path(view.folder) / Path(item["thumbnail"]).name))
-                continue
-            maps = item["maps"]  # of a version that made no thumbnails
-            name = next((key for key in ("base_color", "image") if key in maps), next(iter(maps)))
-            files.append(str(Path(view.folder) / maps[name]["file"]))
-        _thumbnails[view.id] = files
-    return _thumbnails[view.id]
-
-
-def forget_pictures() -> None:
-    """Forget which files the results have."""
-    _thumbnails.clear()

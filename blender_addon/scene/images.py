@@ -7,6 +7,7 @@ import filecmp
 import os
 import shutil
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ _STAMP: Final = "texloom_stamp"
 _STORE: Final = "texloom_store"
 
 _PACK_LATER: Final = "texloom_pack_on_save"
+_LOOSE: Final = "texloom_loose"
 
 LARGE: Final = 3 << 20
 """Files of more bytes than this take Blender longer to pack than a timer may."""
@@ -112,25 +114,108 @@ def load_map(
     image = _read(path, name)
     try:
         set_color_space(image, color_space)
-        if store == "PACK":
-            if later:
-                image[_PACK_LATER] = image.filepath
-            else:
-                image.pack()
-        elif store == "BESIDE":
-            copied = copied or copy_beside(path, beside_folder(), name)
-            image.filepath = bpy.path.relpath(str(copied.path))
-            if copied.is_new:
-                image[COPIED] = str(copied.path)
+        _keep(image, path, stamp, store, name, later=later, copied=copied)
     except (StorageError, RuntimeError) as error:
         bpy.data.images.remove(image)
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"Could not load {path}: {error}.") from error
+    return image
+
+
+def _keep(
+    image: Any, path: Path, stamp: str, store: Store, name: str, *, later: bool, copied: Copied | None = None
+) -> None:
+    """Keep the file that an image shows in the way of ``store``, and note which it is."""
+    if store == "PACK":
+        if later:
+            image[_PACK_LATER] = image.filepath
+        else:
+            image.pack()
+    elif store == "BESIDE":
+        copied = copied or copy_beside(path, beside_folder(), name)
+        image.filepath = bpy.path.relpath(str(copied.path))
+        if copied.is_new:
+            image[COPIED] = str(copied.path)
     image[_SOURCE] = str(path)
     image[_STAMP] = stamp
     image[_STORE] = store
-    return image
+
+
+def is_map(image: bpy.types.Image) -> bool:
+    """Whether :func:`load_map` loaded it."""
+    stored: Any = image
+    return isinstance(stored.get(_SOURCE), str)
+
+
+def point_at(image: bpy.types.Image, path: Path) -> None:
+    """Show another file in an image for a while, at once, until :func:`settle`.
+
+    Nothing is decoded here: Blender reads the pixels when something shows them.  A packed image is no longer
+    packed, in memory only: nothing is written anywhere.
+    """
+    stored: Any = image
+    if image.packed_file is not None:
+        image.unpack(method="REMOVE")
+    image.filepath = str(path)  # Blender lets go of the earlier pixels by itself
+    for name in (_PACK_LATER, COPIED):
+        if name in stored:
+            del stored[name]
+    # Nobody is to take it for a map at rest.
+    stored[_STAMP] = ""
+    stored[_LOOSE] = True
+
+
+def another(image: bpy.types.Image, path: Path) -> bpy.types.Image:
+    """A new image for a while, as :func:`point_at` has it, that is treated like ``image``.
+
+    Raises:
+        StorageError: the file is missing.
+    """
+    try:
+        made: Any = bpy.data.images.load(str(path), check_existing=False)
+    except RuntimeError as error:
+        raise StorageError(f"Could not load {path}: {error}.") from error
+    given: Any = image
+    made.name = image.name
+    made.colorspace_settings.name = given.colorspace_settings.name
+    made.alpha_mode = image.alpha_mode
+    made[_SOURCE], made[_STORE] = str(path), given.get(_STORE, "PACK")
+    made[_STAMP], made[_LOOSE] = "", True
+    return made
+
+
+def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> bool:
+    """Keep the file that :func:`point_at` or :func:`another` shows as the image's earlier file was kept.
+
+    Files in Blender's temporary folder, which does not last, are packed where they would be left there; large ones
+    when the .blend is saved.  Returns whether there was anything to do.
+
+    Raises:
+        StorageError: the file is gone, no picture, or could not be copied; the image stays as it is.
+    """
+    stored: Any = image
+    if not stored.get(_LOOSE):
+        return False
+    path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise storage_error("read", path, error) from error
+    store: Any = stored.get(_STORE)
+    store = effective_store(store if store in ("PACK", "BESIDE", "LIBRARY") else "PACK")
+    passing = path.is_relative_to(os.path.abspath(bpy.app.tempdir))
+    if store == "LIBRARY" and passing:
+        store = "PACK"
+    if pack_large_later is None:
+        pack_large_later = not bpy.app.background
+    later = pack_large_later and state.st_size > LARGE
+    try:
+        _keep(image, path, _stamp(state), store, image.name, later=later)
+    except RuntimeError as error:
+        raise StorageError(f"Could not pack {path}: {error}.") from error
+    del stored[_LOOSE]
+    return True
 
 
 def pack_waiting() -> list[str]:
@@ -141,6 +226,21 @@ def pack_waiting() -> list[str]:
         if _PACK_LATER in image and not _pack(image):
             failed.append(image.name)
     return failed
+
+
+def pack_from(paths: Iterable[Path]) -> list[str]:
+    """Pack all images that read their pixels from one of ``paths``, before those files go away; their names."""
+    wanted = {os.path.abspath(path) for path in paths}
+    packed = []
+    every: Any = bpy.data.images
+    for image in every:
+        if image.packed_file is None and image.filepath and image.library is None:
+            if os.path.abspath(bpy.path.abspath(image.filepath)) in wanted:
+                image.pack()
+                image.pop(_PACK_LATER, None)
+                image[_STORE] = "PACK"
+                packed.append(image.name)
+    return packed
 
 
 def _pack(image: Any) -> bool:

@@ -1,38 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maps → a Principled material: linked, right colour spaces, real-world scale, tidy."""
+"""Maps → a Principled material: linked, right color spaces, real-world scale, sliders, tidy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import bpy
 
 from .. import compat
-from . import nodes
+from . import groups, nodes
+from .facts import DISPLACEMENTS, Displacement, Facts, describe
 from .objects import Projection
 from .result import ResultImages
 from .transaction import Vanished, all_or_nothing, finish
 
-Displacement = Literal["BUMP", "DISPLACEMENT", "BOTH", "NONE"]
-"""What carries the relief: shading from the height map, true displacement (which needs a finely divided
-mesh), displacement with bump for what the mesh is too coarse for, or the normal map alone.  A normal map
-needs UVs: with box projection ``NONE`` is flat."""
-
 BOX_BLEND: Final = 0.25
 """Share of the width over which box projection fades from one side to the next."""
 
-AO_FACTOR: Final = 0.25
-
 # Names by which nodes are found again; labels are what people read.
 COORDINATES: Final = "Texloom Coordinates"
+TILE: Final = "Texloom Tile Size"
 MAPPING: Final = "Texloom Mapping"
-RELIEF: Final = "Texloom Relief"
-TURN: Final = "Texloom Turned Normals"
-DISPLACEMENT: Final = "Texloom Displacement"
+ADJUST: Final = "Texloom Adjust"
 SHADER: Final = "Principled BSDF"
 OUTPUT: Final = "Material Output"
+BELOW: Final = ("Texloom Relief Scale Left", "Texloom Relief Scale Right")
+
+GROUP_WIDTH: Final = 260.0
 
 LABELS: Final[Mapping[str, str]] = {
     "base_color": "Base Color",
@@ -43,7 +39,10 @@ LABELS: Final[Mapping[str, str]] = {
     "normal": "Normal",
     "height": "Height",
 }
-"""Maps in the order in which they stand in the material, the Principled node's own order of inputs."""
+"""Maps in the order in which they stand in the material, that of the group's inputs."""
+
+INPUTS: Final[Mapping[str, str]] = {**LABELS, "image": "Base Color", "normal": "Normal Map"}
+"""The input of the group that shows each map."""
 
 
 def image_name(result: ResultImages, map_name: str) -> str:
@@ -103,15 +102,23 @@ def build_steps(
         ValueError: as :func:`build_material`.
         Vanished: what an earlier step made is gone; what is left of it must be discarded.
     """
-    if displacement not in ("BUMP", "DISPLACEMENT", "BOTH", "NONE"):
+    if displacement not in DISPLACEMENTS:
         raise ValueError(f"displacement: must be BUMP, DISPLACEMENT, BOTH or NONE, got {displacement!r}.")
     shown = {key: images[key] for key in LABELS if key in images}
     if not shown:
         raise ValueError(f"images: at least one of {', '.join(LABELS)} is needed.")
-    material = bpy.data.materials.new(name or result.name)
-    builder = _Builder(material, result, displacement, projection or Projection(), metres_per_unit)
-    yield from builder.build(shown)
-    _describe(builder.material, result)
+    facts = Facts.for_result(
+        result,
+        shown,
+        displacement=displacement,
+        projection=projection or Projection(),
+        metres_per_unit=metres_per_unit,
+    )
+    tile = yield from groups.ensure("tile")
+    adjust = yield from groups.ensure(groups.adjust_kind(displacement in ("DISPLACEMENT", "BOTH")))
+    builder = _Builder(bpy.data.materials.new(name or result.name), facts, projection or Projection())
+    yield from builder.build(shown, {TILE: tile, ADJUST: adjust})
+    describe(builder.material, result, facts)
     return builder.material
 
 
@@ -119,19 +126,67 @@ def set_projection(material: bpy.types.Material, projection: Projection) -> None
     """Lay a material that :func:`build_material` made on its object in another way or size.
 
     Raises:
-        KeyError: the material has no Texloom mapping (any more).
+        KeyError: the material has no Texloom mapping or sliders (any more).
+    """
+    tree: Any = compat.node_tree(material)
+    coordinates, tile, mapping, adjust = (tree.nodes[name] for name in (COORDINATES, TILE, MAPPING, ADJUST))
+    facts = Facts.of(material).with_projection(projection)
+    _set_mapping(mapping, projection)
+    tree.links.new(coordinates.outputs["Object" if facts.box else "UV"], tile.inputs["Vector"])
+    for node in tree.nodes:
+        if node.bl_idname == "ShaderNodeTexImage" and any(link.from_node == mapping for link in node.inputs[0].links):
+            _set_box(node, facts.box)
+    values = facts.defaults()
+    for name in ("Normal Map Strength", "Normal Map Turn"):
+        adjust.inputs[name].default_value = values[name]
+    facts.note(material)
+
+
+def picture_name(key: str) -> str:
+    """Name of the node that shows a map."""
+    return f"Texloom {LABELS[key]}"
+
+
+def add_picture(tree: Any, key: str, image: bpy.types.Image, *, box: bool) -> nodes.Node:
+    """A node that shows the map ``key``, not linked yet."""
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.name = picture_name(key)
+    nodes.set_label(texture, LABELS[key])
+    texture.image = image
+    texture.extension = "REPEAT"
+    _set_box(texture, box)
+    if key == "height":
+        # Linear interpolation gives a bump of flat facets as soon as one pixel covers many.
+        texture.interpolation = "Cubic"
+    return texture
+
+
+def link_relief(material: bpy.types.Material, adjust: nodes.Node, before: Facts | None, facts: Facts) -> None:
+    """Link the group's normal and displacement where a material of ``facts`` wants them.
+
+    ``before`` are the facts that its links come from; what somebody else linked or took away since stays so.
     """
     tree: Any = material.node_tree
-    coordinates, mapping = tree.nodes[COORDINATES], tree.nodes[MAPPING]
-    _set_mapping(mapping, projection)
-    output = coordinates.outputs["UV" if projection.kind == "UV" else "Object"]
-    tree.links.new(output, mapping.inputs["Vector"])
-    for node in tuple(tree.nodes):  # turning normals may add one
-        if node.bl_idname == "ShaderNodeTexImage" and any(link.from_node == mapping for link in node.inputs[0].links):
-            _set_box(node, projection)
-        elif node.bl_idname == "ShaderNodeNormalMap":
-            _set_normal_strength(node, projection, displaced=DISPLACEMENT in tree.nodes)
-            _turn_normals(tree, node, projection.turns)
+    output = tree.get_output_node("ALL")
+    shader = tree.nodes.get(SHADER)
+    ends = {
+        "Normal": shader.inputs.get("Normal") if shader is not None else None,
+        "Displacement": output.inputs["Displacement"] if output is not None else None,
+    }
+    for name, target in ends.items():
+        had = before is not None and _wants(before, name)
+        if target is None or had == _wants(facts, name):
+            continue
+        source = adjust.outputs[name]
+        if not had and not target.is_linked:
+            tree.links.new(source, target)
+        elif had:
+            for link in [item for item in target.links if item.from_socket == source]:
+                tree.links.remove(link)
+
+
+def _wants(facts: Facts, output: str) -> bool:
+    return facts.wants_normal if output == "Normal" else facts.wants_displacement
 
 
 def _set_mapping(mapping: nodes.Node, projection: Projection) -> None:
@@ -139,61 +194,19 @@ def _set_mapping(mapping: nodes.Node, projection: Projection) -> None:
     mapping.inputs["Rotation"].default_value = (0.0, 0.0, projection.turns * math.pi / 2)
 
 
-def _turn_normals(tree: Any, map_node: nodes.Node, turns: int) -> None:
-    """Turn what a normal map says back by the quarter turns that its picture is turned by.
-
-    The Mapping node moves the picture; the tangents that its vectors refer to stay those of the UV map.  The node
-    ``TURN`` is made when it is first needed.
-    """
-    node = tree.nodes.get(TURN)
-    if node is None:
-        if not turns:
-            return
-        node = tree.nodes.new("ShaderNodeVectorRotate")
-        node.name = TURN
-        nodes.set_label(node, "Turned with the Picture")
-        node.rotation_type = "Z_AXIS"
-        # Half grey stands for zero.
-        node.inputs["Center"].default_value = (0.5, 0.5, 0.5)
-        tree.links.new(map_node.inputs["Color"].links[0].from_socket, node.inputs["Vector"])
-        tree.links.new(node.outputs["Vector"], map_node.inputs["Color"])
-    node.inputs["Angle"].default_value = -turns * math.pi / 2
-
-
-def _set_box(texture: nodes.Node, projection: Projection) -> None:
-    texture.projection = "FLAT" if projection.kind == "UV" else "BOX"
-    texture.projection_blend = 0.0 if projection.kind == "UV" else BOX_BLEND
-
-
-def _set_normal_strength(node: nodes.Node, projection: Projection, *, displaced: bool) -> None:
-    strength, label = 1.0, ""
-    # Where displacement carries the relief, the map must not add it a second time.
-    if displaced and not compat.normals_follow_original(node):
-        strength, label = 0.0, "Normal Map (relief is displaced)"
-    if projection.kind == "BOX":
-        # Without UVs there is no tangent for the map to refer to.
-        strength, label = 0.0, "Normal Map (needs UVs)"
-    node.inputs["Strength"].default_value = strength
-    nodes.set_label(node, label)
+def _set_box(texture: nodes.Node, box: bool) -> None:
+    texture.projection = "BOX" if box else "FLAT"
+    texture.projection_blend = BOX_BLEND if box else 0.0
 
 
 class _Builder:
     """One material under construction; it keeps names, as pointers would not outlive an undo between two steps."""
 
-    def __init__(
-        self,
-        material: bpy.types.Material,
-        result: ResultImages,
-        displacement: Displacement,
-        projection: Projection,
-        metres_per_unit: float,
-    ) -> None:
+    def __init__(self, material: bpy.types.Material, facts: Facts, projection: Projection) -> None:
         self._name, self._uid = material.name, material.session_uid
         self._found: bpy.types.Material | None = material
-        self.result = result
-        self.displacement = displacement
+        self.facts = facts
         self.projection = projection
-        self.range = result.height_range_m / metres_per_unit
         self.keys: list[str] = []
         compat.node_tree(material).nodes.clear()
 
@@ -220,9 +233,6 @@ class _Builder:
             raise Vanished(name)
         return found
 
-    def texture(self, key: str) -> nodes.Node | None:
-        return self.node(_texture_name(key)) if key in self.keys else None
-
     def new(self, kind: str, name: str, label: str = "") -> nodes.Node:
         node = self.tree.nodes.new(kind)
         node.name = name
@@ -232,7 +242,8 @@ class _Builder:
     def link(self, source: Any, target: Any) -> None:
         self.tree.links.new(source, target)
 
-    def build(self, images: Mapping[str, str]) -> Generator[None, None, None]:
+    def build(self, images: Mapping[str, str], shared: Mapping[str, str]) -> Generator[None, None, None]:
+        """Steps; ``images`` are names by map, ``shared`` the names of the groups by node."""
         shader = self.new("ShaderNodeBsdfPrincipled", SHADER)
         output = self.new("ShaderNodeOutputMaterial", OUTPUT)
         output.is_active_output = True
@@ -240,7 +251,19 @@ class _Builder:
         coordinates = self.new("ShaderNodeTexCoord", COORDINATES)
         mapping = self.new("ShaderNodeMapping", MAPPING, "Real-world Size")
         _set_mapping(mapping, self.projection)
-        self.link(coordinates.outputs["UV" if self.projection.kind == "UV" else "Object"], mapping.inputs["Vector"])
+        tile = self._group(TILE, shared[TILE])
+        self.link(coordinates.outputs["Object" if self.facts.box else "UV"], tile.inputs["Vector"])
+        self.link(tile.outputs["Vector"], mapping.inputs["Vector"])
+        self.pause()
+        yield
+        adjust = self._group(ADJUST, shared[ADJUST])
+        for name in ("Base Color", "Roughness", "Metallic"):
+            self.link(adjust.outputs[name], self.node(SHADER).inputs[name])
+        link_relief(self.material, adjust, None, self.facts)
+        method = self.facts.displacement
+        if method == "NONE" or not self.facts.wants_displacement:
+            method = "BUMP"
+        self.material.displacement_method = method
         self.pause()
         yield
         for number, (key, image) in enumerate(images.items()):
@@ -250,162 +273,64 @@ class _Builder:
             self._picture(key, image)
         self.pause()
         yield
-        shader = self.node(SHADER)
-        occlusion = self._colour(shader)
-        for key in ("metallic", "roughness"):
-            if (texture := self.texture(key)) is not None:
-                self.link(texture.outputs["Color"], shader.inputs[LABELS[key]])
-        self.pause()
-        yield
-        relief, mix = self._relief(self.node(SHADER), self.node(OUTPUT))
-        self.pause()
-        yield
-        turned = [TURN] if TURN in self.tree.nodes else []
-        framed = turned + relief + mix
-        pictures = [_texture_name(key) for key in self.keys]
-        place = [COORDINATES, MAPPING]
-        columns = [[COORDINATES], [MAPPING], pictures, turned, occlusion + relief, mix, [SHADER], [OUTPUT]]
-        nodes.arrange(self._nodes(columns), groups=self._nodes([place, pictures, framed]))
+        pictures = [picture_name(key) for key in self.keys]
+        place = [COORDINATES, TILE, MAPPING]
+        columns = [[COORDINATES], [TILE], [MAPPING], pictures, [ADJUST], [SHADER], [OUTPUT]]
+        nodes.arrange(self._nodes(columns), groups=self._nodes([place, pictures]))
         self.pause()
         yield
         nodes.frame(self.tree, "Placement", *self._nodes([place]))
         nodes.frame(self.tree, "Maps", *self._nodes([pictures]))
-        if framed:
-            nodes.frame(self.tree, "Relief", *self._nodes([framed]))
+        self._scale_below(pictures)
         self.pause()
         yield
         self._activate()
 
-    def _nodes(self, groups: Sequence[Sequence[str]]) -> list[list[nodes.Node]]:
-        return [[self.node(name) for name in group] for group in groups]
+    def _nodes(self, names: Sequence[Sequence[str]]) -> list[list[nodes.Node]]:
+        return [[self.node(name) for name in group] for group in names]
+
+    def _group(self, name: str, shared: str) -> nodes.Node:
+        tree = bpy.data.node_groups.get(shared)
+        if not groups.kind_of(tree):
+            raise Vanished(shared)
+        node = self.new("ShaderNodeGroup", name)
+        node.node_tree = tree
+        nodes.set_label(node, name)
+        node.width = max(node.width, GROUP_WIDTH)
+        values = self.facts.defaults()
+        for socket in node.inputs:
+            if socket.name in values:
+                socket.default_value = values[socket.name]
+        return node
 
     def _picture(self, key: str, image: str) -> None:
         found = bpy.data.images.get(image)
         if found is None:
             raise Vanished(image)
-        texture = self.new("ShaderNodeTexImage", _texture_name(key), LABELS[key])
-        texture.image = found
-        texture.extension = "REPEAT"
-        _set_box(texture, self.projection)
-        if key == "height":
-            # Linear interpolation gives a bump of flat facets as soon as one pixel covers many.
-            texture.interpolation = "Cubic"
+        texture = add_picture(self.tree, key, found, box=self.facts.box)
         self.link(self.node(MAPPING).outputs["Vector"], texture.inputs["Vector"])
+        target = self.node(ADJUST).inputs[INPUTS[key]]
+        if not target.is_linked:
+            self.link(texture.outputs["Color"], target)
         self.keys.append(key)
 
-    def _colour(self, shader: nodes.Node) -> list[str]:
-        """Link base colour; the node that shades it with ambient occlusion, where there is such a map."""
-        base = self.texture("base_color") or self.texture("image")
-        occlusion = self.texture("ambient_occlusion")
-        if occlusion is None:
-            if base is not None:
-                self.link(base.outputs["Color"], shader.inputs["Base Color"])
-            return []
-        # Albedo should hold no shadows: the renderer adds them, also those of displaced relief.  Bump and
-        # normal maps, though, cast none, and their crevices look washed out.  So a quarter of the map there,
-        # nothing with displacement, and a labelled factor for whoever wants it otherwise.
-        mix = self.new("ShaderNodeMix", "Texloom Occlusion", "Ambient Occlusion Amount")
-        mix.data_type = "RGBA"
-        mix.blend_type = "MULTIPLY"
-        mix.inputs["Factor"].default_value = AO_FACTOR if self.displacement in ("BUMP", "NONE") else 0.0
-        first, second, mixed = _socket(mix.inputs, "A_Color"), _socket(mix.inputs, "B_Color"), mix.outputs
-        first.default_value = shader.inputs["Base Color"].default_value
-        if base is not None:
-            self.link(base.outputs["Color"], first)
-        self.link(occlusion.outputs["Color"], second)
-        self.link(_socket(mixed, "Result_Color"), shader.inputs["Base Color"])
-        return [mix.name]
-
-    def _relief(self, shader: nodes.Node, output: nodes.Node) -> tuple[list[str], list[str]]:
-        """Normal, bump and displacement nodes, and the mix of the first two.
-
-        Normal map and height show the same relief, so both at full strength would show it twice.  The bump
-        is preferred for shading: 16 bits, metres, right under any mapping, also turned, mirrored or without
-        UVs, where a tangent-space normal map is wrong.  The normal map stays one slider away.
-        """
-        height, normal = self.texture("height"), self.texture("normal")
-        usable = height is not None and self.range > 0
-        geometry = usable and self.displacement in ("DISPLACEMENT", "BOTH")
-        bump = self._bump(height) if usable and self.displacement == "BUMP" else None
-        map_node = self._normal_map(normal, geometry) if normal is not None else None
-        column = [node for node in (map_node, bump) if node is not None]
-        self.material.displacement_method = "BUMP" if self.displacement == "NONE" or not geometry else self.displacement
-        if geometry:
-            column.append(self._displacement(height, output))
-
-        if map_node is not None and bump is not None:
-            mix = self.new("ShaderNodeMix", RELIEF, "0 Normal Map, 1 Bump")
-            mix.data_type = "VECTOR"
-            mix.inputs["Factor"].default_value = 1.0
-            self.link(map_node.outputs["Normal"], _socket(mix.inputs, "A_Vector"))
-            self.link(bump.outputs["Normal"], _socket(mix.inputs, "B_Vector"))
-            self.link(_socket(mix.outputs, "Result_Vector"), shader.inputs["Normal"])
-            return [node.name for node in column], [mix.name]
-        for node in (map_node, bump):
-            if node is not None:
-                self.link(node.outputs["Normal"], shader.inputs["Normal"])
-        return [node.name for node in column], []
-
-    def _normal_map(self, texture: nodes.Node, geometry: bool) -> nodes.Node:
-        node = self.new("ShaderNodeNormalMap", "Texloom Normal Map")
-        compat.set_opengl_normals(node)
-        _set_normal_strength(node, self.projection, displaced=geometry)
-        self.link(texture.outputs["Color"], node.inputs["Color"])
-        _turn_normals(self.tree, node, self.projection.turns)
-        return node
-
-    def _bump(self, texture: nodes.Node) -> nodes.Node:
-        node = self.new("ShaderNodeBump", "Texloom Bump")
-        node.inputs["Strength"].default_value = 1.0
-        # Distance is the world height of a step from black to white.
-        node.inputs["Distance"].default_value = self.range
-        self.link(texture.outputs["Color"], node.inputs["Height"])
-        return node
-
-    def _displacement(self, texture: nodes.Node, output: nodes.Node) -> nodes.Node:
-        node = self.new("ShaderNodeDisplacement", DISPLACEMENT)
-        # In world space the object's scale does not change the metres.
-        node.space = "WORLD"
-        node.inputs["Scale"].default_value = self.range
-        # offset = (value − midlevel) · scale, and is to run from height_min to height_max.
-        node.inputs["Midlevel"].default_value = -self.result.height_min_m / self.result.height_range_m
-        self.link(texture.outputs["Color"], node.inputs["Height"])
-        self.link(node.outputs["Displacement"], output.inputs["Displacement"])
-        return node
+    def _scale_below(self, pictures: Sequence[str]) -> None:
+        """Lead the tile's scale below the pictures to the relief, not behind them."""
+        boxes = [nodes.rectangle(self.node(name)) for name in pictures]
+        bottom = min(box[1] for box in boxes) - 2 * nodes.FRAME_MARGIN
+        source = self.node(TILE).outputs["Relief Scale"]
+        for name, x in zip(BELOW, (boxes[0][0], max(box[2] for box in boxes)), strict=True):
+            reroute = self.tree.nodes.new("NodeReroute")
+            reroute.name = name
+            reroute.location = (x, bottom)
+            self.link(source, reroute.inputs[0])
+            source = reroute.outputs[0]
+        self.link(source, self.node(ADJUST).inputs["Relief Scale"])
 
     def _activate(self) -> None:
         # The active image node is what Solid mode, texture painting and baking use.
         for node in self.tree.nodes:
             node.select = False
-        active = self.node(_texture_name(self.keys[0]))
+        active = self.node(picture_name(self.keys[0]))
         active.select = True
         self.tree.nodes.active = active
-
-
-def _texture_name(key: str) -> str:
-    return f"Texloom {LABELS[key]}"
-
-
-def _socket(sockets: Any, identifier: str) -> Any:
-    # The Mix node has a socket of the same name for every data type; only identifiers tell them apart.
-    return next(socket for socket in sockets if socket.identifier == identifier)
-
-
-def _describe(material: bpy.types.Material, result: ResultImages) -> None:
-    """Note on the material where it comes from; whole numbers as text, since seeds pass Blender's 31 bits."""
-    values: dict[str, str | float | int] = {
-        "prompt": result.prompt,
-        "request_id": result.request_id,
-        "index": result.index,
-        "seed": str(result.seed),
-        "model": result.model,
-        "licence": result.licence,
-        "version": result.version,
-        "manifest": str(result.manifest) if result.manifest is not None else "",
-        "tile_width_m": result.tile_width_m,
-        "tile_height_m": result.tile_height_m,
-        "height_min_m": result.height_min_m,
-        "height_max_m": result.height_max_m,
-    }
-    for key, value in values.items():
-        material[f"texloom_{key}"] = value

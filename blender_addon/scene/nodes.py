@@ -34,6 +34,10 @@ _EXTRA_ROWS: Final = {
     "ShaderNodeMix": 4,  # type, blending, two switches
     "ShaderNodeBsdfPrincipled": 3,
     "ShaderNodeOutputMaterial": 1,
+    "ShaderNodeGroup": 1,
+    "ShaderNodeMath": 2,
+    "ShaderNodeVectorMath": 1,
+    "ShaderNodeVectorRotate": 2,
 }
 
 
@@ -43,6 +47,8 @@ def node_size(node: Node) -> tuple[float, float]:
         preferences: Any = bpy.context.preferences
         scale = preferences.system.ui_scale or 1.0
         return node.dimensions[0] / scale, node.dimensions[1] / scale
+    if node.bl_idname == "NodeReroute":
+        return 16.0, 16.0  # a dot; its width says nothing
     rows = sum(1 for socket in node.outputs if socket.enabled and not socket.hide)
     for socket in node.inputs:
         if not socket.enabled or socket.hide:
@@ -51,7 +57,19 @@ def node_size(node: Node) -> tuple[float, float]:
         editable = socket.type == "VECTOR" and not socket.is_linked and not socket.hide_value
         rows += 4 if editable else 1
     rows += _EXTRA_ROWS.get(node.bl_idname, 0)
+    if node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None:
+        # Each panel has a title; closed ones count as open, which leaves room to open them.
+        rows += sum(1 for item in node.node_tree.interface.items_tree if item.item_type == "PANEL")
     return node.width, _HEADER + _ROW * rows
+
+
+def socket(sockets: Any, identifier: str) -> Any:
+    """A socket by its identifier: the Mix node has one of the same name for every data type.
+
+    Raises:
+        StopIteration: there is none.
+    """
+    return next(item for item in sockets if item.identifier == identifier)
 
 
 def set_label(node: Node, label: str) -> None:
@@ -115,6 +133,27 @@ def arrange(columns: Sequence[Sequence[Node]], groups: Sequence[Sequence[Node]] 
         column = columns[number]
         _stack(column, [_wanted(node, placed) for node in column], group_of)
         placed |= {node.name for node in column}
+
+
+def bounds(members: Sequence[Node]) -> Rectangle:
+    """The rectangle around some nodes."""
+    boxes = [rectangle(node) for node in members]
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
+
+
+def arrange_below(columns: Sequence[Sequence[Node]], above: Sequence[Node]) -> None:
+    """Place columns as :func:`arrange` does, and all of them below other nodes, with room for frames around both."""
+    arrange(columns)
+    members = [node for column in columns for node in column]
+    top = bounds(above)[1] - 2 * FRAME_MARGIN - FRAME_LABEL - ROW_GAP if above else 0.0
+    shift = round(top - bounds(members)[3])
+    for node in members:
+        node.location = (node.location[0], node.location[1] + shift)
 
 
 def _wanted(node: Node, placed: set[str]) -> float:

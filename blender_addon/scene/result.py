@@ -36,6 +36,8 @@ class ResultImages:
     height_max_m: float = 0.0
     licence: str = ""
     kind: str = "material"
+    tile_x: bool = True
+    tile_y: bool = True
     seed: int = 0
     model: str = ""
     manifest: Path | None = None
@@ -98,11 +100,24 @@ class ResultImages:
             height_max_m=max(low, high),
             licence=str(model.get("licence", "")),
             kind=str(request.get("kind", "material")),
+            tile_x=bool(request.get("tile_x", True)),
+            tile_y=bool(request.get("tile_y", True)),
             seed=int(_number(result.get("seed"), _number(request.get("seed"), 0.0))),
             model=str(model.get("id") or request.get("model", "")),
             manifest=folder / storage.MANIFEST_NAME,
             version=str(data.get("texloom_version", "")),
+            extra=_recipe(request, result, width),
         )
+
+
+def _recipe(request: Mapping[str, Any], result: Mapping[str, Any], width: float) -> Mapping[str, Any]:
+    """What draws this one variation again, and what was read from the words: for models that tell."""
+    reading = result.get("reading")
+    if not isinstance(reading, Mapping):
+        return {}
+    values = _mapping(result.get("parameters"))
+    alone = {**request, "seed": result.get("seed", request.get("seed")), "count": 1, "parameters": dict(values)}
+    return {"reading": reading, "parameters": values, "request": {**alone, "real_world_width": width}}
 
 
 def display_name(prompt: str, index: int = 0, *, many: bool = False) -> str:

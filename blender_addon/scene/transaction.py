@@ -22,7 +22,7 @@ class Vanished(Exception):
 
 
 # Users before what they use; the order in which they are removed.
-KINDS = ("objects", "collections", "meshes", "materials", "images", "textures", "node_groups")
+KINDS = ("objects", "collections", "meshes", "worlds", "materials", "brushes", "textures", "images", "node_groups")
 
 
 @contextlib.contextmanager

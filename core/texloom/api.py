@@ -11,10 +11,16 @@ One call starts an engine and ends it; for several, keep a :class:`Session` open
     with api.Session(library="textures") as session:
         jobs = [session.submit(session.request(prompt)) for prompt in ("old oak planks", "white marble")]
         results = [job.wait() for job in jobs]
+
+From a picture instead of words:
+
+    result = api.maps_from_image("wall.jpg", library="textures", real_world_width=2.5)
+    result = api.make_seamless("wall.jpg", library="textures", tile="x")
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -22,16 +28,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from . import settings
+from . import settings, texture_set
 from .backends.base import Backend, BackendStatus
 from .backends.subprocess import SubprocessBackend
 from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
 from .events import Event
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
-from .request import GenerationRequest, new_id
+from .picture_size import fitting_size, picture_size
+from .request import RANGES, GenerationRequest, new_id
 from .runtime.environment import find_python
-from .storage import read_manifest
+from .storage import read_manifest, storage_error
 
 EventHandler = Callable[[JobView, Event], None]
 _WAIT: Final = 0.25
@@ -87,6 +94,25 @@ class Result:
             return GenerationRequest.from_dict(self.manifest["request"])
         except RequestError as error:
             raise StorageError(f"The request in {self.folder} cannot be read: {error}") from error
+
+    @property
+    def source(self) -> Path | None:
+        """The copy of the picture that it was made from; None for a result of words alone.
+
+        Raises:
+            StorageError: the copy is missing or was changed.
+        """
+        entry = self.manifest.get("source")
+        if not isinstance(entry, Mapping):
+            return None
+        path = self.folder / Path(str(entry.get("file", ""))).name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise storage_error("read", path, error) from error
+        if hashlib.sha256(data).hexdigest() != entry.get("sha256"):
+            raise StorageError(f"{path} was changed since the result was made from it.")
+        return path
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -252,11 +278,23 @@ class Session:
     def repeat(self, folder: str | Path, *, on_event: EventHandler | None = None, **changes: Any) -> Result:
         """Make the result in ``folder`` again, with ``changes`` to its request.
 
+        A picture that it was made from is taken from the copy in the folder.
+
         Raises:
-            StorageError: the folder holds no result; otherwise as :meth:`generate`.
+            StorageError: the folder holds no result, or the copy is damaged; otherwise as :meth:`generate`.
         """
-        request = _changed(Result.read(folder).request, changes)
+        result = Result.read(folder)
+        kept = result.source if "source" not in changes else None
+        request = _changed(result.request, ({"source": str(kept.absolute())} if kept else {}) | changes)
         return self.submit(request).wait(on_event=on_event)
+
+    def maps_from_image(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
+        """PBR maps of a picture; ``options`` and errors as :func:`image_request`, and errors of :meth:`Job.wait`."""
+        return self.submit(image_request(path, kind="material", **options)).wait(on_event=on_event)
+
+    def make_seamless(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
+        """A picture that repeats without a seam; as :meth:`maps_from_image`."""
+        return self.submit(image_request(path, kind="texture", **options)).wait(on_event=on_event)
 
     def preload(self, prompt: str = "", model: str = "instant") -> None:
         """Load a model in the background, so that the next request starts at once."""
@@ -288,6 +326,55 @@ def make_request(prompt: str, **options: Any) -> GenerationRequest:
     return GenerationRequest(prompt=prompt, **options)
 
 
+def image_request(
+    path: str | Path,
+    *,
+    kind: str = "material",
+    tile: str = "xy",
+    size: int | tuple[int, int] | None = None,
+    even_light: bool = True,
+    color: bool = True,
+    **options: Any,
+) -> GenerationRequest:
+    """A request that starts from a picture.
+
+    Args:
+        path: a PNG, JPEG, TIFF, WebP or BMP file.
+        kind: ``material`` for PBR maps, ``texture`` for one image.
+        tile: directions in which it is to repeat: ``xy``, ``x``, ``y`` or ``none``.
+        size: pixels of the longer side, or (width, height); default as the picture has.
+        even_light: level light that changes slowly over the picture.
+        color: whether it holds colors; False for numbers, such as a roughness map.
+        **options: further fields of :class:`~texloom.request.GenerationRequest`; ``real_world_width`` is the width
+            of what the picture shows, in metres (default 1).
+
+    Raises:
+        RequestError: there is no such picture, or an option is unknown or out of range.
+        StorageError: the file may not be read.
+    """
+    file = Path(path).expanduser().absolute()
+    if tile not in ("xy", "x", "y", "none"):
+        raise RequestError(f"tile: must be xy, x, y or none, got {tile!r}.")
+    if isinstance(size, tuple):
+        width, height = size
+    else:
+        if size is not None and not RANGES["width"][0] <= size <= RANGES["width"][1]:
+            raise RequestError(f"size: must be from {RANGES['width'][0]} to {RANGES['width'][1]}, got {size}.")
+        width, height = fitting_size(*picture_size(file), size)
+    fields: dict[str, Any] = {
+        "prompt": f"{file.stem} seamless" if kind == "texture" else file.stem.strip() or "picture",
+        "kind": kind,
+        "model": "image",
+        "source": str(file),
+        "width": width,
+        "height": height,
+        "tile_x": "x" in tile,
+        "tile_y": "y" in tile,
+        "parameters": {"even_light": even_light, "color": color},
+    }
+    return make_request(**fields | options)
+
+
 def _changed(request: GenerationRequest, changes: Mapping[str, Any]) -> GenerationRequest:
     return make_request(**(_fields(request) | {"id": new_id()} | dict(changes)))
 
@@ -314,6 +401,32 @@ def generate(
         return session.submit(request).wait(timeout, on_event)
 
 
+def maps_from_image(
+    path: str | Path,
+    *,
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    **options: Any,
+) -> Result:
+    """PBR maps of a picture, with an engine of its own; ``options`` and errors as :meth:`Session.maps_from_image`."""
+    with Session(library=library, python=python, device=device) as session:
+        return session.maps_from_image(path, **options)
+
+
+def make_seamless(
+    path: str | Path,
+    *,
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    **options: Any,
+) -> Result:
+    """A picture that repeats without a seam, with an engine of its own; as :func:`maps_from_image`."""
+    with Session(library=library, python=python, device=device) as session:
+        return session.make_seamless(path, **options)
+
+
 def repeat(
     folder: str | Path,
     *,
@@ -325,6 +438,41 @@ def repeat(
     """Make the result in ``folder`` again; the same model on the same device gives the same bytes."""
     with Session(library=library, python=python, device=device) as session:
         return session.repeat(folder, **changes)
+
+
+def export_set(
+    folder: str | Path,
+    directory: str | Path,
+    *,
+    index: int = 0,
+    preset: str = "blender",
+    format: str = "png",  # noqa: A002 - the word for it
+    depth: str = "auto",
+    normals: str = "auto",
+    size: str = "as_is",
+    name: str = "",
+    overwrite: bool = False,
+) -> tuple[Path, ...]:
+    """Write variation ``index`` of the result in ``folder`` as the textures that another program wants.
+
+    Arguments and errors as :func:`texloom.texture_set.plan`; the files that were written come back.
+
+    Raises:
+        RequestError: an option is unknown.
+        StorageError: there is no such result, files are there already, or they cannot be written.
+    """
+    checked = texture_set.plan(
+        texture_set.TextureSet.from_folder(Result.read(folder).folder, index),
+        directory,
+        preset=preset,
+        format=format,
+        depth=depth,
+        normals=normals,
+        size=size,
+        name=name,
+        overwrite=overwrite,
+    )
+    return checked.write().files
 
 
 def results(library: str | Path | None = None) -> Iterator[Result]:

@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import __version__, api, cli_batch, cli_options, settings
+from . import __version__, api, cli_batch, cli_export, cli_images, cli_library, cli_options, settings
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
+from .request import GenerationRequest
 from .runtime import environment
 from .runtime.process import child_environment, package_folder
-from .storage import Library
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -59,9 +59,13 @@ def build_parser() -> argparse.ArgumentParser:
     batch.add_argument("file", type=Path, help="CSV file with a header, or a text file with a prompt a line")
     batch.set_defaults(run=_batch)
 
+    cli_images.add(commands, common, run=_from_image)
+
     again = commands.add_parser("repeat", parents=[common], help="make an earlier result again from its manifest")
     again.add_argument("folder", type=Path, help="the result's folder")
     again.set_defaults(run=_repeat)
+
+    cli_export.add(commands)
 
     setup = commands.add_parser("setup", parents=[cli_options.output()], help="make the engine's Python environment")
     setup.add_argument("--accelerator", choices=[str(item) for item in environment.Accelerator], help="build of torch")
@@ -77,9 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", parents=[cli_options.output()], help="list the models")
     models.set_defaults(run=_models)
 
-    library = commands.add_parser("library", parents=[cli_options.output()], help="list the results, newest first")
-    library.add_argument("--folder", type=Path, help="the library (default: yours)")
-    library.set_defaults(run=_library)
+    cli_library.add(commands)
 
     for name, table, text in (
         ("train", _TRAININGS, "train a model that ships with Texloom"),
@@ -126,7 +128,14 @@ def _session(arguments: argparse.Namespace) -> api.Session:
 
 
 def _generate(arguments: argparse.Namespace, show: Show) -> int:
-    request = api.make_request(arguments.prompt, **cli_options.request_fields(arguments))
+    return _make(api.make_request(arguments.prompt, **cli_options.request_fields(arguments)), arguments, show)
+
+
+def _from_image(arguments: argparse.Namespace, show: Show) -> int:
+    return _make(cli_images.request(arguments), arguments, show)
+
+
+def _make(request: GenerationRequest, arguments: argparse.Namespace, show: Show) -> int:
     with _session(arguments) as session, _interruptible(session):
         job = session.submit(request)
         with show.job(job):
@@ -212,16 +221,9 @@ def _models(arguments: argparse.Namespace, show: Show) -> int:
         families = row.get("schema", {}).get("families", row.get("families", []))
         show.data({"id": config.parent.name, "families": families, "card": str(config.with_name("MODEL_CARD.md"))})
         show.line(f"{config.parent.name}: built in, offline, seamless PBR; {config.with_name('MODEL_CARD.md')}")
+    show.data({"id": "image", "families": []})
+    show.line("image: built in, offline, maps and seamless pictures from a picture; see texloom maps, texloom seamless")
     show.line("Any diffusers folder: give its path as --model.")
-    return EXIT_OK
-
-
-def _library(arguments: argparse.Namespace, show: Show) -> int:
-    folder = arguments.folder or settings.library_folder()
-    for entry in Library(folder).scan():
-        show.data({"folder": str(entry.folder), "prompt": entry.prompt, "created": entry.created, "error": entry.error})
-        text = entry.error if entry.broken else entry.prompt
-        show.line(f"{entry.folder.name}  {text}")
     return EXIT_OK
 
 

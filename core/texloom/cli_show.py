@@ -62,6 +62,10 @@ class Show:
         self.data({"type": "setup", "fraction": progress.fraction, "stage": progress.stage, "detail": progress.detail})
         self._progress(progress.fraction, progress.stage, progress.detail)
 
+    def progress(self, fraction: float, stage: str) -> None:
+        """Progress of anything else; called from one thread at a time."""
+        self._progress(fraction, stage, "")
+
     @contextlib.contextmanager
     def job(self, job: Job) -> Iterator[None]:
         """Take the bar away at the end, whatever the end is."""

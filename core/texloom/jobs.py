@@ -44,8 +44,9 @@ class JobView:
     """All that is known of one job.
 
     ``fraction`` (0 to 1) is of the whole job and never falls; ``loading`` is the same of the model being
-    read, None when unknown.  ``position`` waiting jobs run before this one while it is queued.  ``preview``
-    is a picture file that exists only while the job runs.  ``seconds`` is how long a completed job took.
+    read, None when unknown.  ``position`` waiting jobs run before this one while it is queued.
+    ``previews`` are picture files that exist only while the job runs, the newest of each variation, in their
+    order.  ``seconds`` is how long a completed job took.
     """
 
     request: GenerationRequest
@@ -58,7 +59,7 @@ class JobView:
     index: int = 0
     stage: str = ""
     seconds_left: float | None = None
-    preview: events.Preview | None = None
+    previews: tuple[events.Preview, ...] = ()
     artifacts: tuple[events.Artifact, ...] = ()
     warnings: tuple[events.Warning, ...] = ()
     error: JobError | None = None
@@ -106,7 +107,8 @@ def _changes(view: JobView, event: Event) -> dict[str, Any]:
                 "loading": None,
             }
         case events.Preview():
-            return {"preview": event}
+            newest = {item.index: item for item in (*view.previews, event)}
+            return {"previews": tuple(newest[index] for index in sorted(newest))}
         case events.Artifact():
             return {"artifacts": (*view.artifacts, event)}
         case events.Warning():
@@ -123,4 +125,4 @@ def _changes(view: JobView, event: Event) -> dict[str, Any]:
 
 
 def _ended(state: JobState) -> dict[str, Any]:
-    return {"state": state, "stage": "", "seconds_left": None, "loading": None, "preview": None, "position": 0}
+    return {"state": state, "stage": "", "seconds_left": None, "loading": None, "previews": (), "position": 0}

@@ -64,10 +64,10 @@ def random_seed() -> int:
 class GenerationRequest:
     """One job, frozen: the same request with the same model on the same device gives the same bytes.
 
-    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres, or
-    None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's own default.
-    ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the instant
-    model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
+    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres (or of all that
+    ``source`` shows), or None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's
+    own default.  ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the
+    instant model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
     ``source`` is the path of a picture that the result is made from, for models that start from one; empty
     for none.
 

@@ -72,7 +72,8 @@ def texloom(extension_zip: Path) -> ModuleType:
 @pytest.fixture
 def scene(texloom: ModuleType) -> ModuleType:
     """The add-on's ``scene`` package with its modules loaded."""
-    for name in ("build", "images", "materials", "nodes", "objects", "placement", "planes", "result", "transaction"):
+    parts = "adjust build facts groups images materials nodes objects placement planes result transaction"
+    for name in parts.split():
         importlib.import_module(f"{texloom.__name__}.scene.{name}")
     return importlib.import_module(f"{texloom.__name__}.scene")
 

@@ -52,18 +52,27 @@ def socket(sockets, identifier):
 # --- links ----------------------------------------------------------------------------------------------------
 
 
-def test_every_map_is_linked_with_its_colour_space(build):
-    material = build()
-    principled = shader(material)
-    assert source(principled.inputs["Base Color"]) == picture(material, "Base Color")
-    assert source(principled.inputs["Roughness"]) == picture(material, "Roughness")
-    assert source(principled.inputs["Metallic"]) == picture(material, "Metallic")
-    mix = source(principled.inputs["Normal"])
-    bump = source(socket(mix.inputs, "B_Vector"))
-    normal = source(socket(mix.inputs, "A_Vector"))
-    assert source(bump.inputs["Height"]) == picture(material, "Height")
-    assert source(normal.inputs["Color"]) == picture(material, "Normal")
-    assert normal.space == "TANGENT"
+def sliders(material):
+    """The inputs of the node with the sliders."""
+    return material.node_tree.nodes["Texloom Adjust"].inputs
+
+
+def inside(material, kind):
+    """A node of a kind within the sliders' group."""
+    tree = material.node_tree.nodes["Texloom Adjust"].node_tree
+    return next(node for node in tree.nodes if node.bl_idname == kind)
+
+
+def test_every_map_is_linked_with_its_color_space(build):
+    material = build(ALL_MAPS)
+    principled, adjust = shader(material), material.node_tree.nodes["Texloom Adjust"]
+    for name in ("Base Color", "Roughness", "Metallic", "Normal"):
+        (link,) = principled.inputs[name].links
+        assert (link.from_node, link.from_socket.name) == (adjust, name)
+    for name in ("Base Color", "Ambient Occlusion", "Metallic", "Roughness", "Height"):
+        assert source(adjust.inputs[name]) == picture(material, name)
+    assert source(adjust.inputs["Normal Map"]) == picture(material, "Normal")
+    assert inside(material, "ShaderNodeNormalMap").space == "TANGENT"
     assert source(find(material, "ShaderNodeOutputMaterial").inputs["Surface"]) == principled
     for node in material.node_tree.nodes:
         if node.bl_idname == "ShaderNodeTexImage":
@@ -71,7 +80,8 @@ def test_every_map_is_linked_with_its_colour_space(build):
             assert node.image.colorspace_settings.name == expected, node.label
             assert source(node.inputs["Vector"]).bl_idname == "ShaderNodeMapping"
             assert node.extension == "REPEAT"
-    assert all(link.is_valid for link in material.node_tree.links)
+    for tree in (material.node_tree, adjust.node_tree):
+        assert all(link.is_valid for link in tree.links)
 
 
 def test_one_mapping_and_one_coordinate_node(build):
@@ -85,26 +95,26 @@ def test_solid_mode_shows_the_base_colour(build):
     assert material.node_tree.nodes.active == picture(material, "Base Color")
 
 
-@pytest.mark.parametrize(("displacement", "amount"), [("BUMP", 0.25), ("DISPLACEMENT", 0.0)])
-def test_ambient_occlusion_is_a_labelled_factor(build, displacement, amount):
+@pytest.mark.parametrize(("displacement", "amount"), [("BUMP", 0.25), ("NONE", 0.25), ("DISPLACEMENT", 0.0)])
+def test_ambient_occlusion_darkens_where_nothing_else_does(build, displacement, amount):
     material = build(ALL_MAPS, displacement=displacement)
-    mix = source(shader(material).inputs["Base Color"])
-    assert mix.blend_type == "MULTIPLY"
-    assert mix.label == "Ambient Occlusion Amount"
-    assert socket(mix.inputs, "Factor_Float").default_value == amount
-    assert source(socket(mix.inputs, "A_Color")) == picture(material, "Base Color")
-    assert source(socket(mix.inputs, "B_Color")) == picture(material, "Ambient Occlusion")
+    assert sliders(material)["Ambient Occlusion Amount"].default_value == amount
 
 
-def test_a_single_image_becomes_the_base_colour(build):
+def test_a_single_image_becomes_the_base_color(build):
     material = build({"image": flat((1, 2, 3))})
-    assert source(shader(material).inputs["Base Color"]) == picture(material, "Image")
+    assert source(sliders(material)["Base Color"]) == picture(material, "Image")
+    assert not shader(material).inputs["Normal"].is_linked
 
 
 @pytest.mark.parametrize("missing", list(ALL_MAPS))
 def test_any_map_may_be_missing(build, missing):
     material = build({key: value for key, value in ALL_MAPS.items() if key != missing})
     assert source(find(material, "ShaderNodeOutputMaterial").inputs["Surface"]) == shader(material)
+    unlinked = {socket.name for socket in sliders(material) if not socket.is_linked}
+    assert unlinked & {"Base Color", "Ambient Occlusion", "Metallic", "Roughness", "Normal Map", "Height"} == {
+        {"normal": "Normal Map"}.get(missing, missing.replace("_", " ").title())
+    }
 
 
 def test_where_it_comes_from_is_on_the_material(build):
@@ -144,43 +154,55 @@ def test_a_failed_placement_takes_back_material_and_images(scene, result, cube, 
 # --- numbers --------------------------------------------------------------------------------------------------
 
 
-def test_bump_distance_is_the_height_in_metres(build):
-    assert find(build(), "ShaderNodeBump").inputs["Distance"].default_value == pytest.approx(0.03)
-    # One Blender unit is a centimetre: three of them.
+def test_the_relief_has_its_height_in_metres(build):
+    assert sliders(build())["Relief Height"].default_value == pytest.approx(0.03)
+    # One Blender unit is a centimetre: three of them, and a tile of 150.
     scaled = build(metres_per_unit=0.01)
-    assert find(scaled, "ShaderNodeBump").inputs["Distance"].default_value == pytest.approx(3.0)
+    assert sliders(scaled)["Relief Height"].default_value == pytest.approx(3.0)
+    assert scaled.node_tree.nodes["Texloom Tile Size"].inputs["Tile Width"].default_value == pytest.approx(150.0)
 
 
 @pytest.mark.parametrize("method", ["DISPLACEMENT", "BOTH"])
 def test_displacement_runs_from_the_lowest_to_the_highest_point(build, method):
     material = build(displacement=method)
-    node = find(material, "ShaderNodeDisplacement")
-    scale, midlevel = node.inputs["Scale"].default_value, node.inputs["Midlevel"].default_value
+    scale, midlevel = (sliders(material)[name].default_value for name in ("Relief Height", "Midlevel"))
     assert (0 - midlevel) * scale == pytest.approx(-0.02)
     assert (1 - midlevel) * scale == pytest.approx(0.01)
-    assert node.space == "WORLD"
+    assert inside(material, "ShaderNodeDisplacement").space == "WORLD"
     assert material.displacement_method == method
-    assert source(find(material, "ShaderNodeOutputMaterial").inputs["Displacement"]) == node
-    assert find(material, "ShaderNodeBump") is None
+    (link,) = find(material, "ShaderNodeOutputMaterial").inputs["Displacement"].links
+    assert link.from_socket.name == "Displacement"
+    # Nothing of the relief is shaded a second time.
+    assert sliders(material)["Normal Map / Bump"].default_value == 0.0
 
 
 def test_displacement_and_normal_map_do_not_show_the_relief_twice(build):
-    node = find(build(displacement="DISPLACEMENT"), "ShaderNodeNormalMap")
-    assert getattr(node, "base", None) == "ORIGINAL" or node.inputs["Strength"].default_value == 0.0
+    material = build(displacement="DISPLACEMENT")
+    base = getattr(inside(material, "ShaderNodeNormalMap"), "base", None)
+    assert base == "ORIGINAL" or sliders(material)["Normal Map Strength"].default_value == 0.0
+    assert getattr(inside(build(), "ShaderNodeNormalMap"), "base", None) != "ORIGINAL"
 
 
-def test_without_displacement_the_normal_map_is_linked_directly(build):
+def test_without_displacement_the_normal_map_shades(build):
     material = build(displacement="NONE")
-    normal = source(shader(material).inputs["Normal"])
-    assert normal.bl_idname == "ShaderNodeNormalMap"
-    assert normal.inputs["Strength"].default_value == 1.0
+    assert sliders(material)["Normal Map / Bump"].default_value == 0.0
+    assert sliders(material)["Normal Map Strength"].default_value == 1.0
+    assert source(shader(material).inputs["Normal"]).name == "Texloom Adjust"
     assert not find(material, "ShaderNodeOutputMaterial").inputs["Displacement"].is_linked
+
+
+def test_bump_is_preferred_to_the_normal_map(build):
+    assert sliders(build())["Normal Map / Bump"].default_value == 1.0
+    without = build({key: value for key, value in MATERIAL_MAPS.items() if key != "height"})
+    assert sliders(without)["Normal Map / Bump"].default_value == 0.0
 
 
 def test_a_flat_height_makes_no_relief(build):
     material = build(facts={"height_min_m": 0.0, "height_max_m": 0.0}, displacement="BOTH")
-    assert find(material, "ShaderNodeDisplacement") is None
-    assert source(shader(material).inputs["Normal"]).bl_idname == "ShaderNodeNormalMap"
+    assert not find(material, "ShaderNodeOutputMaterial").inputs["Displacement"].is_linked
+    assert material.displacement_method == "BUMP"
+    assert sliders(material)["Relief Height"].default_value == 0.0
+    assert sliders(material)["Normal Map Strength"].default_value == 1.0
 
 
 def test_a_tile_appears_at_its_size(scene, result, cube):
@@ -236,14 +258,14 @@ def test_without_uvs_six_sides_at_real_size(scene, result, cube):
     material = bpy.data.materials[built.material]
     mapping = find(material, "ShaderNodeMapping")
     assert tuple(mapping.inputs["Scale"].default_value) == pytest.approx((4.0, 2.0, 2.0))
-    (link,) = mapping.inputs["Vector"].links
+    (link,) = source(mapping.inputs["Vector"]).inputs["Vector"].links
     assert link.from_socket.name == "Object"
     for node in material.node_tree.nodes:
         if node.bl_idname == "ShaderNodeTexImage":
             assert node.projection == "BOX"
             assert 0.2 <= node.projection_blend <= 0.3
     # A tangent-space map means nothing without UVs.
-    assert find(material, "ShaderNodeNormalMap").inputs["Strength"].default_value == 0.0
+    assert sliders(material)["Normal Map Strength"].default_value == 0.0
 
 
 def test_one_object_without_uvs_makes_it_box_for_all(scene, cube):
@@ -264,32 +286,28 @@ def test_projection_can_be_changed_later(scene, build):
     material = build()
     box = scene.objects.Projection("BOX", (2.0, 3.0, 4.0))
     scene.materials.set_projection(material, box)
-    mapping = find(material, "ShaderNodeMapping")
-    assert mapping.inputs["Vector"].links[0].from_socket.name == "Object"
+    mapping, tile = find(material, "ShaderNodeMapping"), material.node_tree.nodes["Texloom Tile Size"]
+    assert tile.inputs["Vector"].links[0].from_socket.name == "Object"
     assert tuple(mapping.inputs["Scale"].default_value) == (2.0, 3.0, 4.0)
     assert picture(material, "Height").projection == "BOX"
-    scene.materials.set_projection(material, scene.objects.Projection("UV", (5.0, 5.0, 1.0)))
-    assert mapping.inputs["Vector"].links[0].from_socket.name == "UV"
-    assert picture(material, "Height").projection == "FLAT"
-    assert find(material, "ShaderNodeNormalMap").inputs["Strength"].default_value == 1.0
-    assert find(material, "ShaderNodeVectorRotate") is None
+    assert sliders(material)["Normal Map Strength"].default_value == 0.0
     for turns in (1, 2, 0):
         scene.materials.set_projection(material, scene.objects.Projection("UV", (5.0, 5.0, 1.0), turns))
+        assert tile.inputs["Vector"].links[0].from_socket.name == "UV"
+        assert picture(material, "Height").projection == "FLAT"
+        assert sliders(material)["Normal Map Strength"].default_value == 1.0
         assert mapping.inputs["Rotation"].default_value[2] == pytest.approx(turns * np.pi / 2)
-        assert find(material, "ShaderNodeVectorRotate").inputs["Angle"].default_value == pytest.approx(
-            -turns * np.pi / 2
-        )
-    assert find(material, "ShaderNodeNormalMap").inputs["Color"].links[0].from_node.name == scene.materials.TURN
+        assert sliders(material)["Normal Map Turn"].default_value == pytest.approx(-turns * np.pi / 2)
+    with pytest.raises(KeyError):
+        scene.materials.set_projection(bpy.data.materials.new("Other"), box)
 
 
 # --- a tree that a person can read ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("displacement", ["BUMP", "DISPLACEMENT", "BOTH", "NONE"])
-@pytest.mark.parametrize("maps", [ALL_MAPS, MATERIAL_MAPS, {"base_color": flat((1, 2, 3))}], ids=["all", "five", "one"])
-def test_nothing_lies_on_anything_else(scene, build, maps, displacement):
-    material = build(maps, displacement=displacement)
-    every = list(material.node_tree.nodes)
+def check_tidy(scene, tree):
+    """No node lies on another, no link runs backwards, no title is cut off."""
+    every = list(tree.nodes)
     frames = [node for node in every if node.bl_idname == "NodeFrame"]
     boxes = {node.name: scene.nodes.rectangle(node) for node in every}
     for one, other in itertools.combinations(every, 2):
@@ -298,11 +316,21 @@ def test_nothing_lies_on_anything_else(scene, build, maps, displacement):
         a, b = boxes[one.name], boxes[other.name]
         apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
         assert apart, f"{one.name} {a} lies on {other.name} {b}"
-    for link in material.node_tree.links:
+    for link in tree.links:
         assert boxes[link.from_node.name][2] < boxes[link.to_node.name][0], "a link runs backwards"
     assert all(node.width >= 6 * len(node.label) + 30 for node in every if node not in frames), "a title is cut off"
     assert all(frame.label for frame in frames)
-    assert {frame.label for frame in frames} >= {"Placement", "Maps"}
+    return {frame.label for frame in frames}
+
+
+@pytest.mark.parametrize("displacement", ["BUMP", "DISPLACEMENT", "BOTH", "NONE"])
+@pytest.mark.parametrize("maps", [ALL_MAPS, MATERIAL_MAPS, {"base_color": flat((1, 2, 3))}], ids=["all", "five", "one"])
+def test_nothing_lies_on_anything_else(scene, build, maps, displacement):
+    material = build(maps, displacement=displacement)
+    assert check_tidy(scene, material.node_tree) == {"Placement", "Maps"}
+    nodes = material.node_tree.nodes
+    assert check_tidy(scene, nodes["Texloom Adjust"].node_tree) == {"Color", "Roughness", "Relief"}
+    assert check_tidy(scene, nodes["Texloom Tile Size"].node_tree) == set()
 
 
 # --- slots ----------------------------------------------------------------------------------------------------

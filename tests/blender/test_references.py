@@ -644,7 +644,7 @@ def test_a_result_looks_as_the_placement_panel_says(texloom, settings, result):
 
 
 def test_another_variation_takes_over_what_the_user_set(texloom, scene, result):
-    bridge = importlib.import_module(f"{texloom.__name__}.bridge")
+    successors = importlib.import_module(f"{texloom.__name__}.successors")
     target = importlib.import_module(f"{texloom.__name__}.target")
     placement = target.capture(bpy.context, output="PLANE", plane_facing="-Y")
     first = result({"image": flat((1, 2, 3))}, folder="one")
@@ -653,7 +653,7 @@ def test_another_variation_takes_over_what_the_user_set(texloom, scene, result):
     obj = scene.references.convert(bpy.data.objects[built.object], "EMPTY")
     scene.planes.set_opacity(obj, 0.5)
     obj.location = (1, 2, 3)
-    again = bridge.replace_built(second, placement, built)
+    again = successors.replace_built(second, placement, built)
     (obj,) = references()
     assert obj.name == again.object and obj.type == "EMPTY" and again.material == ""
     assert obj.color[3] == 0.5 and tuple(obj.location) == (1, 2, 3)

@@ -47,41 +47,85 @@ def display() -> Iterator[str]:
     server.wait(10)
 
 
-@pytest.fixture(scope="module")
-def notes(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("window")
-    script = folder / "window_script.py"
-    shutil.copy(HERE / "window_script.py", script)
-    archive = folder / "texloom.zip"
-    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], archive)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")} | {
+def environment(display: str, folder: Path) -> dict[str, str]:
+    """A home of the run's own, and a screen."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")} | {
         "DISPLAY": display,
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "BLENDER_USER_RESOURCES": str(folder / "blender"),
         "TEXLOOM_HOME": str(folder / "home"),
-        "TEXLOOM_PYTHON": os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable),
         "HOME": str(folder),
     }
-    for verb in (["validate", str(archive)], ["install-file", "-r", "user_default", "-e", str(archive)]):
-        subprocess.run([*COMMAND, "--command", "extension", *verb], env=env, check=True, timeout=120)
+
+
+def drive(script: str, folder: Path, env: dict[str, str]) -> dict[str, Any]:
+    """Run a script in a window and return its notes; pictures go where they were asked for."""
+    for name in (script, "driving.py"):
+        shutil.copy(HERE / name, folder / name)
     quiet = "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     subprocess.run([*COMMAND, "--background", "--python-expr", quiet], env=env, check=True, timeout=120)
     log = folder / "blender.log"
+    words = ["--window-geometry", "0", "0", "1500", "1000", "--python", str(folder / script), "--", str(folder)]
     with log.open("wb") as stream:
-        subprocess.run(
-            [*COMMAND, "--window-geometry", "0", "0", "1500", "1000", "--python", str(script), "--", str(folder)],
-            env=env, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=900,
-        )  # fmt: skip
+        subprocess.run([*COMMAND, *words], env=env, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=900)
     pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
     if pictures:
-        Path(pictures).mkdir(parents=True, exist_ok=True)
-        for picture in (*folder.glob("*.png"), *folder.glob("notes.json")):
-            shutil.copy(picture, pictures)
+        target = Path(pictures) / script.removesuffix("_script.py")
+        target.mkdir(parents=True, exist_ok=True)
+        for picture in (*folder.glob("*.png"), *folder.glob("notes.json"), log):
+            shutil.copy(picture, target)
     written = folder / "notes.json"
     assert written.is_file(), log.read_text(errors="replace")[-3000:]
     found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
     assert "error" not in found, found["error"] + log.read_text(errors="replace")[-3000:]
     return found
+
+
+@pytest.fixture(scope="module")
+def notes(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("window")
+    archive = folder / "texloom.zip"
+    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], archive)
+    env = environment(display, folder) | {"TEXLOOM_PYTHON": os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable)}
+    for verb in (["validate", str(archive)], ["install-file", "-r", "user_default", "-e", str(archive)]):
+        subprocess.run([*COMMAND, "--command", "extension", *verb], env=env, check=True, timeout=120)
+    return drive("window_script.py", folder, env)
+
+
+@pytest.fixture(scope="module")
+def first_use(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("first-use")
+    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], folder / "texloom.zip")
+    python = os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable)
+    return drive("first_use_script.py", folder, environment(display, folder) | {"TEXLOOM_FIRST_USE_PYTHON": python})
+
+
+class TestFirstUse:
+    def test_from_the_zip_to_a_material_on_the_cube(self, first_use: dict[str, Any]) -> None:
+        assert first_use["installed"] and first_use["engine"]
+        assert first_use["problem"] == "" and first_use["variations"] == 4
+        assert first_use["on_cube"].startswith("weathered red brick wall")
+
+    def test_a_variation_is_one_undo_step_on_the_same_material(self, first_use: dict[str, Any]) -> None:
+        assert first_use["picked"] == 2 and first_use["same_material"]
+        assert (first_use["undone"], first_use["redone"]) == (0, 2)
+
+    def test_a_slider_draws_the_images_again(self, first_use: dict[str, Any]) -> None:
+        assert first_use["tuning_problem"] == ""
+        before, after = first_use["pixels_before"], first_use["pixels_after"]
+        # Moss is green: less red, more green in what is not red any more.
+        assert after[1] / after[0] > 1.1 * before[1] / before[0]
+        assert first_use["size_after"] == [1024, 1024]
+        assert first_use["tuning"]["turn"] < 0.02, first_use["tuning"]
+
+    def test_an_asset_that_survives_the_file(self, first_use: dict[str, Any]) -> None:
+        marked, tags = first_use["asset"]
+        assert marked and "Texloom" in tags
+        name, still, moss = first_use["reloaded"]
+        assert name == first_use["on_cube"] and still and moss == 0.8
+        assert all(first_use["packed"]) and first_use["kept_lock"] == ["wear"]
+        difference = [abs(a - b) for a, b in zip(first_use["pixels_after"], first_use["pixels_reloaded"], strict=True)]
+        assert max(difference) < 0.01
 
 
 def test_generate_in_a_window_makes_the_material(notes: dict[str, Any]) -> None:

@@ -1,70 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run by Blender in a window: uses the panel as a person would, notes what happened in a JSON file, and quits."""
+"""Run by Blender in a window: what must hold whatever happens; undo, workspaces, cancelling, large images."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import bpy
 
-OUT = Path(sys.argv[sys.argv.index("--") + 1])
-NAME = "bl_ext.user_default.texloom"
-PAUSE = 0.02
-notes: dict[str, Any] = {"steps": [], "longest_gap": 0.0}
-
-
-def bridge() -> Any:
-    return sys.modules[f"{NAME}.bridge"].get()
-
-
-def viewport() -> tuple[Any, Any]:
-    window = bpy.context.window_manager.windows[0]
-    return window, next(area for area in window.screen.areas if area.type == "VIEW_3D")
-
-
-def in_viewport(call: Callable[[], Any]) -> Any:
-    window, area = viewport()
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        return call()
-
-
-def screenshot(name: str) -> None:
-    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
-
-
-def wait(until: Callable[[], bool], seconds: float) -> Iterator[None]:
-    end = time.monotonic() + seconds
-    while not until():
-        if time.monotonic() > end:
-            raise TimeoutError("it did not happen in time")
-        yield
-
-
-def pause(seconds: float) -> Iterator[None]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield
-
-
-def settled() -> bool:
-    entries = bridge().entries
-    return bool(entries) and all(entry.settled for entry in entries.values())
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import OUT, bridge, in_viewport, notes, pause, run, screenshot, settled, show_sidebar, viewport, wait
 
 
 def scenario() -> Iterator[None]:
     window, area = viewport()
-    area.spaces.active.show_region_ui = True
-    yield from pause(2.0)
-    sidebar = next(region for region in area.regions if region.type == "UI")
-    sidebar.active_panel_category = "Texloom"
+    yield from show_sidebar(area)
     settings = bpy.context.scene.texloom
     settings.prompt = "weathered red brick wall with white mortar"
     settings.size, settings.new_seed, settings.seed, settings.count = "512", False, 3, 2
@@ -73,7 +25,6 @@ def scenario() -> Iterator[None]:
     bpy.ops.ed.undo_push(message="Before")
     yield from pause(1.0)
     screenshot("panel")
-    notes["steps"].append("panel")
 
     view = bpy.context.preferences.view
     notes["chinese"] = ""
@@ -110,11 +61,8 @@ def scenario() -> Iterator[None]:
     # The same panel beside the picture and beside the nodes.
     for kind, name in (("IMAGE_EDITOR", "image_editor"), ("ShaderNodeTree", "shader_editor")):
         area.ui_type = kind
-        area.spaces.active.show_region_ui = True
+        yield from show_sidebar(area)
         yield from pause(1.0)
-        sidebar = next(region for region in area.regions if region.type == "UI")
-        sidebar.active_panel_category = "Texloom"
-        yield from pause(1.5)
         screenshot(name)
     area.ui_type = "VIEW_3D"
     yield from pause(1.0)
@@ -159,27 +107,4 @@ def scenario() -> Iterator[None]:
     notes["packed_after_saving"] = [bpy.data.images[name].packed_file is not None for name in last.built.images]
 
 
-def run() -> None:
-    steps = scenario()
-    last = time.perf_counter()
-
-    def turn() -> float | None:
-        nonlocal last
-        now = time.perf_counter()
-        notes["longest_gap"] = max(notes["longest_gap"], now - last - PAUSE)
-        try:
-            next(steps)
-            last = time.perf_counter()
-            return PAUSE
-        except StopIteration:
-            notes["steps"].append("end")
-        except Exception:  # noqa: BLE001 - boundary: whatever it is, the test must hear of it
-            notes["error"] = traceback.format_exc()
-        (OUT / "notes.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
-        bpy.ops.wm.quit_blender()
-        return None
-
-    bpy.app.timers.register(turn, first_interval=2.0)
-
-
-run()
+run(scenario)

@@ -52,7 +52,7 @@ def test_nothing_happens_after_the_end_or_to_other_jobs() -> None:
 def test_a_failure_keeps_its_advice_and_drops_the_preview() -> None:
     preview = events.Preview(request_id="a", path="p", width=1, height=1)
     failed = fold(preview, events.Failed(request_id="a", code="worker_died", message="m", advice="x", log_tail="t"))
-    assert failed.error is not None and failed.error.advice == "x" and failed.preview is None
+    assert failed.error is not None and failed.error.advice == "x" and failed.previews == ()
 
 
 @pytest.fixture

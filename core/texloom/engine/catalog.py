@@ -11,7 +11,8 @@ from .generator import Generator
 from .text_encoder import TextEncoder
 
 INSTANT: Final = "instant"
-IDS: Final = (INSTANT,)
+IMAGE: Final = "image"
+IDS: Final = (INSTANT, IMAGE)
 """Models that have a name; every other model is given by its folder."""
 
 
@@ -32,6 +33,10 @@ def create(model: str, encoder: TextEncoder) -> Generator:
         from .instant import InstantGenerator
 
         return InstantGenerator(encoder)
+    if model == IMAGE:
+        from .from_image import ImageGenerator
+
+        return ImageGenerator()
     from .diffusers_folder import DiffusersFolderGenerator
 
     return DiffusersFolderGenerator(_folder(model))

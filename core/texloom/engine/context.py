@@ -12,8 +12,8 @@ from typing import Final
 
 from .. import events
 from ..errors import CancelledError
+from ..png import write_png
 from ..request import GenerationRequest
-from .artifacts import write_png
 from .generator import Pixels
 
 Emit = Callable[[events.Event], None]

@@ -7,12 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..png import Pixels as Pixels
 from ..request import GenerationRequest
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +17,8 @@ class GeneratorInfo:
 
     ``native_maps`` are the maps it draws itself; a model whose only map is ``image`` gets its PBR maps
     derived from that image.  ``files`` maps file names to SHA-256, so that a result can be traced to the
-    exact weights.
+    exact weights.  ``source`` says whether it starts from the request's picture: ``none``, ``optional`` or
+    ``required``.
     """
 
     id: str
@@ -35,6 +32,7 @@ class GeneratorInfo:
     supports_negative_prompt: bool = False
     size_step: int = 8
     seamless: bool = False
+    source: str = "none"
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

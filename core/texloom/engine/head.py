@@ -274,6 +274,8 @@ class Head:
             "calibration": {key: round(value, 5) for key, value in vars(self.calibration).items()},
             "training": dict(training),
             "schema": self.schema.to_dict(),
+            # For interfaces, which can read this file but not import the families.
+            "titles": {name: family.title for name, family in self.schema.registry.items()},
         }
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8", newline="\n")
         self.config = config

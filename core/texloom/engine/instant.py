@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, MAPS, GenerationRequest
+from . import chinese
+from .chinese import Translation
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .head import CONFIG_FILE, MAX_TOKENS, WEIGHTS_FILE, Head, Reading
 from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
-from .procedural.parameters import Number, Rng, Value
+from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
 from .text_encoder import LICENCE as ENCODER_LICENCE
@@ -127,8 +129,10 @@ class InstantGenerator:
 
     def prepare(self, prompt: str) -> None:
         """Encode the prompt; the encoder remembers it."""
-        if prompt.strip():
-            self._encoder.encode([prompt])
+        translated = chinese.translate(prompt)
+        text = translated.text if translated is not None else prompt
+        if text.strip():
+            self._encoder.encode([text])
 
     def generate(self, request: GenerationRequest, context: Context) -> Iterator[GeneratedImage]:
         """Draw the variations; errors as :meth:`Generator.generate`."""
@@ -136,16 +140,24 @@ class InstantGenerator:
         assert self._head is not None and self._vocabulary is not None
         _check_parameters(request.parameters)
         began = time.perf_counter()
-        encoding = self._encoder.encode([request.prompt])
+        translated = chinese.translate(request.prompt)
+        encoding = self._encoder.encode([translated.text if translated is not None else request.prompt])
         reading = self._head.read(encoding)
-        self._warn_about_prompt(request, encoding, reading, context)
+        self._warn_about_prompt(request, translated, encoding, reading, context)
         avoided = self._read_negative(request.negative_prompt, context)
+        if translated is not None and translated.avoided:
+            avoided = avoided.joined(self._vocabulary.avoid(translated.avoided, self._head.schema.registry))
         context.timing("read", time.perf_counter() - began)
         plans = [self._plan(request, reading, avoided, index, context) for index in range(request.count)]
-        yield from self._draw(request, context, reading, plans)
+        yield from self._draw(request, translated, context, reading, plans)
 
     def _warn_about_prompt(
-        self, request: GenerationRequest, encoding: TextEncoding, reading: Reading, context: Context
+        self,
+        request: GenerationRequest,
+        translated: Translation | None,
+        encoding: TextEncoding,
+        reading: Reading,
+        context: Context,
     ) -> None:
         assert self._vocabulary is not None
         if request.kind == "reference":
@@ -161,16 +173,20 @@ class InstantGenerator:
                 f"The prompt is long: the embedded model read its first {MAX_TOKENS} word pieces of {tokens}.",
                 advice="Put the material and what matters most first.",
             )
-        unknown = self._vocabulary.unknown(request.prompt, self._encoder)
-        missed = unknown.words
+        foreign = False
+        if translated is not None:
+            missed = translated.not_understood(self._unknown_words)
+        else:
+            unknown = self._vocabulary.unknown(request.prompt, self._encoder)
+            missed, foreign = unknown.words, unknown.foreign
         if reading.outside and not missed:
-            missed = self._vocabulary.content_words(request.prompt)
+            missed = translated.content_words() if translated else self._vocabulary.content_words(request.prompt)
         if not missed:
             return
         listed = ", ".join(missed)
         message = f"Not understood: {listed}."
-        if unknown.foreign:
-            message += " The embedded model reads English."
+        if foreign:
+            message += " The embedded model reads English, and Chinese words for materials, colors and attributes."
         if reading.outside:
             message += " This does not seem to be about a material, so the picture is only the nearest guess."
         context.warn(
@@ -183,22 +199,35 @@ class InstantGenerator:
             words=missed,
         )
 
+    def _unknown_words(self, text: str) -> tuple[str, ...]:
+        assert self._vocabulary is not None
+        return self._vocabulary.unknown(text, self._encoder).words
+
     def _read_negative(self, text: str, context: Context) -> Avoided:
         assert self._vocabulary is not None and self._head is not None
         if not text.strip():
             return Avoided()
-        avoided = self._vocabulary.avoid(text, self._head.schema.registry)
-        if avoided.unknown:
+        translated = chinese.translate_list(text)
+        avoided = self._vocabulary.avoid(
+            translated.text if translated is not None else text, self._head.schema.registry
+        )
+        unread = translated.not_avoided(avoided.unknown) if translated is not None else avoided.unknown
+        if unread:
             context.warn(
                 "negative_not_understood",
-                f"Not understood in the negative prompt: {', '.join(avoided.unknown)}.",
+                f"Not understood in the negative prompt: {', '.join(unread)}.",
                 advice="Name attributes, colors or materials there, such as: moss, cracks, red.",
-                words=avoided.unknown,
+                words=unread,
             )
         return avoided
 
     def _draw(
-        self, request: GenerationRequest, context: Context, reading: Reading, plans: list[_Plan]
+        self,
+        request: GenerationRequest,
+        translated: Translation | None,
+        context: Context,
+        reading: Reading,
+        plans: list[_Plan],
     ) -> Iterator[GeneratedImage]:
         """All variations as one batch; first a small picture of each, so that all can be judged at once."""
         if request.preview_interval:
@@ -220,7 +249,7 @@ class InstantGenerator:
                 tile_width_m=plan.width_m,
                 tile_height_m=plan.width_m * request.height / request.width,
                 parameters={"family": plan.family.name, **plan.family.to_json(plan.values)},
-                details=_details(request.prompt, reading, plan),
+                details=_details(translated or request.prompt, reading, plan),
             )
             _derive(result, drawn, request, context)
             context.timing("derive", time.perf_counter() - began)
@@ -247,7 +276,13 @@ class InstantGenerator:
                     "parameter_ignored", f"{family.title} has no parameter {name}: it was left out.", words=(name,)
                 )
                 continue
-            given[name] = _parse(family, name, value)
+            kept = _kept(family, name, value) if locked is None else _parse(family, name, value)
+            if kept is None:
+                context.warn(
+                    "parameter_ignored", f"{family.title} cannot have {name} {value}: it was left out.", words=(name,)
+                )
+                continue
+            given[name] = kept
             sources[name] = "request"
         values = _sample(family, rng, given, avoided)
         clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
@@ -282,6 +317,16 @@ def _parse(family: Family, name: str, value: object) -> Value:
         return item.parse(value)  # type: ignore[attr-defined,no-any-return]
     except ValueError as error:
         raise RequestError(f"parameters: {name} {error}, got {value!r}.") from error
+
+
+def _kept(family: Family, name: str, value: object) -> Value | None:
+    """A value locked whatever the prompt names: numbers as near as this family allows, None for no such option."""
+    item = family.parameter(name)
+    if isinstance(item, Number) and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return item.clip(float(value))
+    if isinstance(item, Choice) and value not in item.options:
+        return None
+    return _parse(family, name, value)
 
 
 def _as_written(family: Family, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -339,7 +384,7 @@ def _derive(result: GeneratedImage, drawn: Drawn, request: GenerationRequest, co
         result.maps[name] = pixels
 
 
-def _details(prompt: str, reading: Reading, plan: _Plan) -> dict[str, Any]:
+def _details(prompt: str | Translation, reading: Reading, plan: _Plan) -> dict[str, Any]:
     """What was read and from which words, in JSON types, with what an interface needs to show it as sliders."""
     name = plan.family.name
     said = reading.said(name)
@@ -373,8 +418,10 @@ def _details(prompt: str, reading: Reading, plan: _Plan) -> dict[str, Any]:
     }
 
 
-def _words_at(text: str, spans: tuple[tuple[int, int], ...]) -> list[str]:
-    """Whole words that the spans touch, stop words left out where others remain."""
+def _words_at(text: str | Translation, spans: tuple[tuple[int, int], ...]) -> list[str]:
+    """Whole words that the spans touch, stop words left out where others remain; those of the user's own text."""
+    if isinstance(text, Translation):
+        return text.words_at(spans)
     touched = [
         (text[start:end], word)
         for word, start, end in words(text)

@@ -20,12 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import __version__
+from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
 from . import pbr
-from .artifacts import write_png
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
+from .sources import KeptSource
 
 _COLORS: Final = ("base_color", IMAGE_MAP)
 _PENDING: Final = 2
@@ -52,15 +53,24 @@ class ResultWriter:
     """Takes the variations of one request and writes their files into ``folder``.
 
     A context manager: leaving it waits until no thread writes any more, whatever happened, so that the folder may
-    be removed.
+    be removed.  ``source`` is the copy of the request's picture in ``folder``.
     """
 
-    def __init__(self, request: GenerationRequest, info: GeneratorInfo, context: JobContext, folder: Path) -> None:
+    def __init__(
+        self,
+        request: GenerationRequest,
+        info: GeneratorInfo,
+        context: JobContext,
+        folder: Path,
+        *,
+        source: KeptSource | None = None,
+    ) -> None:
         self.files: list[WrittenFile] = []
         self._request = request
         self._info = info
         self._context = context
         self._folder = folder
+        self._source = source
         self._results: list[dict[str, Any]] = []
         self._pending: deque[Future[None]] = deque()
         # One thread derives maps, several compress them.
@@ -120,6 +130,8 @@ class ResultWriter:
             ],
             "results": self._results,
         }
+        if self._source is not None:
+            data["source"] = self._source.to_dict()
         write_json_atomic(self._folder / MANIFEST_NAME, data)
         return MANIFEST_NAME
 

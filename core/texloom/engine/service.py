@@ -24,6 +24,7 @@ from . import device as devices
 from .context import JobContext, SilentContext
 from .generator import GeneratedImage, Generator, GeneratorInfo
 from .results import ResultWriter
+from .sources import keep_source
 from .text_encoder import TextEncoder, downloads_allowed
 
 _SPARE_BYTES: Final = 1 << 30
@@ -104,9 +105,12 @@ class Engine:
             with self._memory_guarded():
                 with context.timed("load"):
                     self._load(request.model, generator, context)
-                with ResultWriter(request, generator.info, context, job.path) as writer:
+                kept = keep_source(Path(request.source), job.path) if request.source else None
+                # From the copy: the original may change meanwhile, and the result must follow from what is kept.
+                drawn_from = request.replace(source=str(job.path / kept.file)) if kept is not None else request
+                with ResultWriter(request, generator.info, context, job.path, source=kept) as writer:
                     context.start_drawing()
-                    for image in _drawn(generator, request, context):
+                    for image in _drawn(generator, drawn_from, context):
                         writer.add(image)
                     writer.finish()
             context.remove_previews()
@@ -213,6 +217,15 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
         value = getattr(request, name)
         if value % info.size_step:
             raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    if request.source and info.source == "none":
+        raise RequestError(
+            f"source: the model {info.name} starts from no picture.",
+            advice="Choose the model image, or give no picture.",
+        )
+    if not request.source and info.source == "required":
+        raise RequestError(
+            f"source: the model {info.name} needs a picture to start from.", advice="Give the path of a picture."
+        )
 
 
 def _drawn(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:

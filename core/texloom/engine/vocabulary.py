@@ -58,6 +58,15 @@ class Avoided:
     colors: tuple[Lab, ...] = ()
     unknown: tuple[str, ...] = ()
 
+    def joined(self, other: Avoided) -> Avoided:
+        """What either asks for."""
+        return Avoided(
+            {**other.numbers, **self.numbers},
+            self.families | other.families,
+            self.colors + other.colors,
+            self.unknown + other.unknown,
+        )
+
     def given(self, family: Family) -> dict[str, Value]:
         """Values for the parameters of ``family`` that are to be left out."""
         result: dict[str, Value] = {}

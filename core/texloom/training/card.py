@@ -13,13 +13,23 @@ from ..engine.head import Head
 from ..engine.procedural.draw import draw
 from ..errors import StorageError
 from .batches import Encoder
-from .evaluate import GOALS, read_texts
+from .evaluate import GOALS, Score, in_english, read_texts
 
 BEGIN = "<!-- evaluation: written by `texloom evaluate instant --write` -->"
 UNGRADED = ("unseen color words", "unseen rare names", "unseen synonyms, new words")
 END = "<!-- end of evaluation -->"
 CARD = "MODEL_CARD.md"
 _SEAM_MAPS = ("base_color", "height", "roughness", "metallic")
+
+
+def row(title: str, score: Score) -> str:
+    """One set's line of the table."""
+    figures = score.rows()
+    cells = [
+        figures[name].text(1, unit) if name in figures else "–"
+        for name, unit in (("family", " %"), ("color", ""), ("attributes", " %"), ("unsaid", " %"))
+    ]
+    return f"| {title} | {len(score.family) or '–'} | {' | '.join(cells)} |"
 
 
 def table(results: Mapping[str, Any], *, quick: bool) -> str:
@@ -31,13 +41,7 @@ def table(results: Mapping[str, Any], *, quick: bool) -> str:
         "| Set | Texts | Material right | Named color, CIEDE2000 | Attributes right | Silence kept |",
         "|---|---|---|---|---|---|",
     ]
-    for title, score in results["sets"].items():
-        rows = score.rows()
-        cells = [
-            rows[name].text(1, unit) if name in rows else "–"
-            for name, unit in (("family", " %"), ("color", ""), ("attributes", " %"), ("unsaid", " %"))
-        ]
-        lines.append(f"| {title} | {len(score.family) or '–'} | {' | '.join(cells)} |")
+    lines += [row(title, score) for title, score in results["sets"].items()]
     low, high = GOALS["seam"]  # type: ignore[misc]
     seams = ", ".join(f"{name} {results['seams'][name]:.3f}" for name in _SEAM_MAPS if name in results["seams"])
     lines += [
@@ -113,7 +117,8 @@ def contact_sheet(head: Head, encoder: Encoder, prompts: Sequence[str], path: Pa
     rows = -(-len(prompts) // columns)
     sheet = Image.new("RGB", (columns * size, rows * (size + label)), "white")
     pen = ImageDraw.Draw(sheet)
-    for index, (prompt, reading) in enumerate(zip(prompts, read_texts(head, encoder, prompts), strict=True)):
+    readings = read_texts(head, encoder, [in_english(text) for text in prompts])
+    for index, (prompt, reading) in enumerate(zip(prompts, readings, strict=True)):
         rng = np.random.default_rng((index, 0))
         name, values = reading.sample(rng)
         family = head.schema.registry[name]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..engine import chinese
 from ..engine.head import Head, Reading
 from ..engine.phrases import is_adjective
 from ..engine.procedural.color import lab_to_hex, srgb_to_lab
@@ -32,6 +33,7 @@ from .related import stems
 from .statistics import Estimate, estimate, seam_ratio
 
 PROMPTS = Path(__file__).with_name("prompts.csv")
+CHINESE_PROMPTS = Path(__file__).with_name("prompts_zh.csv")
 SEED = 20_000
 """Seed of the evaluation's captions; training uses others, and other texts besides."""
 
@@ -150,12 +152,17 @@ def load_prompts(path: Path = PROMPTS) -> list[Prompt]:
     return prompts
 
 
+def in_english(prompt: str) -> str:
+    """The prompt as the head gets it."""
+    translated = chinese.translate(prompt)
+    return translated.text if translated is not None else prompt
+
+
 def score_prompts(head: Head, encoder: Encoder, prompts: Sequence[Prompt]) -> Score:
     """Compare what the head reads in hand-written prompts with what a designer expects."""
     score = Score()
-    for index, (prompt, reading) in enumerate(
-        zip(prompts, read_texts(head, encoder, [prompt.text for prompt in prompts]), strict=True)
-    ):
+    texts = [in_english(prompt.text) for prompt in prompts]
+    for index, (prompt, reading) in enumerate(zip(prompts, read_texts(head, encoder, texts), strict=True)):
         rng = np.random.default_rng(SEED + index)
         name, values = reading.sample(rng)
         right = name in prompt.families
@@ -320,6 +327,7 @@ def evaluate(head: Head, vocabulary: Vocabulary, encoder: Encoder, *, quick: boo
         sets[title] = score_captions(head, encoder, captions)
     sets["unseen synonyms, new words"] = score_captions(head, encoder, _new_words(grammar, rng, count // 3))
     sets["designers' prompts"] = score_prompts(head, encoder, load_prompts())
+    sets["designers' prompts in Chinese"] = score_prompts(head, encoder, load_prompts(CHINESE_PROMPTS))
     noticed, kept = score_outside(head, encoder, grammar, count // 3)
     tones, pixels = score_diversity(head, encoder, 3 if quick else 6, 64)
     drawn = score_drawn_colors(head, grammar, 2 if quick else 6, 96)
@@ -364,13 +372,14 @@ def _new_words(grammar: Grammar, rng: np.random.Generator, count: int) -> list[C
 
 def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> int:
     """``texloom evaluate instant``: exit status 0 when every goal is met, 1 when not or when it failed."""
-    from .card import contact_sheet, goals_missed, table, write_card
+    from .card import contact_sheet, goals_missed, row, table, write_card
 
     parser = argparse.ArgumentParser(prog="texloom evaluate instant", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the samples")
     parser.add_argument("--write", action="store_true", help="write the table into the model card")
     parser.add_argument("--model", type=Path, default=MODEL_FOLDER)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of 64 prompts to this PNG")
+    parser.add_argument("--prompts", type=Path, help="measure only the prompts of this CSV and print their row")
     parser.add_argument("--wrong", action="store_true", help="list the misread prompts")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
@@ -385,6 +394,12 @@ def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> i
     if arguments.sheet is not None:
         contact_sheet(head, encoder, [prompt.text for prompt in load_prompts()][:64], arguments.sheet)
         sys.stderr.write(f"wrote {arguments.sheet}\n")
+        return 0
+    if arguments.prompts is not None:
+        score = score_prompts(head, encoder, load_prompts(arguments.prompts))
+        sys.stdout.write(row(arguments.prompts.stem, score) + "\n")
+        for line in score.wrong if arguments.wrong else ():
+            sys.stdout.write(f"{line}\n")
         return 0
     results = evaluate(head, vocabulary, encoder, quick=arguments.quick)
     text = table(results, quick=arguments.quick)

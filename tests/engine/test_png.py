@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from texloom.engine import artifacts
-from texloom.engine.artifacts import write_png
+from texloom import png
 from texloom.errors import CancelledError, StorageError
+from texloom.png import write_png
 
 
 def _pixels(shape: tuple[int, ...], dtype: type = np.uint8) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -40,7 +40,7 @@ def test_sixteen_bits_come_back(tmp_path: Path) -> None:
 
 
 def test_bands_and_views_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifacts, "_BAND_BYTES", 100)
+    monkeypatch.setattr(png, "_BAND_BYTES", 100)
     pixels = _pixels((3, 90, 41)).transpose(1, 2, 0)[::-1]
     assert not pixels.flags.c_contiguous
     write_png(tmp_path / "a.png", pixels)
@@ -95,7 +95,7 @@ def test_a_stopped_or_failed_write_leaves_the_old_file(tmp_path: Path, monkeypat
     def full(*_paths: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(artifacts.os, "replace", full)
+    monkeypatch.setattr(png.os, "replace", full)
     with pytest.raises(StorageError) as caught:
         write_png(path, _pixels((8, 8)))
     assert "disk is full" in caught.value.advice

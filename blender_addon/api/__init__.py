@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texloom from Python inside Blender; the panel itself uses the same functions.
+
+    import bpy
+    from bl_ext.user_default.texloom import api
+
+    made = api.generate("mossy cobblestone, wet", target=bpy.context.object, size=2048)
+    print(made.material, made.folder)
+
+    wall = bpy.data.images["wall.jpg"]  # or the path of a picture
+    api.make_seamless(wall, replace_users=True)
+    api.maps_from_image(wall, target=bpy.context.object, real_world_width=2.5)
+
+:func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
+use ``submit``; the result is put into the scene when it is there.
+"""
+
+from __future__ import annotations
+
+from .editing import replace, tune
+from .exporting import Exported, brush_texture, export_set, world_background
+from .generation import KINDS, Generated, Job, ReferenceLook, apply, generate, submit
+from .keeping import library, save_asset
+from .picturing import make_seamless, maps_from_image, submit_image
+from .prompting import prompt_history, restore, styled, styles, use_style
+from .referencing import camera_background, reference_from_images, turnaround
+
+__all__ = [
+    "KINDS", "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background",
+    "export_set",
+    "generate", "library", "make_seamless", "maps_from_image", "prompt_history", "reference_from_images", "replace",
+    "restore", "save_asset", "styled", "styles", "submit", "submit_image", "tune", "turnaround", "use_style",
+    "world_background",
+]  # fmt: skip

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import bpy
+
+texloom = bpy.context.scene.texloom
+
+texloom.style = "{prompt}, clean, lacquered, glossy"
+texloom.style_negative = "dust"

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One job as the add-on knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import target
+from .core.texloom.errors import StorageError
+from .core.texloom.jobs import JobState, JobView
+from .core.texloom.storage import read_manifest
+from .scene.build import Built
+from .target import Placement
+
+
+@dataclass
+class Entry:
+    """One job; ``built`` holds names of what was made of variation ``index``."""
+
+    view: JobView
+    placement: Placement
+    file: int
+    built: Built | None = None
+    index: int = 0
+    notices: list[str] = field(default_factory=list)
+    problem: str = ""
+    advice: str = ""
+    settled: bool = False
+    placing: target.Placing | None = None
+    restarts: int = 0
+    pinned: set[int] = field(default_factory=set)
+    _pictures: tuple[tuple[int, str], ...] | None = None
+
+    @property
+    def pictures(self) -> tuple[tuple[int, str], ...]:
+        """Number and small picture of each variation of a completed job; read once, as panels are drawn often."""
+        if self._pictures is None:
+            self._pictures = _pictures(Path(self.view.folder))
+        return self._pictures
+
+    def forget_pictures(self) -> None:
+        """The variations have changed on disk."""
+        self._pictures = None
+
+    @property
+    def id(self) -> str:
+        """Id of the request."""
+        return self.view.id
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return not self.view.final
+
+    @property
+    def waiting(self) -> bool:
+        """Whether other jobs run before it."""
+        return self.view.state is JobState.QUEUED
+
+
+def _pictures(folder: Path) -> tuple[tuple[int, str], ...]:
+    try:
+        results = read_manifest(folder)["results"]
+    except StorageError:
+        return ()
+    found = []
+    for item in results:
+        name = item.get("thumbnail")
+        if not isinstance(name, str) or Path(name).name != name:
+            maps = item["maps"]  # of a version that made no thumbnails
+            name = maps[next((key for key in ("base_color", "image") if key in maps), next(iter(maps)))]["file"]
+        found.append((int(item.get("index", 0)), str(folder / name)))
+    return tuple(found)

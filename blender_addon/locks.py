@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that are kept while the prompt or the seed changes; they belong to the scene, as the prompt does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bpy
+from bpy.props import CollectionProperty, StringProperty
+
+from . import parameters
+from .core.texloom.request import ParameterValue
+
+
+class TexloomLock(bpy.types.PropertyGroup):
+    """One kept value; ``name`` is the parameter's key in requests."""
+
+    label: StringProperty()  # type: ignore[valid-type]
+    value: StringProperty(description="JSON")  # type: ignore[valid-type]
+
+
+def of(scene: Any) -> dict[str, ParameterValue]:
+    """The kept values of a scene, as they stand in requests."""
+    return {item.name: json.loads(item.value) for item in scene.texloom_locks}
+
+
+def keep(scene: Any, name: str, label: str, value: ParameterValue) -> None:
+    """Keep a value from now on."""
+    item = scene.texloom_locks.get(name) or scene.texloom_locks.add()
+    item.name, item.label, item.value = name, label, json.dumps(value)
+
+
+def drop(scene: Any, name: str = "") -> None:
+    """Keep a value no longer; without a name, none."""
+    if not name:
+        scene.texloom_locks.clear()
+    elif (place := scene.texloom_locks.find(name)) >= 0:
+        scene.texloom_locks.remove(place)
+
+
+def show(scene: Any) -> None:
+    """Let the locks that materials show agree with the scene's."""
+    kept = of(scene)
+    for material in bpy.data.materials:
+        parameters.show_locks(material, kept)
+
+
+def _changed(item: Any) -> None:
+    scene = bpy.context.scene
+    if isinstance(item, parameters.TexloomMaterial):
+        name, label, value, locked = parameters.FAMILY, item.family_title, item.family, item.family_locked
+    else:
+        name, label, value, locked = item.name, item.label, item.json_value(), item.locked
+    if locked:
+        keep(scene, name, label, value)
+    else:
+        drop(scene, name)
+    show(scene)
+
+
+def register() -> None:
+    """Give every scene the list."""
+    bpy.utils.register_class(TexloomLock)
+    scene_type: Any = bpy.types.Scene
+    scene_type.texloom_locks = CollectionProperty(type=TexloomLock)  # type: ignore[func-returns-value]
+    parameters.on_lock.append(_changed)
+
+
+def unregister() -> None:
+    """Take it back."""
+    parameters.on_lock.remove(_changed)
+    scene_type: Any = bpy.types.Scene
+    del scene_type.texloom_locks
+    bpy.utils.unregister_class(TexloomLock)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The request that made a result → the panel's properties, also of older and newer versions of Texloom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, Final
+
+from . import locks, presets
+from .catalogue import families
+from .core.texloom.request import DEFAULT_MAPS, RANGES, GenerationRequest
+from .parameters import FAMILY
+from .properties import LARGEST_SEED, SIZES
+from .scene.objects import metres_per_unit
+from .translations import iface
+
+_OUTPUTS: Final = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}
+# What the panel decides by itself.
+_ITS_OWN: Final = frozenset({"schema", "id", "preview_interval"})
+
+
+def restore(settings: Any, request: Mapping[str, Any], index: int = 0) -> list[str]:
+    """Put everything that determined a result into the panel.
+
+    Variation ``index`` above 0 comes as one result with its own seed.  A style is taken off and a text datablock let
+    go, as the request's prompt holds their words; given values of parameters become locks.
+
+    Args:
+        settings: the scene's ``TexloomSettings``.
+        request: the manifest's ``request``; a field that an older version did not have gets its default.
+        index: which variation.
+
+    Returns:
+        For each field that could not be restored a sentence that names it.
+    """
+    return _Restoring(settings, request).all(index)
+
+
+class _Restoring:
+    def __init__(self, settings: Any, request: Mapping[str, Any]) -> None:
+        self.settings = settings
+        self.request = request
+        self.left: list[str] = []
+        self.defaults = {
+            item.name: item.default if item.default is not MISSING else None for item in fields(GenerationRequest)
+        }
+
+    def all(self, index: int) -> list[str]:
+        settings = self.settings
+        presets.take_off(settings)
+        settings.prompt_text = None
+        for name in ("prompt", "negative_prompt"):
+            self.text(name)
+        self.model()
+        kind = self.value("kind")
+        if kind in _OUTPUTS:
+            settings.output = _OUTPUTS[kind]
+        else:
+            self.leave("kind", kind)
+        self.size()
+        count = self.number("count", 1)
+        settings.count = count if index == 0 else 1
+        self.seed(index)
+        if kind != "reference":
+            x, y = self.value("tile_x") is not False, self.value("tile_y") is not False
+            settings.tiling = {(True, True): "XY", (True, False): "X", (False, True): "Y"}.get((x, y), "NONE")
+        self.maps()
+        width = self.value("real_world_width")
+        settings.own_width = isinstance(width, (int, float)) and not isinstance(width, bool) and width > 0
+        if settings.own_width:
+            settings.real_world_width = width / metres_per_unit(settings.id_data)
+        for name in ("steps", "guidance_scale"):
+            value = self.value(name)
+            setattr(settings, name, 0 if value is None else self.number(name, 0))
+        self.rest()
+        return self.left
+
+    def value(self, name: str) -> Any:
+        return self.request.get(name, self.defaults[name])
+
+    def leave(self, name: str, value: object) -> None:
+        text = str(value)
+        label = name.replace("_", " ").capitalize()
+        self.left.append(
+            iface("{field}: “{value}” cannot be set in the panel.").format(
+                field=iface(label), value=text if len(text) < 60 else text[:60] + "…"
+            )
+        )
+
+    def text(self, name: str) -> None:
+        value = self.value(name) or ""
+        if not isinstance(value, str):
+            self.leave(name, value)
+            return
+        # Blender cannot hold lone surrogates.
+        setattr(self.settings, name, value.encode("utf-8", "replace").decode())
+        if getattr(self.settings, name) != value:
+            self.leave(name, value)
+
+    def number(self, name: str, default: Any) -> Any:
+        value = self.value(name)
+        low, high = RANGES[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            self.leave(name, value)
+            return default
+        return value
+
+    def model(self) -> None:
+        settings, model = self.settings, self.value("model")
+        known = {item.identifier for item in settings.bl_rna.properties["model"].enum_items}
+        if model in known - {"FOLDER"}:
+            settings.model = model
+        elif isinstance(model, str) and Path(model).is_absolute():
+            settings.model, settings.model_folder = "FOLDER", model
+            if not Path(model).is_dir():
+                self.left.append(iface("Model: the folder {folder} is not on this machine.").format(folder=model))
+        else:
+            self.leave("model", model)
+
+    def size(self) -> None:
+        width, height = self.number("width", 1024), self.number("height", 1024)
+        settings = self.settings
+        settings.width, settings.height = int(width), int(height)
+        fixed = {item[0] for item in SIZES}
+        settings.size = str(width) if width == height and str(width) in fixed else "CUSTOM"
+
+    def seed(self, index: int) -> None:
+        seed = self.number("seed", 0) + index
+        self.settings.seed = min(int(seed), LARGEST_SEED)
+        self.settings.new_seed = False
+        if seed > LARGEST_SEED:
+            self.leave("seed", seed)
+
+    def maps(self) -> None:
+        maps = self.request.get("maps", DEFAULT_MAPS)
+        names = [name for name in maps if isinstance(name, str)] if isinstance(maps, (list, tuple)) else []
+        known = {item.identifier for item in self.settings.bl_rna.properties["maps"].enum_items_static}
+        if wanted := set(names) & known:
+            self.settings.maps = wanted
+        if not wanted or set(names) - known:
+            self.leave("maps", ", ".join(sorted(set(names) - known)))
+
+    def rest(self) -> None:
+        """What the panel has no field for, and what a newer version knows besides."""
+        scene = self.settings.id_data
+        locks.drop(scene)
+        parameters = self.value("parameters")
+        for name, value in parameters.items() if isinstance(parameters, Mapping) else ():
+            if isinstance(name, str) and isinstance(value, (str, int, float)):
+                label = families().get(str(value), name) if name == FAMILY else name.replace("_", " ").capitalize()
+                locks.keep(scene, name, label, value)
+            else:
+                self.leave("parameters", f"{name} = {value}")
+        locks.show(scene)
+        if source := self.value("source"):
+            self.leave("source", source)
+        for name in sorted(set(self.request) - set(self.defaults) - _ITS_OWN):
+            self.leave(name, self.request[name])

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another variation in the place of one that is in the scene already."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import target
+from .scene import adjust, references
+from .scene.build import Built
+from .scene.result import ResultImages
+from .scene.transaction import all_or_nothing
+from .target import Placement
+
+
+def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
+    """Put a result into the scene where an earlier one of the same job stands, or as a new one.
+
+    Raises:
+        StorageError: a file is missing or no picture.
+    """
+    old_plane = bpy.data.objects.get(before.object) if before is not None and before.object else None
+    old = bpy.data.materials.get(before.material) if before is not None and before.material else None
+    if before is None or (old_plane is None and old is None):
+        return target.apply(result, placement)
+    if placement.output == "PLANE":
+        with all_or_nothing():
+            built = target.apply(result, placement)
+            if old_plane is not None:
+                # The user may have moved it, or made it half transparent.
+                plane = references.succeed(bpy.data.objects[built.object], old_plane)
+                built.object = plane.name
+                built.material = plane.active_material.name if plane.active_material is not None else ""
+        return built
+    if old is not None and not adjust.problem(old):
+        # What a designer has changed in the material stays.
+        return target.replace_maps(old, result, placement)
+    objects, _ = target.find(placement.objects)
+    active = {obj.name: obj.active_material_index for obj in objects}
+    for obj in objects:
+        for index, slot in enumerate(obj.material_slots):
+            if slot.material == old:
+                obj.active_material_index = index
+    try:
+        return target.apply(result, placement.replace(slot="ACTIVE" if placement.slot != "ALL" else "ALL"))
+    finally:
+        for obj in objects:
+            obj.active_material_index = min(active[obj.name], max(0, len(obj.material_slots) - 1))

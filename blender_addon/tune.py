@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sliders of instant materials: a change draws the same images again, small while the mouse drags, then whole.
+
+Nothing here adds an undo step: the change of the slider is one, made by Blender.  After undo or redo the sliders
+may tell something else than the images show; then these are drawn again, which gives the very same pictures, as the
+same values always do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import bridge, locks, parameters
+from .core.texloom.errors import TexloomError
+from .core.texloom.jobs import JobState, JobView
+from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_seed
+from .scene import adjust
+from .scene.result import ResultImages
+
+QUIET: Final = 0.25
+"""Seconds without a change after which the whole size is drawn."""
+DRAFT_SIDES: Final = (512, 256)
+DRAFT_SECONDS: Final = 0.3
+"""Slower than this, and the next draft is a smaller one."""
+KEPT_FOLDERS: Final = 8
+"""Undo brings back images that read from earlier folders; older ones are drawn again."""
+SAVE_SECONDS: Final = 20.0
+
+
+@dataclass
+class _Job:
+    request: GenerationRequest
+    whole: bool
+    refill: bool
+    began: float
+
+
+@dataclass
+class _Work:
+    """One material being tuned; ``name`` and ``uid`` find it, as undo makes pointers invalid."""
+
+    name: str
+    uid: int
+    wanted: str
+    shown: str = ""
+    whole: bool = False
+    changed_at: float = 0.0
+    job: _Job | None = None
+    order: GenerationRequest | None = None
+    result: ResultImages | None = None
+    pictures: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the images show what the sliders say, at their whole size."""
+        idle = self.job is None and self.order is None and not self.pictures and not self.loose
+        return idle and (bool(self.problem) or (self.whole and self.shown == self.wanted))
+
+
+class Tuner:
+    """Draws materials again whose sliders have changed."""
+
+    def __init__(self) -> None:
+        self._works: dict[int, _Work] = {}
+        self._folders: list[Path] = []
+        self._side = DRAFT_SIDES[0]
+
+    # What happened.
+
+    def changed(self, material: Any) -> None:
+        """A slider of ``material`` has moved."""
+        work = self._work(material)
+        work.wanted, work.changed_at, work.problem = _digest(material), time.monotonic(), ""
+        bridge.get().wake()
+
+    def order(self, material: Any, **changes: Any) -> None:
+        """Draw ``material`` with changes to its request that its sliders follow: another family, another seed.
+
+        Raises:
+            RequestError: a change is out of range, or what is noted on the material is damaged.
+        """
+        request = parameters.request_of(material)
+        if request is None:
+            return
+        work = self._work(material)
+        work.order, work.problem, work.changed_at = request.replace(id=new_id(), **changes), "", time.monotonic()
+        bridge.get().wake()
+
+    def check_all(self) -> None:
+        """After undo or redo: draw again what shows something else than its sliders say."""
+        for material in bpy.data.materials:
+            work = self._works.get(material.session_uid)
+            if work is not None and parameters.of(material) is not None:
+                work.name, work.shown, work.pictures, work.loose, work.result = material.name, "", [], [], None
+                self.changed(material)
+
+    def file_loaded(self) -> None:
+        """Another file: its materials are others."""
+        for work in self._works.values():
+            self._cancel(work)
+        self._works.clear()
+
+    def problem(self, material: Any) -> str:
+        """What went wrong with the last change of ``material``; empty when nothing did."""
+        work = self._works.get(material.session_uid)
+        return work.problem if work is not None else ""
+
+    def busy(self, material: Any) -> bool:
+        """Whether ``material`` is being drawn."""
+        work = self._works.get(material.session_uid)
+        return work is not None and not work.settled
+
+    # The crank.
+
+    def turn(self) -> bool:
+        """One small step for each material; whether there are more."""
+        busy = False
+        for work in list(self._works.values()):
+            if not work.settled:
+                busy |= self._step(work)
+        return busy
+
+    def finish(self, material: Any = None, timeout: float | None = None) -> bool:
+        """Block until ``material`` (or all) show what their sliders say; whether they do."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        works = [work for work in self._works.values() if material is None or work.uid == material.session_uid]
+        for work in works:
+            work.changed_at = 0.0
+        while not all(work.settled for work in works):
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            for work in works:
+                if not work.settled:
+                    self._step(work, drafts=False)
+            bridge.get().pump(0.01)
+        return True
+
+    def _step(self, work: _Work, *, drafts: bool = True) -> bool:
+        material = _find(work)
+        if material is None:
+            self._cancel(work)
+            del self._works[work.uid]
+            return False
+        try:
+            if work.pictures:
+                self._show(work, material)
+            elif work.loose:
+                adjust.settle_images(material, [work.loose.pop(0)])
+            elif work.job is not None:
+                self._follow(work, material, work.job)
+            elif work.order is not None:
+                self._submit(work, work.order, whole=True, refill=True)
+                work.order = None
+            elif not work.problem:
+                return self._begin(work, material, drafts)
+        except TexloomError as error:
+            work.problem, work.job, work.pictures, work.loose = str(error), None, [], []
+        return True
+
+    def _begin(self, work: _Work, material: Any, drafts: bool) -> bool:
+        request = parameters.request_of(material)
+        if request is None:
+            del self._works[work.uid]
+            return False
+        small = _draft(request, self._side)
+        if drafts and work.shown != work.wanted and small != request:
+            self._submit(work, small, whole=False)
+        elif time.monotonic() - work.changed_at >= QUIET or not drafts or small == request:
+            self._submit(work, request, whole=True)
+        return True
+
+    def _submit(self, work: _Work, request: GenerationRequest, *, whole: bool, refill: bool = False) -> None:
+        request = request.replace(id=new_id())
+        bridge.get().submit_aside(request, _scratch())
+        work.job = _Job(request, whole, refill, time.monotonic())
+
+    def _follow(self, work: _Work, material: Any, job: _Job) -> None:
+        view = bridge.get().view(job.request.id)
+        if view is None:  # the engine was exchanged
+            work.job = None
+            return
+        outdated = _of(job.request.parameters) != work.wanted and not job.refill
+        if not view.final:
+            # A draft that is out of date is still nearer to what is wanted than what shows now.
+            if job.whole and outdated:
+                bridge.get().cancel(job.request.id)
+            return
+        bridge.get().forget(job.request.id)
+        work.job = None
+        if view.state is not JobState.COMPLETED:
+            self._failed(work, view, outdated)
+            return
+        if not job.whole and time.monotonic() - job.began > DRAFT_SECONDS:
+            self._side = DRAFT_SIDES[-1]
+        self._folders.append(Path(view.folder))
+        work.result = ResultImages.from_manifest(Path(view.folder))
+        work.pictures = list(work.result.maps)
+        work.shown, work.whole = _of(job.request.parameters), job.whole
+        if job.refill:
+            parameters.fill(material, work.result, locks.of(bpy.context.scene))
+            work.shown = work.wanted = _digest(material)
+
+    def _failed(self, work: _Work, view: JobView, outdated: bool) -> None:
+        if view.state is JobState.FAILED and view.error is not None and not outdated:
+            work.problem = f"{view.error.message} {view.error.advice}".strip()
+
+    def _show(self, work: _Work, material: Any) -> None:
+        """Show one more picture; those of the whole size are then packed or put where the others were."""
+        assert work.result is not None
+        key = work.pictures.pop(0)
+        adjust.swap_images(material, {key: work.result.maps[key]})
+        if work.pictures:
+            return
+        adjust.note_relief(material, work.result)
+        if work.whole:
+            work.loose = list(work.result.maps)
+        work.result = None
+        for folder in self._folders[:-KEPT_FOLDERS]:
+            shutil.rmtree(folder, ignore_errors=True)
+        del self._folders[:-KEPT_FOLDERS]
+
+    def _cancel(self, work: _Work) -> None:
+        if work.job is not None:
+            bridge.get().cancel(work.job.request.id)
+            work.job = None
+
+    def _work(self, material: Any) -> _Work:
+        found = self._works.get(material.session_uid)
+        if found is None:
+            found = _Work(material.name, material.session_uid, _digest(material))
+            self._works[found.uid] = found
+        return found
+
+
+def reset(material: Any) -> None:
+    """Set all sliders back to what the words and the seed made of them."""
+    parameters.set_values(material, parameters.original(material))
+    _tuner.changed(material)
+
+
+def change_family(material: Any, family: str) -> None:
+    """Draw ``material`` as another kind of material, with its colors and what was said about its condition.
+
+    Raises:
+        RequestError: there is no such family.
+    """
+    recipe = parameters.of(material)
+    kept: dict[str, Any] = {parameters.FAMILY: family}
+    if recipe is not None:
+        for item in recipe.parameters:
+            # Sizes and options mean something else for another family; what nobody said is for its own nature.
+            if (item.attribute or item.name == "color") and item.source != "seed":
+                kept[item.name] = item.json_value()
+    _tuner.order(material, parameters=kept, real_world_width=None)
+
+
+def reseed(material: Any) -> None:
+    """Draw ``material`` with the same values and other irregularities."""
+    _tuner.order(material, seed=random_seed())
+
+
+def material_of(context: Any) -> Any:
+    """The material that a panel is about: the one a shader editor shows, or the active object's active one."""
+    space = context.space_data
+    if space is not None and space.type == "NODE_EDITOR" and isinstance(space.id, bpy.types.Material):
+        return space.id
+    obj = context.view_layer.objects.active if context.view_layer is not None else None
+    return obj.active_material if obj is not None else None
+
+
+def _draft(request: GenerationRequest, side: int) -> GenerationRequest:
+    scale = min(1.0, side / max(request.width, request.height))
+    if scale == 1.0:
+        return request
+    width, height = (max(64, round(v * scale / SIZE_STEP) * SIZE_STEP) for v in (request.width, request.height))
+    return request.replace(width=width, height=height)
+
+
+def _digest(material: Any) -> str:
+    return _of(parameters.values(material))
+
+
+def _of(values: Mapping[str, Any]) -> str:
+    return repr(sorted(values.items()))
+
+
+def _find(work: _Work) -> Any:
+    material = bpy.data.materials.get(work.name)
+    if material is None or material.session_uid != work.uid:
+        material = next((item for item in bpy.data.materials if item.session_uid == work.uid), None)
+    if material is not None:
+        work.name = material.name
+    return material
+
+
+def _scratch() -> Path:
+    # Blender removes it at its end.
+    return Path(bpy.app.tempdir) / "texloom-tuned"
+
+
+_tuner = Tuner()
+
+
+def get() -> Tuner:
+    """The one tuner of this Blender."""
+    return _tuner
+
+
+def _changed(material: Any) -> None:
+    # In the background nobody turns the crank: there, and in scripts, drawing is asked for.
+    if not bpy.app.background:
+        _tuner.changed(material)
+
+
+def _turn() -> bool:
+    return _tuner.turn()
+
+
+@persistent  # type: ignore[misc]
+def _undone(*arguments: object) -> None:
+    _tuner.check_all()
+    locks.show(bpy.context.scene)
+
+
+@persistent  # type: ignore[misc]
+def _file_loaded(*arguments: object) -> None:
+    _tuner.file_loaded()
+
+
+@persistent  # type: ignore[misc]
+def _before_save(*arguments: object) -> None:
+    # A file is saved with the whole pictures, not with drafts.
+    _tuner.finish(timeout=SAVE_SECONDS)
+
+
+def _handlers() -> list[tuple[list[Any], Any]]:
+    handlers = bpy.app.handlers
+    return [
+        (handlers.undo_post, _undone),
+        (handlers.redo_post, _undone),
+        (handlers.load_post, _file_loaded),
+        (handlers.save_pre, _before_save),
+    ]
+
+
+def register() -> None:
+    """Hear of sliders, undo, loading and saving."""
+    parameters.on_change.append(_changed)
+    bridge.get().extras.append(_turn)
+    for listeners, handler in _handlers():
+        listeners.append(handler)
+
+
+def unregister() -> None:
+    """Hear of nothing any more."""
+    for listeners, handler in _handlers():
+        if handler in listeners:
+            listeners.remove(handler)
+    if _turn in bridge.get().extras:
+        bridge.get().extras.remove(_turn)
+    if _changed in parameters.on_change:
+        parameters.on_change.remove(_changed)
+    _tuner.file_loaded()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture that a request starts from: read once, and kept with the result, so that it can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..errors import RequestError
+from ..storage import storage_error, write_bytes_atomic
+
+MAX_BYTES: Final = 1 << 30
+"""Larger files are no pictures."""
+
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,5}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptSource:
+    """A copy in the job's folder: ``file`` is its name there, ``name`` that of the original."""
+
+    file: str
+    name: str
+    sha256: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As it stands in the manifest."""
+        return {"file": self.file, "name": self.name, "sha256": self.sha256}
+
+
+def keep_source(path: Path, folder: Path) -> KeptSource:
+    """Copy the bytes of ``path`` into ``folder`` as ``source`` with its suffix.
+
+    Raises:
+        RequestError: there is no such file, or it is too large for a picture.
+        StorageError: it may not be read, or the copy not be written.
+    """
+    data = read_bytes(path)
+    suffix = path.suffix.lower()
+    name = f"source{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+    write_bytes_atomic(folder / name, data, durable=False)
+    return KeptSource(file=name, name=path.name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file.
+
+    Raises:
+        RequestError: there is no such file, or it is too large for a picture.
+        StorageError: it may not be read.
+    """
+    try:
+        if path.is_dir():
+            raise RequestError(f"source: {path} is a folder.", advice="Give the path of a picture.")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise RequestError(f"source: {path.name} has {size >> 20} MB; up to {MAX_BYTES >> 20} MB are read.")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise RequestError(f"source: there is no file {path}.", advice="Give the path of a picture.") from error
+    except OSError as error:
+        raise storage_error("read", path, error) from error

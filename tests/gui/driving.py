@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside a Blender window: drives it as a person would, notes what happened in a JSON file, and quits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+OUT = Path(sys.argv[sys.argv.index("--") + 1])
+NAME = "bl_ext.user_default.texloom"
+PAUSE = 0.02
+notes: dict[str, Any] = {"steps": [], "longest_gap": 0.0}
+
+
+def bridge() -> Any:
+    return sys.modules[f"{NAME}.bridge"].get()
+
+
+def viewport() -> tuple[Any, Any]:
+    window = bpy.context.window_manager.windows[0]
+    return window, next(area for area in window.screen.areas if area.type == "VIEW_3D")
+
+
+def in_viewport(call: Callable[[], Any]) -> Any:
+    window, area = viewport()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        return call()
+
+
+def screenshot(name: str) -> None:
+    # Blender's own screenshots are black on a virtual screen.
+    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
+    notes["steps"].append(name)
+
+
+def wait(until: Callable[[], bool], seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not happen in time")
+        yield
+
+
+def pause(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+
+
+def settled() -> bool:
+    entries = bridge().entries
+    return bool(entries) and all(entry.settled for entry in entries.values())
+
+
+def mouse(*words: object) -> None:
+    """Move and press the mouse by xdotool; y counts from the top of the screen."""
+    subprocess.run(["xdotool", *map(str, words)], check=True)
+
+
+def on_screen(window: Any, x: float, y: float) -> tuple[int, int]:
+    """From Blender's pixels, which count from below, to the screen's."""
+    return round(window.x + x), round(window.height - y)
+
+
+def show_sidebar(area: Any, width: int = 0) -> Iterator[None]:
+    """Open the sidebar of an editor on the tab Texloom, and drag it to a width in pixels where one is given."""
+    area.spaces.active.show_region_ui = True
+    yield from pause(1.5)
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    sidebar.active_panel_category = "Texloom"
+    yield from pause(1.0)
+    if width and abs(sidebar.width - width) > 10:
+        window = bpy.context.window_manager.windows[0]
+        x, y = on_screen(window, sidebar.x, sidebar.y + 60)
+        mouse("mousemove", x, y, "mousedown", 1)
+        yield from pause(0.3)
+        for share in (0.3, 0.7, 1.0):
+            mouse("mousemove", round(x - (width - sidebar.width) * share), y)
+            yield from pause(0.2)
+        mouse("mouseup", 1)
+        yield from pause(1.0)
+
+
+def sidebar_of(area: Any) -> Any:
+    return next(region for region in area.regions if region.type == "UI")
+
+
+def run(scenario: Callable[[], Iterator[None]]) -> None:
+    """Turn through ``scenario``, whose every ``yield`` gives Blender time, and quit."""
+    steps = scenario()
+    last = time.perf_counter()
+
+    def turn() -> float | None:
+        nonlocal last
+        now = time.perf_counter()
+        notes["longest_gap"] = max(notes["longest_gap"], now - last - PAUSE)
+        try:
+            next(steps)
+            last = time.perf_counter()
+            return PAUSE
+        except StopIteration:
+            notes["steps"].append("end")
+        except Exception:  # noqa: BLE001 - boundary: whatever it is, the test must hear of it
+            notes["error"] = traceback.format_exc()
+        (OUT / "notes.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
+        bpy.ops.wm.quit_blender()
+        return None
+
+    # Across files too, as a person goes on after opening another one.
+    bpy.app.timers.register(turn, first_interval=2.0, persistent=True)
