@@ -102,7 +102,7 @@ def _get_row(self: Any) -> int:
     if found is None:
         return -1
     context: Any = bpy.context
-    obj = context.view_layer.objects.active if context.scene == scene else None
+    obj: Any = context.view_layer.objects.active if context.scene == scene else None
     selected = obj is not None and obj.select_get() and references.is_reference(obj)
     return int(found.objects.find(obj.name if selected else self.row_name))
 
