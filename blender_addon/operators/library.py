@@ -336,7 +336,9 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
                 assets.register_library(assets.own_library())
         except TexloomError as error:
             return failed(self, error)
-        _refresh_asset_browsers()
+        if not bpy.app.background:
+            # Inside of an operator Blender does not heed it.
+            bpy.app.timers.register(_refresh_asset_browsers, first_interval=0.1)
         for message in saved.messages:
             self.report({"WARNING"}, message)
         self.report({"INFO"}, iface("Saved as an asset: {name}").format(name=saved.name))
