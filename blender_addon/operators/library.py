@@ -336,7 +336,9 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
                 assets.register_library(assets.own_library())
         except TexloomError as error:
             return failed(self, error)
-        _refresh_asset_browsers()
+        if not bpy.app.background:
+            # Inside of an operator Blender does not heed it.
+            bpy.app.timers.register(_refresh_asset_browsers, first_interval=0.1)
         for message in saved.messages:
             self.report({"WARNING"}, message)
         self.report({"INFO"}, iface("Saved as an asset: {name}").format(name=saved.name))
@@ -354,13 +356,14 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
 def _refresh_asset_browsers() -> None:
     """Have open asset browsers read their libraries again."""
     manager: Any = bpy.context.window_manager
+    refresh: Any = bpy.ops.asset.library_refresh
     for window in manager.windows:
         for area in window.screen.areas:
             if area.type == "FILE_BROWSER" and area.ui_type == "ASSETS":
                 override: Any = bpy.context.temp_override(window=window, area=area)
                 with override:
-                    if bpy.ops.asset.library_refresh.poll():
-                        bpy.ops.asset.library_refresh()
+                    if refresh.poll():
+                        refresh()
 
 
 class TEXLOOM_OT_add_asset_library(bpy.types.Operator):
