@@ -143,7 +143,9 @@ def average(material: Any) -> list[float]:
 def keep() -> Iterator[None]:
     path = OUT / "first.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
-    in_viewport(lambda: bpy.ops.texloom.save_asset("EXEC_DEFAULT", True, target="FILE", show=False))
+    in_viewport(
+        lambda: bpy.ops.texloom.save_asset("EXEC_DEFAULT", True, material=cube().active_material.name, target="FILE")
+    )
     bpy.ops.wm.save_mainfile()
     material = cube().active_material
     notes["asset"] = [material.asset_data is not None, sorted(tag.name for tag in material.asset_data.tags)]
