@@ -441,9 +441,8 @@ class Bridge:
     def _redraw(self) -> None:
         setup = setup_job.state()
         export = export_job.state()
-        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice)
-        seen += tuple(item.view for item in self.entries.values())
-        seen += tuple(item.settled for item in self.entries.values())
+        jobs = [(item.view, item.settled) for item in self.entries.values()]
+        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice, *jobs)
         if seen == self._seen:
             return
         self._seen = seen

@@ -44,6 +44,7 @@ _LOOK: Final = 1.0
 _SWEEP: Final = 30.0
 # The thread ends when nobody has looked for so long.
 _IDLE: Final = 60.0
+_FOUND_AGAIN: Final = 0.5
 PICTURES: Final = 160
 """So many pictures are kept at most, about 256 KB each."""
 _IN_SIGHT: Final = 5.0
@@ -97,6 +98,7 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._shown: tuple[object, ...] = ()
         self._found: tuple[tuple[object, ...], list[Card]] = ((), [])
+        self._found_at = 0.0
 
     # For whoever draws.
 
@@ -123,8 +125,12 @@ class Watcher:
         index = self.index
         if index is None:
             return []
-        key = (index.path, index.revision, state.search, state.favourites, state.kind, state.sort)
-        if key != self._found[0]:
+        key = (index.path, state.search, state.favourites, state.kind, state.sort, index.revision)
+        before, now = self._found[0], time.monotonic()
+        # While thousands are read for the first time, each draw would find some more.
+        waits = self.busy and key[:-1] == before[:-1] and now - self._found_at < _FOUND_AGAIN
+        if key != before and not waits:
+            self._found_at = now
             cards = library_index.find(
                 index.cards, state.search, favourites=state.favourites, kind=_KIND_OF[state.kind], sort=state.sort
             )
@@ -145,7 +151,8 @@ class Watcher:
 
     def tick(self) -> float | None:
         """One turn of the timer: have the panels drawn when there is something new; None to end."""
-        shown = (self.index.revision if self.index is not None else -1, self.busy, self.error, self.looked[0] // 64)
+        revision = self.index.revision if self.index is not None and not self.busy else -1
+        shown = (revision, self.busy, self.error, self.looked[0] // 256)
         if shown != self._shown:
             self._shown = shown
             redraw()
@@ -273,12 +280,14 @@ def forget_pictures_out_of_sight(keep: int = PICTURES) -> None:
 
 
 def redraw() -> None:
-    """Have the panels drawn again."""
+    """Have the sidebars drawn again, and not what is beside them, which may take long."""
     manager = bpy.context.window_manager
     for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
             if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR"):
-                area.tag_redraw()
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 _watcher = Watcher()

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any, Final
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import locks, presets
-from .core.texloom.errors import RequestError
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -250,52 +247,6 @@ def use_confirmation() -> None:
     """What was confirmed is being made."""
     global _confirmed
     _confirmed = 0.0
-
-
-def restore(settings: Any, request: GenerationRequest) -> list[str]:
-    """Set the panel so that it asks for ``request`` again.
-
-    A style is taken off and a text datablock let go, as the request's prompt holds their words.
-
-    Returns:
-        The request's fields that the panel cannot give back, such as a seed of more than 31 bits.
-    """
-    presets.take_off(settings)
-    settings.prompt_text = None
-    settings.prompt, settings.negative_prompt = request.prompt, request.negative_prompt
-    if request.model != "FOLDER" and request.model in settings.bl_rna.properties["model"].enum_items:
-        settings.model = request.model
-    else:
-        settings.model, settings.model_folder = "FOLDER", request.model
-    settings.output = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}[request.kind]
-    settings.width, settings.height = request.width, request.height
-    square = request.width == request.height and str(request.width) in {item[0] for item in SIZES}
-    settings.size = str(request.width) if square else "CUSTOM"
-    settings.seed, settings.new_seed = min(request.seed, LARGEST_SEED), False
-    settings.count = request.count
-    settings.steps, settings.guidance_scale = request.steps or 0, request.guidance_scale or 0.0
-    if request.kind != "reference":
-        settings.tiling = {(True, True): "XY", (True, False): "X", (False, True): "Y"}.get(
-            (request.tile_x, request.tile_y), "NONE"
-        )
-    if request.kind == "material":
-        settings.maps = set(request.maps)
-    settings.own_width = request.real_world_width is not None
-    if request.real_world_width is not None:
-        settings.tile_metres = request.real_world_width
-    try:
-        made = settings.request()
-    except RequestError:
-        return ["model"]
-    # The interface alone decides about previews.
-    names = [item.name for item in fields(request) if item.name not in ("id", "preview_interval")]
-    return [name for name in names if not _same(getattr(made, name), getattr(request, name))]
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-6)  # Blender keeps 32 bits
-    return bool(one == other)
 
 
 def _metres_per_unit(scene: Any) -> float:

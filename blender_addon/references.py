@@ -8,6 +8,7 @@ read the first of them and write to all.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import bpy
@@ -37,7 +38,7 @@ TURNAROUND_VIEWS = (
     ("BOTTOM", "Bottom", "Seen from below"),
 )
 
-# More selected objects than this take longer to look through than all references, which are few.
+# More selected objects than this take long to look through on every move of the mouse; references are few.
 _MANY = 100
 
 OPACITY = "How opaque it is, the alpha of the object's color, which can be animated"
@@ -50,9 +51,10 @@ SHOWN_IN = "The viewports that show it"
 def targets(context: Any) -> list[bpy.types.Object]:
     """The references to change: those selected, the active one first, or else the one in the list's row."""
     layer = context.view_layer
-    selected: Any = layer.objects.selected
+    selected: Any = list(islice(layer.objects.selected, _MANY + 1))
     if len(selected) > _MANY:
-        selected = [obj for obj in references.of_scene(context.scene) if obj.select_get()]
+        collection = listed(context.scene)
+        selected = [obj for obj in collection.all_objects if obj.select_get()] if collection is not None else []
     found = [obj for obj in selected if references.is_reference(obj)]
     if found:
         active = layer.objects.active
@@ -63,7 +65,8 @@ def targets(context: Any) -> list[bpy.types.Object]:
 
 def in_row(context: Any) -> bpy.types.Object | None:
     """The reference that was clicked in the list; None when it is gone."""
-    obj = context.scene.objects.get(context.scene.texloom_references.row_name)
+    found = listed(context.scene)
+    obj = found.objects.get(context.scene.texloom_references.row_name) if found is not None else None
     return obj if references.is_reference(obj) else None
 
 
@@ -99,10 +102,9 @@ def _get_row(self: Any) -> int:
     if found is None:
         return -1
     context: Any = bpy.context
-    obj = context.view_layer.objects.active if context.scene == scene else None
-    if obj is None or not obj.select_get() or not references.is_reference(obj):
-        obj = scene.objects.get(self.row_name)
-    return int(found.objects.find(obj.name)) if obj is not None else -1
+    obj: Any = context.view_layer.objects.active if context.scene == scene else None
+    selected = obj is not None and obj.select_get() and references.is_reference(obj)
+    return int(found.objects.find(obj.name if selected else self.row_name))
 
 
 def _set_row(self: Any, value: int) -> None:

@@ -8,13 +8,15 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
 
+from . import locks, presets
+from .catalogue import families
 from .core.texloom.request import DEFAULT_MAPS, RANGES, GenerationRequest
-from .properties import SIZES
+from .parameters import FAMILY
+from .properties import LARGEST_SEED, SIZES
 from .scene.objects import metres_per_unit
 from .translations import iface
 
 _OUTPUTS: Final = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLANE"}
-_LARGEST: Final = 2**31 - 1
 # What the panel decides by itself.
 _ITS_OWN: Final = frozenset({"schema", "id", "preview_interval"})
 
@@ -22,7 +24,8 @@ _ITS_OWN: Final = frozenset({"schema", "id", "preview_interval"})
 def restore(settings: Any, request: Mapping[str, Any], index: int = 0) -> list[str]:
     """Put everything that determined a result into the panel.
 
-    Variation ``index`` above 0 comes as one result with its own seed.
+    Variation ``index`` above 0 comes as one result with its own seed.  A style is taken off and a text datablock let
+    go, as the request's prompt holds their words; given values of parameters become locks.
 
     Args:
         settings: the scene's ``TexloomSettings``.
@@ -46,6 +49,8 @@ class _Restoring:
 
     def all(self, index: int) -> list[str]:
         settings = self.settings
+        presets.take_off(settings)
+        settings.prompt_text = None
         for name in ("prompt", "negative_prompt"):
             self.text(name)
         self.model()
@@ -123,9 +128,9 @@ class _Restoring:
 
     def seed(self, index: int) -> None:
         seed = self.number("seed", 0) + index
-        self.settings.seed = min(int(seed), _LARGEST)
+        self.settings.seed = min(int(seed), LARGEST_SEED)
         self.settings.new_seed = False
-        if seed > _LARGEST:
+        if seed > LARGEST_SEED:
             self.leave("seed", seed)
 
     def maps(self) -> None:
@@ -139,9 +144,16 @@ class _Restoring:
 
     def rest(self) -> None:
         """What the panel has no field for, and what a newer version knows besides."""
+        scene = self.settings.id_data
+        locks.drop(scene)
         parameters = self.value("parameters")
-        if isinstance(parameters, Mapping) and parameters:
-            self.leave("parameters", ", ".join(f"{name} = {value}" for name, value in parameters.items()))
+        for name, value in parameters.items() if isinstance(parameters, Mapping) else ():
+            if isinstance(name, str) and isinstance(value, (str, int, float)):
+                label = families().get(str(value), name) if name == FAMILY else name.replace("_", " ").capitalize()
+                locks.keep(scene, name, label, value)
+            else:
+                self.leave("parameters", f"{name} = {value}")
+        locks.show(scene)
         if source := self.value("source"):
             self.leave("source", source)
         for name in sorted(set(self.request) - set(self.defaults) - _ITS_OWN):

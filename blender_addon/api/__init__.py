@@ -19,14 +19,15 @@ from __future__ import annotations
 
 from .editing import replace, tune
 from .exporting import Exported, brush_texture, export_set, world_background
-from .generation import Generated, Job, ReferenceLook, apply, generate, submit
+from .generation import KINDS, Generated, Job, ReferenceLook, apply, generate, submit
 from .keeping import library, save_asset
 from .picturing import make_seamless, maps_from_image, submit_image
 from .prompting import prompt_history, restore, styled, styles, use_style
 from .referencing import camera_background, reference_from_images, turnaround
 
 __all__ = [
-    "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background", "export_set",
+    "KINDS", "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background",
+    "export_set",
     "generate", "library", "make_seamless", "maps_from_image", "prompt_history", "reference_from_images", "replace",
     "restore", "save_asset", "styled", "styles", "submit", "submit_image", "tune", "turnaround", "use_style",
     "world_background",

@@ -19,7 +19,7 @@ from ..entry import Entry
 from ..scene import planes
 from ..scene.result import ResultImages
 
-KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference", "LIBRARY": "material"}
+KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
 
 
 ReferenceLook = planes.Look
@@ -132,7 +132,7 @@ def submit(
         RequestError: something is unknown or out of range; the message names it and the range.
         StorageError: the machine's settings are damaged.
     """
-    check("output", output, tuple(KINDS))
+    check("output", output, (*KINDS, "LIBRARY"))
     check("slot", slot, (None, "ACTIVE", "NEW", "ALL"))
     check("store", store, (None, "PACK", "BESIDE", "LIBRARY"))
     check("displacement", displacement, (None, "BUMP", "DISPLACEMENT", "BOTH", "NONE"))
@@ -144,7 +144,7 @@ def submit(
     if output == "PLANE":
         # A picture on a plane has edges.
         options = {"tile_x": False, "tile_y": False} | options
-    request = engine_api.make_request(prompt, **{"kind": KINDS[output]} | options)
+    request = engine_api.make_request(prompt, **{"kind": KINDS.get(output, "material")} | options)
     objects = [target] if isinstance(target, bpy.types.Object) else target
     placement = targets.capture(
         bpy.context,

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from .. import history, presets, properties
-from ..core.texloom.request import GenerationRequest
+from .. import restore as restoring
 from ..core.texloom.storage import read_manifest
 
 
@@ -47,11 +47,10 @@ def restore(folder: str | Path) -> list[str]:
     """Set the current scene's panel so that it asks for a result that lies on disk again.
 
     Returns:
-        The request's fields that the panel cannot hold.
+        A sentence for each field of the request that the panel cannot hold.
 
     Raises:
         StorageError: the result is missing or damaged.
-        RequestError: its request is of another version.
     """
-    request = GenerationRequest.from_dict(read_manifest(Path(folder))["request"])
-    return properties.restore(properties.of(bpy.context), request)
+    request = read_manifest(Path(folder))["request"]
+    return restoring.restore(properties.of(bpy.context), request)

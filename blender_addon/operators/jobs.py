@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from .. import bridge, history, preferences, properties
+from .. import bridge, history, preferences, properties, restore
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..scene.images import warm_up
@@ -297,12 +297,9 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
         entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
             return {"CANCELLED"}
-        request = entry.view.request
-        request = request.replace(seed=request.variation_seed(entry.index))
-        missing = properties.restore(properties.of(context), request)
-        if missing:
-            names = ", ".join(missing)
-            self.report({"WARNING"}, iface("The panel cannot hold: {names}.").format(names=names))
+        request = entry.view.request.to_dict()
+        for sentence in restore.restore(properties.of(context), request, entry.index):
+            self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 
 

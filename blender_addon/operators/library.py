@@ -48,7 +48,7 @@ class TEXLOOM_OT_library_select(_OnVariation, bpy.types.Operator):
         card = index.get(values.folder) if index is not None else None
         if card is None:
             return iface("Show this result")
-        return "\n".join(part for part in (card.prompt, card.error, ", ".join(card.notes.tags)) if part)
+        return "\n".join(part for part in (card.title, card.error, ", ".join(card.notes.tags)) if part)
 
     def execute(self, context: Any) -> set[Any]:
         state = library_view.of(context)
@@ -239,7 +239,7 @@ class TEXLOOM_OT_library_delete(_OnResult, bpy.types.Operator):
     def draw(self, context: Any) -> None:
         layout: Any = self.layout
         column = layout.column()
-        column.label(text=self._card.prompt or self._card.name, icon="TRASH", translate=False)
+        column.label(text=self._card.title, icon="TRASH", translate=False)
         column.label(text="It is deleted from the disk and cannot be brought back.")
         if count := len(assets.images_from(self._card.folder)):
             column.label(text=iface("{count} images of this file are packed into it first.").format(count=count))
@@ -336,6 +336,9 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
                 assets.register_library(assets.own_library())
         except TexloomError as error:
             return failed(self, error)
+        if not bpy.app.background:
+            # Inside of an operator Blender does not heed it.
+            bpy.app.timers.register(_refresh_asset_browsers, first_interval=0.1)
         for message in saved.messages:
             self.report({"WARNING"}, message)
         self.report({"INFO"}, iface("Saved as an asset: {name}").format(name=saved.name))
@@ -348,6 +351,19 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
         if material is None:
             raise StorageError(iface("There is no material {name} in this file.").format(name=self.material))
         return material
+
+
+def _refresh_asset_browsers() -> None:
+    """Have open asset browsers read their libraries again."""
+    manager: Any = bpy.context.window_manager
+    refresh: Any = bpy.ops.asset.library_refresh
+    for window in manager.windows:
+        for area in window.screen.areas:
+            if area.type == "FILE_BROWSER" and area.ui_type == "ASSETS":
+                override: Any = bpy.context.temp_override(window=window, area=area)
+                with override:
+                    if refresh.poll():
+                        refresh()
 
 
 class TEXLOOM_OT_add_asset_library(bpy.types.Operator):

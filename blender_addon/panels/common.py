@@ -41,7 +41,7 @@ class Part:
 
 def text_width(context: Any) -> int:
     """About how many letters fit into a line of the sidebar."""
-    return max(24, int(context.region.width / 7.5 / context.preferences.system.ui_scale))
+    return max(20, int(context.region.width / 8.4 / context.preferences.system.ui_scale))
 
 
 def paragraph(layout: Any, text: str, width: int, icon: str) -> None:

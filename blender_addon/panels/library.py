@@ -7,6 +7,7 @@ Blender draws a picture larger than an icon as a label only, which cannot be cli
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -104,16 +105,15 @@ def _draw_pages(layout: Any, context: Any, state: Any, found: list[Card]) -> Non
 def _draw_tile(layout: Any, state: Any, card: Card, scale: float) -> None:
     layout.template_icon(icon_value=_picture(card, 0), scale=scale)
     icon = "ERROR" if card.broken else "SOLO_ON" if card.notes.favourite else "NONE"
-    text = card.prompt or card.name
     button = layout.operator(
-        "texloom.library_select", text=text, icon=icon, depress=state.selected == card.name, translate=False
+        "texloom.library_select", text=card.title, icon=icon, depress=state.selected == card.name, translate=False
     )
     button.folder, button.index = card.name, 0
 
 
 def _draw_card(layout: Any, context: Any, state: Any, card: Card) -> None:
     row = layout.row(align=True)
-    row.label(text=card.prompt or card.name, icon=_KIND_ICONS.get(card.kind, "ERROR"), translate=False)
+    row.label(text=card.title, icon=_KIND_ICONS.get(card.kind, "ERROR"), translate=False)
     star = row.operator(
         "texloom.library_favourite", text="", icon="SOLO_ON" if card.notes.favourite else "SOLO_OFF", emboss=False
     )
@@ -123,7 +123,8 @@ def _draw_card(layout: Any, context: Any, state: Any, card: Card) -> None:
     if card.notes_error:
         paragraph(layout, card.notes_error, width, "INFO")
     if card.broken:
-        paragraph(layout, card.error, width, "ERROR")
+        # The folder is known; of the path its files' names are enough.
+        paragraph(layout, card.error.replace(f"{card.folder}{os.sep}", ""), width, "ERROR")
         row = layout.row()
         row.operator("texloom.library_open", icon="FILE_FOLDER").folder = card.name
         row.operator("texloom.library_delete", icon="TRASH").folder = card.name

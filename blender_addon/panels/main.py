@@ -12,6 +12,7 @@ from . import welcome
 from .common import Part
 from .engine import engine_known
 from .prompt import draw_prompt, draw_style
+from .tune import draw_locks
 
 
 class Main(Part):
@@ -34,6 +35,7 @@ class Main(Part):
         draw_style(column, context)
         if settings.negative_prompt:
             column.prop(settings, "negative_prompt", text="", icon="REMOVE")
+        draw_locks(column, context)
         column.separator(factor=0.5)
         column.prop(settings, "output", text="")
         if settings.output == "PLANE":

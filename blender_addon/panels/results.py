@@ -11,7 +11,7 @@ from ..core.texloom.jobs import JobState, JobView
 from ..translations import iface
 from .common import Part, icon, paragraph, text_width
 
-_COLUMN = 118.0
+_COLUMN = 84.0
 """The least width of a picture in a grid, in pixels of an interface that is not scaled."""
 
 

@@ -66,10 +66,11 @@ def draw_locks(layout: Any, context: Any) -> None:
 def _draw_parameter(layout: Any, item: Any) -> None:
     split = layout.split(factor=_WORDS, align=True)
     label = iface(item.label)
-    if item.kind == "color":
-        split.prop(item, "color", text=label, translate=False)
-    elif item.kind == "choice":
-        split.prop(item, "choice", text=label, translate=False)
+    if item.kind in ("color", "choice"):
+        # With a label of its own, else the color would stand on a line below it.
+        named = split.row(align=True)
+        named.label(text=label, translate=False)
+        named.prop(item, item.kind, text="")
     elif item.unit == "m":
         split.prop(item, "length", text=label, translate=False)
     else:

@@ -14,6 +14,9 @@
 ``backgrounds``  an image → background of a camera
 ``transaction``  all or nothing: a failed build leaves no datablock behind
 ``build``        the above in one call per kind of result
+``asset_facts``  what is written on an asset: name, description, tags, catalogue, picture
+``assets``       a material → an asset in the open file, or a .blend of its own in an asset library
+``catalogue``    Blender's catalogue file, merged without touching lines of others (no bpy)
 ===============  ==============================================================================================
 
 Datablocks are looked up again by name between calls: undo and file loading invalidate Python's pointers.

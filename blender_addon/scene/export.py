@@ -70,7 +70,7 @@ def texture_set(chosen: Chosen) -> TextureSet:
         tile_width_m=float(material.get("texloom_tile_width_m", 1.0)),
         tile_height_m=float(material.get("texloom_tile_height_m", 1.0)),
         height_range_m=abs(high - low),
-        text=provenance(
+        origin=provenance(
             str(material.get("texloom_prompt", "")),
             str(material.get("texloom_seed", "")),
             str(material.get("texloom_model", "")),

@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 import bpy
@@ -203,7 +204,8 @@ def _adjust_parts(kind: Kind) -> Sequence[_Part]:
     parts: list[_Part] = [_add_outputs, sockets("", MAPS)]
     parts += [sockets(section, inputs) for section, inputs in SLIDERS]
     parts.append(sockets("Measures", MEASURES, True))
-    return [*parts, _color_nodes, _roughness_nodes, lambda tree: _relief_nodes(tree, kind), _arrange]
+    parts += [_color_nodes, _roughness_nodes, lambda tree: _relief_nodes(tree, kind)]
+    return [*parts, *(partial(_arrange_band, label=label) for label in _BANDS), _frame_bands]
 
 
 def _add_outputs(tree: Any) -> None:
@@ -383,12 +385,25 @@ _BANDS: Final[dict[str, list[list[str]]]] = {
 """Columns of each frame; the frames stand below each other, in the order of the outputs."""
 
 
-def _arrange(tree: Any) -> None:
-    bands = [[[tree.nodes[name] for name in column] for column in columns] for columns in _BANDS.values()]
-    right, bottom = nodes.arrange_bands(bands)
+def _columns(tree: Any, label: str) -> list[list[nodes.Node]]:
+    return [[tree.nodes[name] for name in column] for column in _BANDS[label]]
+
+
+def _band(tree: Any, label: str) -> list[nodes.Node]:
+    return [node for column in _columns(tree, label) for node in column]
+
+
+def _arrange_band(tree: Any, label: str) -> None:
+    before = list(_BANDS)[: list(_BANDS).index(label)]
+    nodes.arrange_below(_columns(tree, label), _band(tree, before[-1]) if before else [])
+
+
+def _frame_bands(tree: Any) -> None:
     result = tree.nodes["Result"]
-    result.location = (right, round((nodes.node_size(result)[1] + bottom) / 2))
-    for label, columns in zip(_BANDS, bands, strict=True):
-        nodes.frame(tree, label, [node for column in columns for node in column])
+    _, bottom, right, top = nodes.bounds([node for label in _BANDS for node in _band(tree, label)])
+    middle = (bottom + top + nodes.node_size(result)[1]) / 2
+    result.location = (right + nodes.COLUMN_GAP, round(middle))
+    for label in _BANDS:
+        nodes.frame(tree, label, _band(tree, label))
     for node in tree.nodes:
         node.select = False

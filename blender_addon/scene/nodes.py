@@ -135,22 +135,25 @@ def arrange(columns: Sequence[Sequence[Node]], groups: Sequence[Sequence[Node]] 
         placed |= {node.name for node in column}
 
 
-def arrange_bands(bands: Sequence[Sequence[Sequence[Node]]]) -> tuple[float, float]:
-    """Place several sets of columns below each other, with room for a frame around each; top left is (0, 0).
+def bounds(members: Sequence[Node]) -> Rectangle:
+    """The rectangle around some nodes."""
+    boxes = [rectangle(node) for node in members]
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
 
-    Returns where a further column may begin (x), and where the lowest band ends (y).
-    """
-    right, top = 0.0, 0.0
-    for columns in bands:
-        arrange(columns)
-        members = [node for column in columns for node in column]
-        boxes = [rectangle(node) for node in members]
-        shift = top - max(box[3] for box in boxes)
-        for node in members:
-            node.location = (node.location[0], round(node.location[1] + shift))
-        top += min(box[1] for box in boxes) - max(box[3] for box in boxes) - 2 * FRAME_MARGIN - FRAME_LABEL - ROW_GAP
-        right = max(right, *(box[2] for box in boxes))
-    return right + COLUMN_GAP, top + 2 * FRAME_MARGIN + FRAME_LABEL + ROW_GAP
+
+def arrange_below(columns: Sequence[Sequence[Node]], above: Sequence[Node]) -> None:
+    """Place columns as :func:`arrange` does, and all of them below other nodes, with room for frames around both."""
+    arrange(columns)
+    members = [node for column in columns for node in column]
+    top = bounds(above)[1] - 2 * FRAME_MARGIN - FRAME_LABEL - ROW_GAP if above else 0.0
+    shift = round(top - bounds(members)[3])
+    for node in members:
+        node.location = (node.location[0], node.location[1] + shift)
 
 
 def _wanted(node: Node, placed: set[str]) -> float:

@@ -35,6 +35,7 @@ _CACHE_AFTER: Final = 40
 _COARSE: Final = 2.0
 # In a thread, rest often: while it holds the interpreter, Blender cannot draw.
 _WORK, _REST = 0.002, 0.001
+_WORDS_IN_NAME = re.compile(r"\d{8}-\d{6}-(.+)-[0-9A-Za-z_]{1,8}(?:-\d+)?")
 _STAMP_IN_NAME = re.compile(r"(\d{8}-\d{6})-")
 
 
@@ -79,6 +80,12 @@ class Card:
     def name(self) -> str:
         """Name of the folder."""
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """The prompt; of a broken result what the folder's name tells of it."""
+        found = _WORDS_IN_NAME.fullmatch(self.name)
+        return self.prompt or (found[1].replace("-", " ") if found is not None else self.name)
 
     @property
     def broken(self) -> bool:
@@ -130,7 +137,7 @@ def find(
     ]
     found.sort(key=lambda card: (card.time, card.name), reverse=sort != "OLDEST")
     if sort == "NAME":
-        found.sort(key=lambda card: fold(card.prompt or card.name))
+        found.sort(key=lambda card: fold(card.title))
     return found
 
 

@@ -48,7 +48,7 @@ class TextureSet:
     """The maps of one variation, and what is needed to make others of them.
 
     ``name`` is any text, a prompt say.  ``maps`` has the keys of a manifest (``base_color`` or ``image``,
-    ``normal``, ``height`` …).  ``text`` goes into the files: where they come from.  Sizes are metres.
+    ``normal``, ``height`` …).  ``origin`` goes into the files: where they come from.  Sizes are metres.
     """
 
     name: str
@@ -58,7 +58,7 @@ class TextureSet:
     height_range_m: float = 0.0
     tile_x: bool = True
     tile_y: bool = True
-    text: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_folder(cls, folder: Path, index: int = 0) -> TextureSet:
@@ -92,7 +92,7 @@ class TextureSet:
             height_range_m=abs(high - low),
             tile_x=bool(request.get("tile_x", True)),
             tile_y=bool(request.get("tile_y", True)),
-            text=provenance(prompt, str(found.get("seed", "")), str(request.get("model", ""))),
+            origin=provenance(prompt, str(found.get("seed", "")), str(request.get("model", ""))),
         )
 
 
@@ -199,9 +199,9 @@ class Plan:
         color = job.spec.channels == ("base_color",)
         target = aside / job.path.name
         if job.path.suffix == ".exr":
-            write_exr(target, pixel_ops.to_floats(pixels, srgb=color), text=self.source.text, check=done.check)
+            write_exr(target, pixel_ops.to_floats(pixels, srgb=color), text=self.source.origin, check=done.check)
         else:
-            write_png(target, pixels, text=self.source.text, srgb=color, check=done.check)
+            write_png(target, pixels, text=self.source.origin, srgb=color, check=done.check)
         done.step()
 
     def _pixels(self, job: _Job) -> Pixels:

@@ -128,3 +128,33 @@ def cube() -> Callable[..., Any]:
         return obj
 
     return make
+
+
+@pytest.fixture
+def build(scene: Any, result: Any) -> Any:
+    """``build(maps=…, facts=…, **options)``: a material from the builder; one of the same result without maps."""
+    from pictures import ALL_MAPS
+
+    known: dict[str, Any] = {}
+
+    def make(maps: Any = None, facts: Any = None, folder: str = "job", **options: Any) -> Any:
+        if maps is not None or facts is not None or folder not in known:
+            known[folder] = result(ALL_MAPS if maps is None else maps, folder, **(facts or {}))
+        made = known[folder]
+        return scene.materials.build_material(made, images=scene.build.load_images(made), **options)
+
+    return make
+
+
+@pytest.fixture
+def other(result: Any) -> Any:
+    """``other(maps=…, **facts)``: another result."""
+    from pictures import OTHER_MAPS
+
+    return lambda maps=None, **facts: result(OTHER_MAPS if maps is None else maps, "other", **facts)
+
+
+@pytest.fixture
+def errors(texloom: ModuleType) -> Any:
+    """The errors that a user may see."""
+    return importlib.import_module(f"{texloom.__name__}.core.texloom.errors")

@@ -46,6 +46,10 @@ MATERIAL_MAPS: dict[str, np.ndarray] = {
 }
 
 
+ALL_MAPS = {**MATERIAL_MAPS, "ambient_occlusion": flat(128)}
+OTHER_MAPS = {**ALL_MAPS, "base_color": flat((20, 60, 200)), "roughness": flat(90)}
+
+
 def write_result(
     folder: Path,
     maps: dict[str, np.ndarray] | None = None,

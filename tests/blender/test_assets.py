@@ -173,8 +173,10 @@ class TestIntoAnAssetLibrary:
         image = nodes["Texloom Base Color"].image
         assert image.packed_file is not None and image.colorspace_settings.name == "sRGB"
         assert np.allclose(np.array(image.pixels)[:3], 0.25, atol=0.01)
-        (group,) = (node.node_tree for node in nodes if node.bl_idname == "ShaderNodeGroup")
-        assert group.name == "Mine" and group.nodes[0].image.packed_file is not None
+        groups = {node.node_tree.name: node.node_tree for node in nodes if node.bl_idname == "ShaderNodeGroup"}
+        assert set(groups) == {"Mine", "Texloom Adjust", "Texloom Tile Size"}
+        group = groups["Mine"]
+        assert group.nodes[0].image.packed_file is not None
         assert group.nodes[0].image.name == "loose.png"
 
     def test_an_image_whose_file_is_gone_is_told(self, api: Any, folder: Path, shelf: Path, tmp_path: Path) -> None:

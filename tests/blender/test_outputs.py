@@ -209,7 +209,8 @@ def test_nothing_is_overwritten_untold(folder, tmp_path):
     assert first.read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_cannot_be_is_said(api, errors, folder, tmp_path):
+def test_what_cannot_be_is_said(api, parts, errors, folder, tmp_path):
+    parts("bridge").get().entries.clear()
     (tmp_path / "file").write_text("x")
     job = str(folder())
     for options, words in (

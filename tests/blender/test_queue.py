@@ -27,9 +27,9 @@ def made(bridge: Any, api: Any, prompt: str = "bricks", **options: Any) -> Any:
 
 class TestQueue:
     def test_waiting_jobs_change_places_and_the_list_shows_it(self, fake: Any, bridge: Any, api: Any) -> None:
-        fake.script = fake.Script(steps=40, step_seconds=0.05)
+        fake.script = fake.Script(steps=4000, step_seconds=0.05)
         jobs = [api.submit(f"job {number}", output="IMAGE") for number in range(4)]
-        turn(bridge, lambda: jobs[0].view.step > 0)
+        turn(bridge, lambda: jobs[0].view.step > 0 and jobs[3].view.position == 2)
         assert [entry.id for entry in bridge.queue()] == [job.id for job in jobs]
         bpy.ops.texloom.move_job(job=jobs[3].id, offset=-2)
         turn(bridge, lambda: jobs[3].view.position == 0)

@@ -61,37 +61,12 @@ def settled() -> bool:
     return bool(entries) and all(entry.settled for entry in entries.values())
 
 
-def mouse(*words: object) -> None:
-    """Move and press the mouse by xdotool; y counts from the top of the screen."""
-    subprocess.run(["xdotool", *map(str, words)], check=True)
-
-
-def on_screen(window: Any, x: float, y: float) -> tuple[int, int]:
-    """From Blender's pixels, which count from below, to the screen's."""
-    return round(window.x + x), round(window.height - y)
-
-
-def show_sidebar(area: Any, width: int = 0) -> Iterator[None]:
-    """Open the sidebar of an editor on the tab Texloom, and drag it to a width in pixels where one is given."""
+def show_sidebar(area: Any) -> Iterator[None]:
+    """Open the sidebar of an editor on the tab Texloom."""
     area.spaces.active.show_region_ui = True
     yield from pause(1.5)
-    sidebar = next(region for region in area.regions if region.type == "UI")
-    sidebar.active_panel_category = "Texloom"
+    next(region for region in area.regions if region.type == "UI").active_panel_category = "Texloom"
     yield from pause(1.0)
-    if width and abs(sidebar.width - width) > 10:
-        window = bpy.context.window_manager.windows[0]
-        x, y = on_screen(window, sidebar.x, sidebar.y + 60)
-        mouse("mousemove", x, y, "mousedown", 1)
-        yield from pause(0.3)
-        for share in (0.3, 0.7, 1.0):
-            mouse("mousemove", round(x - (width - sidebar.width) * share), y)
-            yield from pause(0.2)
-        mouse("mouseup", 1)
-        yield from pause(1.0)
-
-
-def sidebar_of(area: Any) -> Any:
-    return next(region for region in area.regions if region.type == "UI")
 
 
 def run(scenario: Callable[[], Iterator[None]]) -> None:

@@ -14,8 +14,6 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import NAME, OUT, bridge, in_viewport, notes, pause, run, screenshot, settled, show_sidebar, viewport, wait
 
-WIDTH = 330
-
 
 def newest() -> Any:
     return list(bridge().entries.values())[-1]
@@ -56,7 +54,7 @@ def install() -> Iterator[None]:
 
 def first_look() -> Iterator[None]:
     _, area = viewport()
-    yield from show_sidebar(area, WIDTH)
+    yield from show_sidebar(area)
     screenshot("2_first_run")
 
 
@@ -78,7 +76,7 @@ def set_up() -> Iterator[None]:
 
 def generate() -> Iterator[None]:
     _, area = viewport()
-    yield from show_sidebar(area, WIDTH)
+    yield from show_sidebar(area)
     # Without a graphics card the shaders of Material Preview take minutes; this shows the base color.
     area.spaces.active.shading.color_type = "TEXTURE"
     area.spaces.active.region_3d.view_distance = 5.5
@@ -100,7 +98,7 @@ def generate() -> Iterator[None]:
 
 def pick() -> Iterator[None]:
     before = cube().active_material
-    in_viewport(lambda: bpy.ops.texloom.apply(job=newest().id, index=2))
+    in_viewport(lambda: bpy.ops.texloom.apply("EXEC_DEFAULT", True, job=newest().id, index=2))
     yield from pause(2.5)
     screenshot("7_variation")
     notes["picked"] = newest().index
@@ -145,7 +143,9 @@ def average(material: Any) -> list[float]:
 def keep() -> Iterator[None]:
     path = OUT / "first.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
-    in_viewport(lambda: bpy.ops.texloom.save_asset(target="FILE", show=False))
+    in_viewport(
+        lambda: bpy.ops.texloom.save_asset("EXEC_DEFAULT", True, material=cube().active_material.name, target="FILE")
+    )
     bpy.ops.wm.save_mainfile()
     material = cube().active_material
     notes["asset"] = [material.asset_data is not None, sorted(tag.name for tag in material.asset_data.tags)]
@@ -171,7 +171,7 @@ def reload() -> Iterator[None]:
     notes["pixels_reloaded"] = average(material)
     notes["kept_lock"] = [item.name for item in bpy.context.scene.texloom_locks]
     _, area = viewport()
-    yield from show_sidebar(area, WIDTH)
+    yield from show_sidebar(area)
     area.spaces.active.shading.color_type = "TEXTURE"
     yield from pause(2.0)
     screenshot("10_reloaded")

@@ -18,12 +18,11 @@ TEXTS: dict[str, str] = {
         "重置活动材质的滑块,使其按贴图原样和真实尺寸显示"
     ),
     # The sliders.
-    "Color": "颜色",
-    "Tint": "染色",
-    "Tint Amount": "染色强度",
+    "Tint": "色调",
+    "Tint Amount": "色调强度",
     "Hue Shift": "色相偏移",
     "Saturation": "饱和度",
-    "Brightness": "明度",
+    "Brightness": "亮度",
     "Ambient Occlusion Amount": "环境光遮蔽强度",
     "Roughness Minimum": "糙度最小值",
     "Roughness Maximum": "糙度最大值",

@@ -13,7 +13,6 @@ TEXTS: dict[str, str] = {
     "Put this job's prompt, seed and all other settings back into the panel; without a job those of the last one": (
         "将此任务的提示词、种子和所有其他设置填回面板,未指定任务时使用最后一个任务"
     ),
-    "The panel cannot hold: {names}.": "面板无法保存: {names}。",
     # Text datablocks.
     "Text": "文本",
     "A text of this file that is the prompt instead of the field; lines that begin with # are left out": (

@@ -109,8 +109,11 @@ class FakeBackend:
                 return
             self._waiting.remove(found)
             self._waiting.insert(max(0, position), found)
-            for place, (request, _) in enumerate(self._waiting):
-                self._events.put(Queued(request_id=request.id, position=place))
+            self._tell_positions()
+
+    def _tell_positions(self) -> None:
+        for place, (request, _) in enumerate(self._waiting):
+            self._events.put(Queued(request_id=request.id, position=place))
 
     def preload(self, model: str, prompt: str = "") -> None:
         """See ``Backend``; the calls are kept in ``preloads``."""
@@ -163,6 +166,7 @@ class FakeBackend:
                 if not self._waiting:
                     return
                 request, library = self._waiting.popleft()
+                self._tell_positions()
                 token = self._open[request.id]
             end: Event
             try:
