@@ -33,7 +33,7 @@ EXIT_ENGINE: Final = 3
 EXIT_CANCELLED: Final = 130
 
 _ENGINE_CODES: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN})
-_TRAININGS: Final = {"instant": "texloom.training.heads"}
+_TRAININGS: Final = {"instant": "texloom.training.heads", "maps": "texloom.training.maps"}
 _EVALUATIONS: Final = {"instant": "texloom.training.evaluate"}
 
 

@@ -215,7 +215,8 @@ class Trainer:
         picture = render(truth.base_color, truth.slope, truth.occlusion, truth.roughness, truth.metallic, light)
         picture = wrapped(picture, border).contiguous(memory_format=torch.channels_last)
         done = self.step / options.steps
-        rate = options.rate * min(1.0, (self.step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
+        warm = max(1, min(200, options.steps // 10))
+        rate = options.rate * min(1.0, (self.step + 1) / warm) * (0.5 + 0.5 * math.cos(math.pi * done))
         for group in self.optimizer.param_groups:
             group["lr"] = max(rate, options.rate * 0.01)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
