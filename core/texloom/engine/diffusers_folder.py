@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import inspect
@@ -15,31 +14,30 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import ModelInvalidError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
+from .denoising import Run
 from .device import free_memory, is_out_of_memory
+from .families import Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .prompt_length import words_dropped
-from .seamless import circular
-
-PREVIEW_LATENTS: Final = 32
-"""Previews decode a latent made smaller than this on its longer side, so they cost a fraction of a step."""
+from .seamless import seam_ratio
+from .wrapped_context import Frame, frame
 
 DEFAULT_TILE_M: Final = 1.0
 
-_NOT_NEEDED: Final = ("safety_checker", "feature_extractor", "image_encoder")
 _HASH_SHARE: Final = 0.2
 _HEADROOM: Final = 1.2
 
 
 class DiffusersFolderGenerator:
-    """Loads a pipeline part by part and draws with it.
+    """Loads a pipeline part by part and draws with it; what differs by family is in :mod:`.families`.
 
-    Only text-to-image: its one map is ``image``.  UNet models (and Sana) tile exactly, since all their layers can
-    wrap around; of others only the decoder can, and a warning says so.
+    Only text-to-image: its one map is ``image``.  UNets (and Sana) tile exactly, since all their layers can wrap
+    around; other networks draw within margins that repeat the picture (:mod:`.wrapped_context`).
 
     Args:
         path: folder with ``model_index.json``.
@@ -50,6 +48,7 @@ class DiffusersFolderGenerator:
 
     def __init__(self, path: Path) -> None:
         self._folder: ModelFolder = read_folder(path)
+        self._family: Family = family_of(self._folder)
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
         self._info = self._describe({})
@@ -99,14 +98,36 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self._pipeline is None:
             raise TexloomError(f"{self._info.name} is not loaded.")
-        self._warn(request, context)
-        named = self._arguments(request)
+        whole = self._frame(request)
+        if whole is None:
+            whole = Frame(width=request.width, height=request.height)
+            context.warn(
+                "seamless_approximate",
+                f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
+                advice="A seam may show. Choose a smaller size.",
+            )
+        steps, guidance = self._effective(request)
+        self._warn(request, guidance, context)
+        named = self._family.arguments(
+            self._parameters, steps=steps, guidance=guidance, negative_prompt=request.negative_prompt.strip()
+        )
+        named |= {"prompt": request.prompt, "num_inference_steps": steps}
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
             # On the CPU, so that a seed means the same noise on every device.
             generator = torch.Generator("cpu").manual_seed(seed)
-            picture = self._draw(request, context, index, {**named, "generator": generator})
+            run = Run(
+                self._pipeline,
+                self._family,
+                whole,
+                self._family.convolutional(self._folder),
+                request,
+                context,
+                index=index,
+                name=self._info.name,
+            )
+            picture = run.draw({**named, "generator": generator})
             width_m = request.real_world_width or DEFAULT_TILE_M
             yield GeneratedImage(
                 index=index,
@@ -115,15 +136,14 @@ class DiffusersFolderGenerator:
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
-                details={"steps": named["num_inference_steps"], "guidance_scale": named.get("guidance_scale")},
+                details={"steps": steps, "guidance_scale": guidance, "seam_ratio": self._seams(picture)},
             )
 
     # Loading.
 
     def _describe(self, files: dict[str, str]) -> GeneratorInfo:
         folder = self._folder
-        steps = self._default("num_inference_steps")
-        guidance = self._default("guidance_scale")
+        defaults = self._family.defaults(folder, self._parameters)
         return GeneratorInfo(
             id=str(folder.path),
             name=folder.path.name,
@@ -131,22 +151,18 @@ class DiffusersFolderGenerator:
             native_maps=(IMAGE_MAP,),
             revision=_revision(files),
             files=files,
-            default_steps=steps if isinstance(steps, int) else 30,
-            default_guidance_scale=float(guidance) if isinstance(guidance, (int, float)) else None,
-            supports_negative_prompt="negative_prompt" in self._parameters,
-            size_step=folder.size_step,
-            seamless=folder.convolutional,
-            details={"bytes": folder.bytes, "pipeline": folder.class_name},
+            default_steps=defaults.steps,
+            default_guidance_scale=defaults.guidance,
+            supports_negative_prompt=self._family.negative and "negative_prompt" in self._parameters,
+            size_step=self._family.size_step(folder),
+            seamless=True,
+            details={"bytes": folder.bytes, "pipeline": folder.class_name, "family": self._family.id},
         )
-
-    def _default(self, name: str) -> object:
-        parameter = self._parameters.get(name)
-        return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default
 
     def _assembled(self, pipeline_class: Any, context: Context) -> Any:
         """Load the parts one by one, which is what makes progress and cancelling possible, and join them."""
         optional = set(getattr(pipeline_class, "_optional_components", ()))
-        parts: dict[str, Any] = {name: None for name in _NOT_NEEDED if name in optional}
+        parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
         wanted = [item for item in self._folder.components if item.name not in parts]
         sizes = [1 + sum((self._folder.path / f).stat().st_size for f in self._files(item)) for item in wanted]
         done = 0
@@ -216,20 +232,21 @@ class DiffusersFolderGenerator:
 
     # Drawing.
 
-    def _warn(self, request: GenerationRequest, context: Context) -> None:
+    def _warn(self, request: GenerationRequest, guidance: float | None, context: Context) -> None:
         name = self._info.name
-        if request.negative_prompt.strip() and not self._info.supports_negative_prompt:
-            context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
+        if request.negative_prompt.strip():
+            if not self._info.supports_negative_prompt:
+                context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
+            elif not self._family.uses_negative_prompt(guidance):
+                context.warn(
+                    "negative_prompt_ignored",
+                    f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
+                    advice=f"Choose a guidance scale above {self._family.guidance_off:g}, which takes twice the time.",
+                )
         if request.parameters:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
-        if request.guidance_scale is not None and "guidance_scale" not in self._parameters:
+        if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        if (request.tile_x or request.tile_y) and not self._folder.convolutional:
-            context.warn(
-                "seamless_approximate",
-                f"{name} is a transformer and cannot tile exactly: only its decoder wraps around.",
-                advice="A seam may show. For exact tiling choose instant, or a UNet model.",
-            )
         dropped = words_dropped(self._pipeline, request.prompt)
         if dropped:
             context.warn(
@@ -239,71 +256,31 @@ class DiffusersFolderGenerator:
                 words=dropped,
             )
 
-    def _arguments(self, request: GenerationRequest) -> dict[str, Any]:
+    def _effective(self, request: GenerationRequest) -> tuple[int, float | None]:
         info = self._info
-        named: dict[str, Any] = {
-            "prompt": request.prompt,
-            "width": request.width,
-            "height": request.height,
-            "num_inference_steps": request.steps if request.steps is not None else info.default_steps,
-            "output_type": "pil",
-        }
-        guidance = request.guidance_scale if request.guidance_scale is not None else info.default_guidance_scale
-        if guidance is not None and "guidance_scale" in self._parameters:
-            named["guidance_scale"] = guidance
-        if request.negative_prompt.strip() and info.supports_negative_prompt:
-            named["negative_prompt"] = request.negative_prompt
-        return named
+        steps = request.steps if request.steps is not None else info.default_steps
+        if self._family.guidance_argument not in self._parameters:
+            return steps, None
+        wanted = request.guidance_scale
+        return steps, wanted if wanted is not None else info.default_guidance_scale
 
-    def _draw(
-        self, request: GenerationRequest, context: Context, index: int, named: dict[str, Any]
-    ) -> NDArray[np.uint8]:
-        pipeline = self._pipeline
-        steps: int = named["num_inference_steps"]
+    def _frame(self, request: GenerationRequest) -> Frame | None:
+        """How the picture is drawn: as it is where convolutions wrap or nothing tiles, else within margins."""
+        if self._family.convolutional(self._folder):
+            return Frame(width=request.width, height=request.height)
+        return frame(
+            request.width,
+            request.height,
+            tile_x=request.tile_x,
+            tile_y=request.tile_y,
+            step=self._family.size_step(self._folder),
+            largest=self._family.largest_side(self._folder),
+        )
 
-        def after_step(_pipeline: Any, step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
-            # Schedulers of higher order take more calls than steps were asked for.
-            total = max(steps, int(getattr(pipeline, "num_timesteps", steps) or steps))
-            context.progress(step + 1, total, index=index, stage="Drawing")
-            every = request.preview_interval
-            if every and (step + 1) % every == 0 and step + 1 < total:
-                self._preview(values.get("latents"), request, context, index, step + 1)
-            return {}
-
-        if "callback_on_step_end" in self._parameters:
-            named = {**named, "callback_on_step_end": after_step}
-        networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
-        networks = [part for part in networks if type(part).__module__.startswith("diffusers.")]
-        context.progress(0, steps, index=index, stage="Drawing")
-        try:
-            with torch.inference_mode(), circular(networks, request.tile_x, request.tile_y):
-                picture = pipeline(**named).images[0]
-        finally:
-            # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
-            with contextlib.suppress(AttributeError):
-                pipeline.maybe_free_model_hooks()
-        return np.asarray(picture.convert("RGB"), np.uint8)
-
-    def _preview(
-        self, latents: Tensor | None, request: GenerationRequest, context: Context, index: int, step: int
-    ) -> None:
-        """The latents as they are at that step, made small and decoded by the model's own VAE."""
-        vae = getattr(self._pipeline, "vae", None)
-        config = getattr(vae, "config", None)
-        scale = getattr(config, "scaling_factor", None)
-        # Families that pack their latents into tokens, or normalise them channel by channel, have no previews.
-        if latents is None or latents.ndim != 4 or not isinstance(scale, float) or vae is None:
-            context.warn("preview_unavailable", f"{self._info.name} shows no previews.")
-            return
-        shift = getattr(config, "shift_factor", None) or 0.0
-        factor = PREVIEW_LATENTS / max(latents.shape[-2:])
-        small = latents[:1].to(vae.dtype)
-        if factor < 1.0:
-            size = [max(1, round(side * factor)) for side in latents.shape[-2:]]
-            small = torch.nn.functional.interpolate(small, size, mode="area")
-        decoded = vae.decode(small / scale + shift, return_dict=False)[0][0]
-        pixels = ((decoded.float() * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
-        context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=index, step=step)
+    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
+        # Borders lie between two latents, so they are compared with other steps between latents.
+        step = self._family.size_step(self._folder)
+        return {name: round(seam_ratio(picture, axis, step), 3) for name, axis in (("x", 1), ("y", 0))}
 
 
 def _pipeline_class(folder: ModelFolder) -> Any:

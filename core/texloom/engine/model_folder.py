@@ -7,7 +7,7 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +47,7 @@ class ModelFolder:
         weights: all safetensors files, by their path relative to the folder.
         licence: as the folder tells it, or "unknown".
         variant: "fp16" and the like when the weights carry that in their names, else "".
+        options: what else the index says, such as ``is_distilled``.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class ModelFolder:
     weights: tuple[Path, ...]
     licence: str
     variant: str
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -70,23 +72,21 @@ class ModelFolder:
         return None
 
     @property
+    def latent_pixels(self) -> int:
+        """How many pixels wide a latent is; 1 without an autoencoder."""
+        vae = self.component("vae", "vqvae", "movq")
+        return 1 if vae is None else _pixels_per_latent(vae)
+
+    @property
     def size_step(self) -> int:
         """What width and height must be multiples of: pixels a latent, and latents a token."""
-        step = _pixels_per_latent(self.component("vae", "vqvae", "movq"))
+        step = self.latent_pixels
         transformer = self.component("transformer")
         if transformer is not None:
             patch = transformer.config.get("patch_size", 1)
             # Families without a patch size of their own pack two by two latents into a token.
             step *= max(2, patch) if isinstance(patch, int) else 2
         return max(8, step)
-
-    @property
-    def convolutional(self) -> bool:
-        """Whether wrapping its convolutions makes it tile exactly: no part knows where in the picture it is."""
-        transformer = self.component("transformer")
-        if transformer is None:
-            return self.component("unet") is not None
-        return transformer.class_name == "SanaTransformer2DModel"
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -115,6 +115,7 @@ def read_folder(path: Path) -> ModelFolder:
         weights=weights,
         licence=_licence(path),
         variant=_variant(weights),
+        options={name: value for name, value in index.items() if not name.startswith("_") and _plain(value)},
     )
 
 
@@ -178,6 +179,10 @@ def _remember_hashes(known: dict[str, Any]) -> None:
 
 def _hashes_path() -> Path:
     return home() / "cache" / "hashes.json"
+
+
+def _plain(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -258,9 +263,7 @@ def _variant(weights: tuple[Path, ...]) -> str:
     return "" if "" in shared or not shared else sorted(shared)[0]
 
 
-def _pixels_per_latent(vae: Component | None) -> int:
-    if vae is None:
-        return 8
+def _pixels_per_latent(vae: Component) -> int:
     for key in ("block_out_channels", "encoder_block_out_channels", "dim_mult"):
         levels = vae.config.get(key)
         if isinstance(levels, list) and levels:
