@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def sd3() -> Any:
         caption_projection_dim=32,
         pooled_projection_dim=64,
         out_channels=4,
-        pos_embed_max_size=32,
+        pos_embed_max_size=192,
     ).eval()
     return StableDiffusion3Pipeline(
         transformer=transformer,
@@ -207,7 +208,7 @@ def flux2_klein() -> Any:
     )
 
 
-def qwen_vl(kind: str) -> Any:
+def qwen_vl(kind: str, model: str) -> Any:
     """Qwen2.5-VL or Qwen3-VL, a language model that also sees."""
     import transformers
 
@@ -229,10 +230,14 @@ def qwen_vl(kind: str) -> Any:
         vision = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
         vision |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 16}
     config = getattr(transformers, f"{kind}Config")(
-        text_config=text | {"rope_parameters": rope}, vision_config=vision, image_token_id=261, video_token_id=262
+        text_config=text | {"rope_parameters": rope},
+        vision_config=vision,
+        image_token_id=261,
+        video_token_id=262,
+        bos_token_id=None,
+        eos_token_id=258,
     )
-    name = {"Qwen3_VL": "Qwen3VL"}.get(kind, kind)
-    return getattr(transformers, f"{name}ForConditionalGeneration" if kind != "Qwen3_VL" else "Qwen3VLModel")(config)
+    return getattr(transformers, model)(config).eval()
 
 
 def qwen_image() -> Any:
@@ -251,7 +256,7 @@ def qwen_image() -> Any:
     return QwenImagePipeline(
         scheduler=flow(),
         vae=qwen_vae(),
-        text_encoder=qwen_vl("Qwen2_5_VL").eval(),
+        text_encoder=qwen_vl("Qwen2_5_VL", "Qwen2_5_VLForConditionalGeneration"),
         tokenizer=words.qwen_tokenizer(),
         transformer=transformer,
     )
@@ -316,7 +321,7 @@ def lumina2() -> Any:
         num_kv_heads=1,
         multiple_of=2,
         axes_dim_rope=(4, 2, 2),
-        axes_lens=(300, 64, 64),
+        axes_lens=(300, 192, 192),
         cap_feat_dim=16,
     ).eval()
     return Lumina2Pipeline(
@@ -403,7 +408,7 @@ def krea2() -> Any:
     return Krea2Pipeline(
         scheduler=flow(),
         vae=qwen_vae(),
-        text_encoder=qwen_vl("Qwen3_VL").eval(),
+        text_encoder=qwen_vl("Qwen3VL", "Qwen3VLModel"),
         tokenizer=words.qwen_tokenizer(),
         transformer=transformer,
         text_encoder_select_layers=(1, 2),
@@ -439,7 +444,7 @@ def prx() -> Any:
     return PRXPipeline(
         transformer=transformer,
         scheduler=flow(),
-        text_encoder=T5GemmaEncoder(config).eval(),
+        text_encoder=T5GemmaEncoder(config.encoder).eval(),
         tokenizer=words.gemma_tokenizer(),
         vae=tiny_vae(4, shift_factor=0.1),
     )
@@ -495,4 +500,17 @@ def save(name: str, folder: Path) -> Path:
         return save_z_image(folder)
     torch.manual_seed(0)
     _BUILDERS[name]().save_pretrained(folder)
+    if name == "prx":
+        _as_published(folder)
     return folder
+
+
+def _as_published(folder: Path) -> None:
+    """PRX's folders describe the whole T5Gemma, of which diffusers' own wrapper loads the encoder."""
+    config = json.loads((folder / "text_encoder" / "config.json").read_text())
+    side = {key: value for key, value in config.items() if key not in ("architectures", "model_type", "dtype")}
+    whole = {"model_type": "t5gemma", "encoder": side, "decoder": side, "is_encoder_decoder": False, "vocab_size": 264}
+    (folder / "text_encoder" / "config.json").write_text(json.dumps(whole))
+    index = json.loads((folder / "model_index.json").read_text())
+    index["text_encoder"] = ["transformers", "T5GemmaEncoder"]
+    (folder / "model_index.json").write_text(json.dumps(index))

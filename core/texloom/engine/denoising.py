@@ -143,7 +143,7 @@ class Run:
     def _after_step(self, scheduler: Any, result: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._done += 1
         # Schedulers of higher order take more calls than steps were asked for.
-        total = max(self._steps, len(scheduler.timesteps))
+        total = max(self._steps, self._done, getattr(self._pipeline, "num_timesteps", None) or len(scheduler.timesteps))
         self._context.progress(self._done, total, index=self._index, stage="Drawing")
         every = self._request.preview_interval
         if every and self._done % every == 0 and self._done < total:

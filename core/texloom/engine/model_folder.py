@@ -115,7 +115,7 @@ def read_folder(path: Path) -> ModelFolder:
         weights=weights,
         licence=_licence(path),
         variant=_variant(weights),
-        options={name: value for name, value in index.items() if not name.startswith("_") and _plain(value)},
+        options={name: value for name, value in index.items() if not name.startswith("_") and _option(value)},
     )
 
 
@@ -181,8 +181,12 @@ def _hashes_path() -> Path:
     return home() / "cache" / "hashes.json"
 
 
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str))
+def _option(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str)) or (isinstance(value, list) and _numbers(value))
+
+
+def _numbers(values: list[Any]) -> bool:
+    return all(isinstance(value, (int, float)) for value in values)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -195,7 +199,7 @@ def _json(path: Path) -> dict[str, Any]:
 def _components(path: Path, index: dict[str, Any]) -> list[Component]:
     result: list[Component] = []
     for name, value in index.items():
-        if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list):
+        if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list) or _numbers(value):
             continue
         if not _IDENTIFIER.fullmatch(name) or len(value) != 2:
             raise _own_code(path, f"its part {name!r} is {value!r}")

@@ -80,6 +80,9 @@ class Family:
         # Binning draws at a size the model was trained for and scales the picture, which would break its tiling.
         if "use_resolution_binning" in parameters:
             named["use_resolution_binning"] = False
+        # Cleaning takes letters of other scripts and marks away from the prompt.
+        if "clean_caption" in parameters:
+            named["clean_caption"] = False
         return named
 
     def uses_negative_prompt(self, guidance: float | None) -> bool:
