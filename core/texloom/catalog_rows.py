@@ -52,6 +52,7 @@ class CatalogRow:
     revision: str = ""
     bytes_per_weight: float = 2.0
     text_to_image: bool = True
+    opens: bool = True
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -80,6 +81,8 @@ class CatalogRow:
     def terms(self) -> tuple[str, ...]:
         """What to know before a download, in plain words; empty when there is nothing to warn of."""
         said = []
+        if not self.opens:
+            said.append(f"Texloom does not open {self.name} yet.")
         if self.commercial == "no":
             said.append(f"{self.name} is for non-commercial use only (licence: {self.licence}).")
         elif self.commercial == "limited":

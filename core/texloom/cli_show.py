@@ -62,6 +62,11 @@ class Show:
         self.data({"type": "setup", "fraction": progress.fraction, "stage": progress.stage, "detail": progress.detail})
         self._progress(progress.fraction, progress.stage, progress.detail)
 
+    def download(self, fraction: float, done: int, total: int, detail: str) -> None:
+        """Progress of a download, in bytes."""
+        self.data({"type": "download", "fraction": fraction, "done": done, "total": total})
+        self._progress(fraction, "Downloading" if total else "Checking", detail)
+
     @contextlib.contextmanager
     def job(self, job: Job) -> Iterator[None]:
         """Take the bar away at the end, whatever the end is."""

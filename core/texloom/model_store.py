@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from . import catalog_rows, settings, storage
+from .errors import StorageError
 from .weights_header import SAFETENSORS
 
 INDEX_NAMES: Final = ("model_index.json", "modular_model_index.json")
@@ -81,6 +82,11 @@ def find(hub: str, *, file: str = "") -> Path | None:
     return None
 
 
+def find_configuration(hub: str) -> Path | None:
+    """A folder of that model with at least its configuration, which a download may give alone."""
+    return next((folder for folder in _places(hub) if (folder / INDEX_NAMES[0]).is_file()), None)
+
+
 def is_model(folder: Path) -> bool:
     """Whether it is a diffusers folder that no download is still filling."""
     return any((folder / name).is_file() for name in INDEX_NAMES) and (
@@ -93,7 +99,7 @@ def hub_of(folder: Path) -> str:
     if (folder / RECORD).is_file():
         try:
             return str(storage.read_json(folder / RECORD).get("hub", ""))
-        except storage.StorageError:
+        except StorageError:
             return ""
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
         return folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)

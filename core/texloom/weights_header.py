@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from .errors import ModelInvalidError
 
@@ -123,7 +123,12 @@ def _checked(path: Path, data: Any, room: int) -> tuple[dict[str, tuple[int, ...
     for name, entry in data.items():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         place = entry.get("data_offsets") if isinstance(entry, dict) else None
-        if not _whole_numbers(shape) or not _whole_numbers(place) or len(place) != 2 or not place[0] <= place[1] <= room:
+        if (
+            not _whole_numbers(shape)
+            or not _whole_numbers(place)
+            or len(place) != 2
+            or not place[0] <= place[1] <= room
+        ):
             raise _damaged(path, f"its part {name[:60]!r} lies outside the file; it was cut off, perhaps")
         shapes[name] = tuple(shape)
     if not shapes:
@@ -131,7 +136,7 @@ def _checked(path: Path, data: Any, room: int) -> tuple[dict[str, tuple[int, ...
     return shapes, metadata
 
 
-def _whole_numbers(values: Any) -> bool:
+def _whole_numbers(values: Any) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(isinstance(value, int) and value >= 0 for value in values)
 
 
@@ -179,7 +184,8 @@ _DIFFUSERS_SIGNS: Final = frozenset(
 def _kind(shapes: Mapping[str, tuple[int, ...]], known: bool) -> str:
     if any(sign in name for name in shapes for sign in _LORA_SIGNS):
         return LORA
-    if set(shapes) <= {"emb_params", "clip_l", "clip_g"} or (len(shapes) <= 2 and all(len(s) <= 2 for s in shapes.values())):
+    few = len(shapes) <= 2 and all(len(shape) <= 2 for shape in shapes.values())
+    if set(shapes) <= {"emb_params", "clip_l", "clip_g"} or (few and not known):
         return TEXTUAL_INVERSION
     if any(name.startswith(("control_model.", "controlnet_", "controlnet_cond_embedding.")) for name in shapes):
         return CONTROL

@@ -99,7 +99,11 @@ def sdxl() -> Any:
         tokenizer_2=words.clip_tokenizer(),
         unet=unet,
         scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="leading"
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            steps_offset=1,
+            timestep_spacing="leading",
         ),
         force_zeros_for_empty_prompt=True,
     )
@@ -208,6 +212,14 @@ def flux2_klein() -> Any:
     )
 
 
+def _wake(network: torch.nn.Module) -> None:
+    """Larger weights, where a family's own start is so small that words would not change a pixel."""
+    with torch.no_grad():
+        for weights in network.parameters():
+            if weights.ndim > 1:
+                weights.normal_(std=0.1)
+
+
 def qwen_vl(kind: str, model: str) -> Any:
     """Qwen2.5-VL or Qwen3-VL, a language model that also sees."""
     import transformers
@@ -289,9 +301,7 @@ def sana() -> Any:
         text_encoder=words.gemma_text(),
         vae=deep_vae(),
         transformer=_sana_transformer(),
-        scheduler=DPMSolverMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
-        ),
+        scheduler=DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
     )
 
 
@@ -376,6 +386,7 @@ def ernie_image() -> Any:
         text_in_dim=16,
         rope_axes_dim=(4, 6, 6),
     ).eval()
+    _wake(transformer)
     return ErnieImagePipeline(
         transformer=transformer,
         vae=flux2_vae(),
@@ -431,6 +442,7 @@ def prx() -> Any:
         depth=2,
         axes_dim=[8, 8],
     ).eval()
+    _wake(transformer)
     side = {
         "vocab_size": 264,
         "hidden_size": 16,
@@ -440,12 +452,14 @@ def prx() -> Any:
         "num_key_value_heads": 1,
         "head_dim": 8,
     }
+    tokenizer = words.gemma_tokenizer()
+    tokenizer.model_max_length = 256
     config = T5GemmaConfig(encoder=side, decoder=side, is_encoder_decoder=False, vocab_size=264)
     return PRXPipeline(
         transformer=transformer,
         scheduler=flow(),
         text_encoder=T5GemmaEncoder(config.encoder).eval(),
-        tokenizer=words.gemma_tokenizer(),
+        tokenizer=tokenizer,
         vae=tiny_vae(4, shift_factor=0.1),
     )
 

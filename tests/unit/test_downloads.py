@@ -163,9 +163,11 @@ class TestLoading:
         assert told[-1].fraction == 1.0 and told[-1].done == told[-1].total
         assert [item.done for item in told] == sorted(item.done for item in told)
         assert verify(folder) == ()
-        assert site.behaviour.seen[f"/owner/model/resolve/{REVISION}/tokenizer_2/merges.txt"] + (
-            site.behaviour.seen[f"/owner/model/resolve/{REVISION}/tokenizer/merges.txt"]
-        ) == 1
+        assert (
+            site.behaviour.seen[f"/owner/model/resolve/{REVISION}/tokenizer_2/merges.txt"]
+            + (site.behaviour.seen[f"/owner/model/resolve/{REVISION}/tokenizer/merges.txt"])
+            == 1
+        )
         # What is there is not loaded again.
         before = sum(site.behaviour.seen.values())
         assert site.plan().missing == ()
@@ -421,7 +423,9 @@ class TestAccess:
         (tmp_path / "login").write_text("hf_login\n")
         monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "login"))
         assert Hub.from_settings().token == "hf_login"
-        chosen = settings.Settings(hub_endpoint="https://mirror.example/", hub_token="hf_mine", model_folders="/a\n /b \n")
+        chosen = settings.Settings(
+            hub_endpoint="https://mirror.example/", hub_token="hf_mine", model_folders="/a\n /b \n"
+        )
         chosen.save()
         assert settings.load() == chosen and "hf_mine" not in repr(chosen)
         assert settings.settings_path().stat().st_mode & 0o077 == 0

@@ -8,6 +8,7 @@ diffusers' pipelines differ in what they call back and when, and some not at all
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -25,8 +26,6 @@ from .wrapped_context import Frame, wrapped_context
 
 PREVIEW_PIXELS: Final = 256
 """Previews decode a latent made smaller than this on its longer side, so they cost a fraction of a step."""
-
-_Step = Callable[[Tensor, Tensor], None]
 
 
 class Run:
@@ -104,7 +103,8 @@ class Run:
         whole = self._whole
         if picture.shape[:2] == (whole.full_height, whole.full_width) and whole.framed:
             # A pipeline without an autoencoder.
-            picture = picture[whole.margin_y : whole.margin_y + whole.height, whole.margin_x : whole.margin_x + whole.width]
+            top, left = whole.margin_y, whole.margin_x
+            picture = picture[top : top + whole.height, left : left + whole.width]
         if picture.shape[:2] != (whole.height, whole.width):
             raise TexloomError(
                 f"{self._name} made a picture of {picture.shape[1]} × {picture.shape[0]} pixels "
@@ -118,6 +118,8 @@ class Run:
         """Put listeners into the scheduler and the autoencoder of this pipeline alone, and take them out again."""
         step = scheduler.step
 
+        # With the signature of the step itself: pipelines look whether it takes a generator.
+        @functools.wraps(step)
         def listened(*args: Any, return_dict: bool = True, **rest: Any) -> Any:
             result = step(*args, return_dict=True, **rest)
             self._after_step(scheduler, result, args, rest)
@@ -212,8 +214,9 @@ def _clean(scheduler: Any, result: Any, args: tuple[Any, ...], named: dict[str, 
             return found
     latents: Tensor = result.prev_sample
     index, sigmas = getattr(scheduler, "step_index", None), getattr(scheduler, "sigmas", None)
-    if type(scheduler).__name__ == "FlowMatchEulerDiscreteScheduler" and isinstance(index, int):
-        velocity = args[0] if args else named["model_output"]
+    plain = type(scheduler).__name__ == "FlowMatchEulerDiscreteScheduler"
+    if plain and isinstance(index, int) and isinstance(sigmas, Tensor):
+        velocity: Tensor = args[0] if args else named["model_output"]
         # The step has been taken already: what is left of the noise is the next sigma's.
         return latents - sigmas[index].to(latents) * velocity.to(latents)
     return latents

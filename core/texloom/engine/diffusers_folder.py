@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from .denoising import Run
 from .device import free_memory, is_out_of_memory
-from .families import Family, family_of
+from .families import TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .prompt_length import words_dropped
@@ -41,13 +44,22 @@ class DiffusersFolderGenerator:
 
     Args:
         path: folder with ``model_index.json``.
+        row: its row in the catalogue, for what suits it.
+        file: weights in a single file that stand in for the folder's: all of them, or those of ``part``.
+        part: the part that ``file`` holds; empty: the whole model, of which the folder gives the configuration.
 
     Raises:
         ModelInvalidError: no diffusers folder, or one with pickled weights or code of its own.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._folder: ModelFolder = read_folder(path)
+    def __init__(self, path: Path, *, row: CatalogRow | None = None, file: Path | None = None, part: str = "") -> None:
+        folder = read_folder(path, configuration_only=file is not None and not part)
+        if file is not None:
+            folder = replace(folder, weights=(*(own for own in folder.weights if own.parts[0] != part), file))
+        self._folder: ModelFolder = folder
+        self._row = row
+        self._file = file
+        self._file_part = part
         self._family: Family = family_of(self._folder)
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
@@ -80,6 +92,7 @@ class DiffusersFolderGenerator:
         parameters = dict(inspect.signature(pipeline_class.__call__).parameters)
         _check_call(self._folder, parameters)
         pipeline = self._assembled(pipeline_class, context)
+        self._family.prepare(pipeline)
         context.loading("Moving to the device", 0.95)
         self._place(pipeline, context.device)
         self._pipeline = pipeline
@@ -142,12 +155,17 @@ class DiffusersFolderGenerator:
     # Loading.
 
     def _describe(self, files: dict[str, str]) -> GeneratorInfo:
-        folder = self._folder
+        folder, row = self._folder, self._row
         defaults = self._family.defaults(folder, self._parameters)
+        if row is not None:
+            defaults = Defaults(steps=row.steps, guidance=row.guidance)
+        where = folder.path if self._file is None else self._file
+        licence = folder.licence if folder.licence != "unknown" or row is None else row.licence
         return GeneratorInfo(
-            id=str(folder.path),
-            name=folder.path.name,
-            licence=folder.licence,
+            id=str(where),
+            name=row.name if row is not None else where.stem if where == self._file else where.name,
+            # A file of somebody else's weights has terms of its own, which it does not tell.
+            licence=licence if self._file is None or row is not None else "unknown",
             native_maps=(IMAGE_MAP,),
             revision=_revision(files),
             files=files,
@@ -156,11 +174,18 @@ class DiffusersFolderGenerator:
             supports_negative_prompt=self._family.negative and "negative_prompt" in self._parameters,
             size_step=self._family.size_step(folder),
             seamless=True,
-            details={"bytes": folder.bytes, "pipeline": folder.class_name, "family": self._family.id},
+            details={
+                "bytes": folder.bytes,
+                "pipeline": folder.class_name,
+                "family": self._family.id,
+                "hub": row.hub if row is not None else "",
+            },
         )
 
     def _assembled(self, pipeline_class: Any, context: Context) -> Any:
         """Load the parts one by one, which is what makes progress and cancelling possible, and join them."""
+        if self._file is not None and not self._file_part:
+            return self._from_file(pipeline_class, context)
         optional = set(getattr(pipeline_class, "_optional_components", ()))
         parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
         wanted = [item for item in self._folder.components if item.name not in parts]
@@ -178,15 +203,47 @@ class DiffusersFolderGenerator:
             pipeline = pipeline_class.from_pretrained(self._folder.path, local_files_only=True, **parts)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable("the pipeline", error) from error
+        self._set_scheduler(pipeline)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _set_scheduler(self, pipeline: Any) -> None:
+        """What the catalogue's row wants of it; distilled networks need other steps than their base."""
+        wanted = dict(self._row.scheduler) if self._row is not None else {}
+        name = wanted.pop("class_name", type(pipeline.scheduler).__name__)
+        if wanted or name != type(pipeline.scheduler).__name__:
+            import diffusers
+
+            pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **wanted)
+
+    def _from_file(self, pipeline_class: Any, context: Context) -> Any:
+        """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
+        context.loading("Loading the file", _HASH_SHARE)
+        named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        signature = inspect.signature(pipeline_class.__init__).parameters
+        named |= {name: None for name in self._family.unused if name in signature}
+        try:
+            pipeline = pipeline_class.from_single_file(
+                str(self._file), torch_dtype=self._dtype(context.device), **named
+            )
+        except Exception as error:
+            # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
+            if is_out_of_memory(error):
+                raise
+            raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     def _files(self, item: Component) -> list[Path]:
+        if item.name == self._file_part and self._file is not None:
+            return [self._file]
         return [file for file in self._folder.weights if file.parts[0] == item.name]
 
     def _part(self, item: Component, device: str) -> Any:
         kind = _class(item)
         folder = self._folder.path / item.name
+        if item.name == self._file_part and self._file is not None:
+            return self._part_from_file(kind, folder, device)
         named: dict[str, Any] = {"local_files_only": True}
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
             named["use_safetensors"] = True
@@ -200,6 +257,18 @@ class DiffusersFolderGenerator:
             if is_out_of_memory(error):
                 raise
             raise self._unreadable(item.name, error) from error
+
+    def _part_from_file(self, kind: Any, folder: Path, device: str) -> Any:
+        try:
+            part = kind.from_single_file(
+                str(self._file), config=str(folder), local_files_only=True, torch_dtype=self._dtype(device)
+            )
+        except Exception as error:
+            # Boundary: as for whole models in one file.
+            if is_out_of_memory(error):
+                raise
+            raise self._unreadable(str(self._file), error) from error
+        return part.eval()
 
     def _unreadable(self, what: str, error: Exception) -> TexloomError:
         text = " ".join(str(error).split())[:300]
@@ -288,14 +357,24 @@ def _pipeline_class(folder: ModelFolder) -> Any:
     import diffusers
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING, _get_task_class
 
-    try:
-        return _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, folder.class_name)
-    except ValueError:
-        pass  # not every text-to-image pipeline is in that table
-    kind = getattr(diffusers, folder.class_name, None)
+    # The adapters know more than diffusers' own table, and old names.
+    name = family_of(folder).pipelines.get(TEXT_TO_IMAGE, "")
+    if not name:
+        try:
+            return _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, folder.class_name)
+        except ValueError:
+            name = folder.class_name  # not every text-to-image pipeline is in that table
+    kind = getattr(diffusers, name, None)
+    # diffusers has stand-ins for classes whose packages are missing.
+    missing = [name for name in getattr(kind, "_backends", ()) if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelInvalidError(
+            f"{folder.path} needs the package {', '.join(missing)}, which the engine does without.",
+            advice=f"Install it into the engine's Python: pip install {' '.join(missing)}.",
+        )
     if not inspect.isclass(kind) or not issubclass(kind, diffusers.DiffusionPipeline):
         raise ModelInvalidError(
-            f"{folder.path} needs the pipeline {folder.class_name}, which this version of diffusers does not have.",
+            f"{folder.path} needs the pipeline {name}, which this version of diffusers does not have.",
             advice="Update the engine, or choose another model.",
         )
     return kind

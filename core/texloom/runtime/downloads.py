@@ -175,7 +175,8 @@ def plan(
     if not files:
         pickled = any(Path(file.name).suffix in _PICKLES for file in listing.files)
         raise DownloadError(
-            f"{model} holds no safetensors weights." + (" It holds pickle files, which can run any program." if pickled else ""),
+            f"{model} holds no safetensors weights."
+            + (" It holds pickle files, which can run any program." if pickled else ""),
             advice="Choose another model.",
         )
     folder = model_store.folder_for(model, root or model_store.download_folder())

@@ -97,7 +97,9 @@ class Hub:
         endpoint = os.environ.get("HF_ENDPOINT") or chosen.hub_endpoint or ENDPOINT
         token = os.environ.get("HF_TOKEN") or chosen.hub_token or _saved_token()
         if online is None:
-            online = not any(os.environ.get(name, "") not in ("", "0") for name in ("TEXLOOM_OFFLINE", "HF_HUB_OFFLINE"))
+            online = not any(
+                os.environ.get(name, "") not in ("", "0") for name in ("TEXLOOM_OFFLINE", "HF_HUB_OFFLINE")
+            )
         return cls(endpoint=endpoint.rstrip("/"), token=token.strip(), online=online)
 
     def list(self, hub: str, revision: str = "") -> Listing:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from ..model_folder import ModelFolder
-from .base import TASKS, Defaults, Family
+from .base import TASKS, TEXT_TO_IMAGE, Defaults, Family
 from .chroma import Chroma
 from .ernie_image import ErnieImage
-from .flux import Flux
+from .flux import Flux, FluxControl, FluxFill
 from .flux2 import Flux2, Flux2Klein
 from .krea2 import Krea2
 from .lumina2 import Lumina2
@@ -24,7 +24,7 @@ from .stable_diffusion import Kolors, StableDiffusion, StableDiffusionXL
 from .stable_diffusion_3 import StableDiffusion3
 from .z_image import ZImage
 
-__all__ = ["FAMILIES", "GENERIC", "TASKS", "Defaults", "Family", "by_id", "family_of"]
+__all__ = ["FAMILIES", "GENERIC", "TASKS", "TEXT_TO_IMAGE", "Defaults", "Family", "by_id", "family_of"]
 
 FAMILIES: Final[tuple[Family, ...]] = (
     StableDiffusion(),
@@ -32,6 +32,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Kolors(),
     StableDiffusion3(),
     Flux(),
+    FluxFill(),
+    FluxControl(),
     Flux2(),
     Flux2Klein(),
     ZImage(),

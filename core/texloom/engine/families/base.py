@@ -38,7 +38,7 @@ class Family:
         id: name in the catalogue.
         name: what people call it.
         pipelines: class in diffusers by task (:data:`TASKS`); text to image is always there but for editors.
-        relatives: further pipeline classes whose folders hold the same parts.
+        relatives: further pipeline classes whose folders hold the same parts, old names among them.
         guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
         guidance_off: up to this guidance the negative prompt has no effect.
         negative: whether negative prompts work.
@@ -85,6 +85,9 @@ class Family:
             named["clean_caption"] = False
         return named
 
+    def prepare(self, pipeline: Any) -> None:
+        """Once, when a pipeline has been loaded."""
+
     def uses_negative_prompt(self, guidance: float | None) -> bool:
         """Whether a negative prompt has an effect at that guidance."""
         return self.negative and (guidance is None or guidance > self.guidance_off)
@@ -111,7 +114,7 @@ class Family:
             return None
         # AuraFlow counts all tokens of its table, the others those of a side.
         side = math.isqrt(tokens) if transformer.class_name == "AuraFlowTransformer2DModel" else tokens
-        return side * self.size_step(folder)
+        return int(side) * self.size_step(folder)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """Latents of a step as the VAE's decoder takes them, (batch, channels, [frames,] height, width).

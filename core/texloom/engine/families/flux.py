@@ -39,3 +39,31 @@ class Flux(Family):
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
         return super().decodable(pipeline, unpacked(latents, width, height), width, height)
+
+
+class FluxFill(Flux):
+    """FLUX.1 Fill, which starts from a picture and a mask."""
+
+    id = "flux-fill"
+    name = "FLUX.1 Fill"
+    pipelines: ClassVar[Mapping[str, str]] = {INPAINT: "FluxFillPipeline"}
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """Far more guidance than the others."""
+        return Defaults(steps=50, guidance=30.0)
+
+
+class FluxControl(Flux):
+    """FLUX.1 Depth and Canny, which start from a picture to follow."""
+
+    id = "flux-control"
+    name = "FLUX.1 Depth and Canny"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        CONTROL: "FluxControlPipeline",
+        IMAGE_TO_IMAGE: "FluxControlImg2ImgPipeline",
+        INPAINT: "FluxControlInpaintPipeline",
+    }
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """As its makers advise for depth."""
+        return Defaults(steps=30, guidance=10.0)

@@ -54,4 +54,5 @@ def from_batch_norm(pipeline: Any, grid: Tensor, epsilon: float) -> Tensor:
     deviation = torch.sqrt(norm.running_var.view(1, -1, 1, 1) + epsilon).to(grid)
     batch, channels, height, width = grid.shape
     patches = (grid * deviation + mean).reshape(batch, channels // 4, 2, 2, height, width)
-    return patches.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, height * 2, width * 2)
+    result: Tensor = patches.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, height * 2, width * 2)
+    return result

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
-import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,9 +18,12 @@ class Prx(Family):
     name = "PRX"
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "PRXPipeline"}
 
-    def arguments(
-        self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
-    ) -> dict[str, Any]:
-        """See ``Family``; its cleaning of prompts needs a package that the engine does without."""
-        named = super().arguments(parameters, steps=steps, guidance=guidance, negative_prompt=negative_prompt)
-        return {**named, "skip_text_cleaning": importlib.util.find_spec("ftfy") is None}
+    def prepare(self, pipeline: Any) -> None:
+        """Its cleaning of prompts repairs broken encodings by a package that the engine does without."""
+        if importlib.util.find_spec("ftfy") is None:
+            pipeline.text_preprocessor.clean_text = _cleaned
+            pipeline.text_preprocessor.basic_clean = _cleaned
+
+
+def _cleaned(text: str) -> str:
+    return html.unescape(text).strip()

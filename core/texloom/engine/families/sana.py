@@ -22,7 +22,7 @@ class Sana(Family):
         TEXT_TO_IMAGE: "SanaPipeline",
         CONTROL: "SanaControlNetPipeline",
     }
-    relatives = ("SanaPAGPipeline",)
+    relatives: ClassVar[tuple[str, ...]] = ("SanaPAGPipeline",)
 
     def size_step(self, folder: ModelFolder) -> int:
         """See ``Family``; a token is one latent."""
