@@ -83,6 +83,10 @@ class CatalogRow:
         said = []
         if not self.opens:
             said.append(f"Texloom does not open {self.name} yet.")
+        if self.needs:
+            said.append(
+                f"{self.name} needs {' and '.join(self.needs)} in the engine's Python, which is not part of it."
+            )
         if self.commercial == "no":
             said.append(f"{self.name} is for non-commercial use only (licence: {self.licence}).")
         elif self.commercial == "limited":

@@ -17,7 +17,7 @@ from . import catalog_rows, cli_options, model_store
 from .catalog_rows import CatalogRow
 from .cli_show import Show
 from .errors import CancelledError, ModelNotFoundError, StorageError
-from .runtime import downloads
+from .runtime import download_plan, downloads
 from .runtime.downloads import Control, DownloadProgress
 from .runtime.hub import Hub
 from .runtime.process import package_folder
@@ -148,7 +148,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
         show.say(text)
     hub = Hub.from_settings()
     name = row.hub if row is not None else arguments.model
-    what = downloads.plan(
+    what = download_plan.plan(
         hub,
         name,
         row=row,
@@ -180,7 +180,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     return 0
 
 
-def _run(hub: Hub, what: downloads.DownloadPlan, control: Control, show: Show) -> None:
+def _run(hub: Hub, what: download_plan.DownloadPlan, control: Control, show: Show) -> None:
     """In a thread of its own, so that Ctrl+C, which only the main thread hears, ends it cleanly."""
     result: list[BaseException] = []
 
@@ -246,7 +246,7 @@ def _check(arguments: argparse.Namespace, show: Show) -> int:
             f"{path} was not downloaded by Texloom, so there is nothing to compare it with.",
             advice="Its weights are checked when it is loaded.",
         )
-    wrong = downloads.verify(path, lambda part: show.download(part, 0, 0, "comparing"))
+    wrong = download_plan.verify(path, lambda part: show.download(part, 0, 0, "comparing"))
     show.end_bar()
     show.data({"path": str(path), "ok": not wrong, "wrong": list(wrong)})
     for name in wrong:

@@ -252,6 +252,44 @@ def qwen_vl(kind: str, model: str) -> Any:
     return getattr(transformers, model)(config).eval()
 
 
+def flux2() -> Any:
+    """FLUX.2 dev; real folders have a processor for a tokenizer, for pictures as well, which needs torchvision."""
+    from diffusers import Flux2Pipeline, Flux2Transformer2DModel
+    from transformers import Mistral3Config, Mistral3ForConditionalGeneration, MistralConfig, PixtralVisionConfig
+
+    text = MistralConfig(
+        vocab_size=264,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=31,  # it reads layers 10, 20 and 30
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+    )
+    vision = PixtralVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+    )
+    transformer = Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=48,
+        timestep_guidance_channels=32,
+        axes_dims_rope=(4, 4, 4, 4),
+    ).eval()
+    return Flux2Pipeline(
+        scheduler=flow(),
+        vae=flux2_vae(),
+        text_encoder=Mistral3ForConditionalGeneration(
+            Mistral3Config(text_config=text, vision_config=vision, image_token_index=261)
+        ).eval(),
+        tokenizer=words.qwen_tokenizer(),
+        transformer=transformer,
+    )
+
+
 def qwen_image() -> Any:
     from diffusers import QwenImagePipeline, QwenImageTransformer2DModel
 
@@ -492,6 +530,7 @@ _BUILDERS: dict[str, Callable[[], Any]] = {
     "sd3": sd3,
     "flux": flux,
     "flux2-klein": flux2_klein,
+    "flux2": flux2,
     "qwen-image": qwen_image,
     "sana": sana,
     "sana-sprint": sana_sprint,

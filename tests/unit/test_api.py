@@ -200,7 +200,7 @@ def test_library_lists_broken_results_too(
 
 def test_models_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--json"]) == 0
-    (row,) = lines(capsys.readouterr().out)
+    row = lines(capsys.readouterr().out)[0]
     assert row["id"] == "instant" and Path(row["card"]).is_file()
 
 

@@ -92,7 +92,7 @@ class TestRows:
         assert "has conditions" in terms("sd-3.5-large")
         assert "not certain" in terms("sdxl-turbo")
         for row in rows():
-            assert (row.commercial == "yes" and row.gated != "yes" and row.opens) == (row.terms == ())
+            assert (row.commercial == "yes" and row.gated != "yes" and row.opens and not row.needs) == (row.terms == ())
 
 
 class TestStore:

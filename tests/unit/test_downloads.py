@@ -21,7 +21,8 @@ from texloom import model_store, settings
 from texloom.catalog_rows import CatalogRow, find
 from texloom.errors import CancelledError, DownloadError, ModelNotFoundError, OfflineError, StorageError
 from texloom.runtime import downloads
-from texloom.runtime.downloads import Control, DownloadPlan, DownloadProgress, download, plan, select, verify
+from texloom.runtime.download_plan import DownloadPlan, plan, select, verify
+from texloom.runtime.downloads import Control, DownloadProgress, download
 from texloom.runtime.hub import Hub, RemoteFile, safe_name
 
 BIG = "unet/diffusion_pytorch_model.safetensors"
@@ -359,8 +360,9 @@ class TestStopping:
         """Both end well, and every file was loaded once."""
         site.behaviour.delay = 0.02
         program = (
-            "import sys; from pathlib import Path; from texloom.runtime.downloads import *; "
-            "from texloom.runtime.hub import Hub; hub = Hub(endpoint=sys.argv[1]); "
+            "import sys; from pathlib import Path; from texloom.runtime.downloads import download; "
+            "from texloom.runtime.download_plan import plan; from texloom.runtime.hub import Hub; "
+            "hub = Hub(endpoint=sys.argv[1]); "
             "download(hub, plan(hub, 'owner/model', root=Path(sys.argv[2])))"
         )
         command = [sys.executable, "-c", program, site.hub.endpoint, str(site.root)]

@@ -157,7 +157,16 @@ class Run:
         if small is None or self._decode is None:
             self._context.warn("preview_unavailable", f"{self._name} shows no previews.")
             return
-        decoded = self._decode(small, return_dict=False)[0][0]
+        vae = self._pipeline.vae
+        # Some overflow in half precision; their pipelines change them for the last decoding in the same way.
+        overflows = vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
+        if overflows:
+            vae.to(dtype=torch.float32)
+        try:
+            decoded = self._decode(small.to(vae.dtype), return_dict=False)[0][0]
+        finally:
+            if overflows:
+                vae.to(dtype=torch.float16)
         picture = decoded[:, 0] if decoded.ndim == 4 else decoded
         pixels = ((picture[:3].float() * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
         self._context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=self._index, step=self._done)
@@ -169,7 +178,7 @@ class Run:
         ready = self._family.decodable(pipeline, latents[:1], whole.full_width, whole.full_height)
         if ready is None:
             return None
-        ready = whole.middle(ready).to(pipeline.vae.dtype)
+        ready = whole.middle(ready).float()
         factor = PREVIEW_PIXELS / max(whole.width, whole.height)
         if factor >= 1.0:
             return ready

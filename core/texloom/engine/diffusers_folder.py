@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -79,6 +79,7 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self.loaded:
             return
+        _check_packages(self._folder.path, self._row.needs if self._row is not None else ())
         context.loading("Checking files", 0.0)
         files = hash_files(self._folder, lambda part: context.loading("Checking files", _HASH_SHARE * part))
         context.loading("Importing libraries", _HASH_SHARE)
@@ -252,6 +253,12 @@ class DiffusersFolderGenerator:
                 named["variant"] = self._folder.variant
         try:
             return kind.from_pretrained(folder, **named)
+        except ImportError as error:
+            text = " ".join(str(error).split())[:300]
+            raise ModelInvalidError(
+                f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
+                advice="Install it into the engine's Python, or choose another model.",
+            ) from error
         except Exception as error:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
@@ -366,18 +373,22 @@ def _pipeline_class(folder: ModelFolder) -> Any:
             name = folder.class_name  # not every text-to-image pipeline is in that table
     kind = getattr(diffusers, name, None)
     # diffusers has stand-ins for classes whose packages are missing.
-    missing = [name for name in getattr(kind, "_backends", ()) if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ModelInvalidError(
-            f"{folder.path} needs the package {', '.join(missing)}, which the engine does without.",
-            advice=f"Install it into the engine's Python: pip install {' '.join(missing)}.",
-        )
+    _check_packages(folder.path, getattr(kind, "_backends", ()))
     if not inspect.isclass(kind) or not issubclass(kind, diffusers.DiffusionPipeline):
         raise ModelInvalidError(
             f"{folder.path} needs the pipeline {name}, which this version of diffusers does not have.",
             advice="Update the engine, or choose another model.",
         )
     return kind
+
+
+def _check_packages(path: Path, names: Iterable[str]) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelInvalidError(
+            f"{path} needs the package {', '.join(missing)}, which the engine does without.",
+            advice=f"Install it into the engine's Python (pip install {' '.join(missing)}), or choose another model.",
+        )
 
 
 def _check_call(folder: ModelFolder, parameters: dict[str, inspect.Parameter]) -> None:

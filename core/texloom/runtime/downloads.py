@@ -8,26 +8,33 @@ that was paused, cancelled or killed goes on later with what is there, and no ha
 from __future__ import annotations
 
 import contextlib
-import fnmatch
-import hashlib
 import http.client
 import os
-import re
 import shutil
 import threading
 import time
 import urllib.error
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from .. import model_store, storage
-from ..catalog_rows import CatalogRow
+from .. import storage
 from ..errors import CancelledError, DownloadError, StorageError, TexloomError
 from ..model_store import PARTIAL, RECORD
-from .hub import Hub, Listing, RemoteFile, safe_name
+from .download_plan import (
+    BLOCK,
+    RECORD_SCHEMA,
+    DownloadPlan,
+    FileHash,
+    aside_path,
+    distinct,
+    in_place,
+    recorded,
+    size_of,
+)
+from .hub import Hub, RemoteFile, safe_name
 from .lock import FolderLock
 
 CONNECTIONS: Final = 4
@@ -35,15 +42,8 @@ ATTEMPTS: Final = 6
 """Broken connections in a row, without a byte in between, until a file is given up."""
 
 SPARE_BYTES: Final = 512 * 1024 * 1024
-RECORD_SCHEMA: Final = 1
-_BLOCK: Final = 1024 * 1024
 _TELL_SECONDS: Final = 0.1
 _WAIT_LIMIT: Final = 20.0
-_PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
-_CONFIGURATION: Final = frozenset({".json", ".txt", ".model", ".md", ".jinja", ".tiktoken", ""})
-_UNUSED_FOLDERS: Final = ("safety_checker", "feature_extractor")
-_SHARD: Final = re.compile(r"-\d+-of-\d+$")
-
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -115,120 +115,6 @@ class Control:
         self.check()
 
 
-@dataclass(frozen=True, kw_only=True)
-class DownloadPlan:
-    """What a download would do: nothing has been loaded yet.
-
-    Attributes:
-        listing: what the hub has.
-        files: the files wanted.
-        folder: where they go.
-        missing: those that are not there yet.
-        bytes: size of all files wanted.
-        missing_bytes: how much is still to load.
-    """
-
-    listing: Listing
-    files: tuple[RemoteFile, ...]
-    folder: Path
-    missing: tuple[RemoteFile, ...]
-    configuration_only: bool = False
-    partial: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def bytes(self) -> int:
-        """See the class."""
-        return sum(file.size for file in self.files)
-
-    @property
-    def missing_bytes(self) -> int:
-        """See the class."""
-        return sum(file.size - min(file.size, self.partial.get(file.key, 0)) for file in _distinct(self.missing))
-
-
-def plan(
-    hub: Hub,
-    model: str,
-    *,
-    row: CatalogRow | None = None,
-    revision: str = "",
-    root: Path | None = None,
-    configuration_only: bool = False,
-) -> DownloadPlan:
-    """Ask the hub what a download of ``model`` would be.
-
-    Args:
-        hub: where from.
-        model: owner/name.
-        row: its row in the catalogue, which may name the files wanted and the revision.
-        revision: a branch, tag or commit; empty: the row's, else the newest.
-        root: the model folder; default: the first of the settings.
-        configuration_only: only the small files, to open a single-file checkpoint of that family with.
-
-    Raises:
-        As ``Hub.list``; DownloadError: there is nothing in it that Texloom can use.
-    """
-    listing = hub.list(model, revision or (row.revision if row else ""))
-    files = select(listing.files, row.only if row else (), row.skip if row else ())
-    if configuration_only:
-        files = tuple(file for file in files if Path(file.name).suffix in _CONFIGURATION)
-    if not files:
-        pickled = any(Path(file.name).suffix in _PICKLES for file in listing.files)
-        raise DownloadError(
-            f"{model} holds no safetensors weights."
-            + (" It holds pickle files, which can run any program." if pickled else ""),
-            advice="Choose another model.",
-        )
-    folder = model_store.folder_for(model, root or model_store.download_folder())
-    missing = tuple(file for file in files if not _there(folder / file.name, file, folder))
-    partial = {file.key: _size(_aside(folder, file)) for file in missing}
-    return DownloadPlan(
-        listing=listing,
-        files=files,
-        folder=folder,
-        missing=missing,
-        configuration_only=configuration_only,
-        partial={key: size for key, size in partial.items() if size},
-    )
-
-
-def select(files: Sequence[RemoteFile], only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[RemoteFile, ...]:
-    """The files of a repository that the engine reads.
-
-    Weights as safetensors in the folders of the parts, half precision where there is the choice; configurations and
-    tokenizers; the licence.  No pickles, no other frameworks' formats, no checker that is never loaded.
-    """
-    chosen = [file for file in files if not only or any(fnmatch.fnmatch(file.name, glob) for glob in only)]
-    chosen = [file for file in chosen if not any(fnmatch.fnmatch(file.name, glob) for glob in skip)]
-    diffusers = any(file.name in model_store.INDEX_NAMES for file in chosen)
-    kept = []
-    for file in chosen:
-        path = Path(file.name)
-        if path.suffix == ".safetensors":
-            # Beside a diffusers folder lie copies of the same weights in one file.
-            wanted = bool(only) or not diffusers or len(path.parts) == 2
-        else:
-            wanted = path.suffix in _CONFIGURATION and not path.name.startswith(".") and len(path.parts) <= 2
-        if wanted and path.parts[0] not in _UNUSED_FOLDERS:
-            kept.append(file)
-    weights = [file for file in kept if file.name.endswith(".safetensors")]
-    others = _other_variants(weights)
-    return tuple(file for file in kept if file.name not in others) if weights or only else ()
-
-
-def _other_variants(weights: Sequence[RemoteFile]) -> set[str]:
-    """Weights of another precision than the one taken: fp16, then bf16, where every part has it; else the plain."""
-    tags: dict[str, dict[str, list[str]]] = {}
-    for file in weights:
-        path = Path(file.name)
-        tag = _SHARD.sub("", path.stem).partition(".")[2]
-        tags.setdefault(str(path.parent), {}).setdefault(tag, []).append(file.name)
-    for wanted in ("fp16", "bf16", ""):
-        if all(wanted in found for found in tags.values()):
-            return {name for found in tags.values() for tag, names in found.items() if tag != wanted for name in names}
-    return set()
-
-
 def download(
     hub: Hub,
     what: DownloadPlan,
@@ -248,24 +134,6 @@ def download(
         StorageError: no room, or the folder cannot be written.
     """
     return _Download(hub, what, tell, control or Control(), max(1, min(CONNECTIONS, connections))).run()
-
-
-def verify(folder: Path, tell: Callable[[float], None] = lambda fraction: None) -> tuple[str, ...]:
-    """Names of the files of a downloaded model that are missing or not as they were loaded.
-
-    Raises:
-        StorageError: the folder has no record of a download, or a file cannot be read.
-    """
-    record = storage.read_versioned(folder / RECORD, schema=RECORD_SCHEMA)
-    files = [RemoteFile(name=name, **entry) for name, entry in record["files"].items()]
-    total, done, wrong = max(1, sum(file.size for file in files)), 0, []
-    for file in files:
-        path = folder / file.name
-        if _size(path) != file.size or _Hash(file).read(path) != file.key:
-            wrong.append(file.name)
-        done += file.size
-        tell(done / total)
-    return tuple(wrong)
 
 
 class _Download:
@@ -292,13 +160,13 @@ class _Download:
             raise storage.storage_error("make the folder", folder, error) from error
         with self._locked(folder):
             # Another process may have loaded some of it in the meantime.
-            missing = [file for file in self._plan.files if not _there(folder / file.name, file, folder)]
+            missing = [file for file in self._plan.files if not in_place(folder / file.name, file, folder)]
             _tidy(folder, missing)
-            to_load = sum(file.size - min(file.size, _size(_aside(folder, file))) for file in _distinct(missing))
+            to_load = sum(file.size - min(file.size, size_of(aside_path(folder, file))) for file in distinct(missing))
             _check_room(folder, to_load)
             self._done = self._plan.bytes - to_load
             self._report("", force=True)
-            self._load(_distinct(missing))
+            self._load(distinct(missing))
             # Only now, so that a model that was there before stays whole until the new one is.
             _place(folder, missing)
             self._record(folder)
@@ -347,11 +215,11 @@ class _Download:
             raise CancelledError
 
     def _one(self, file: RemoteFile) -> None:
-        aside = _aside(self._plan.folder, file)
+        aside = aside_path(self._plan.folder, file)
         fresh, broken = False, 0
         while True:
             self._check()
-            before = _size(aside)
+            before = size_of(aside)
             try:
                 self._transfer(file, aside)
             except _StoppedError:
@@ -359,15 +227,15 @@ class _Download:
             except (OSError, http.client.HTTPException) as error:
                 if isinstance(error, _DiskError):
                     raise storage.storage_error("write", aside, error.error) from error
-                broken = 0 if _size(aside) > before else broken + 1
+                broken = 0 if size_of(aside) > before else broken + 1
                 if broken >= ATTEMPTS or not _passing(error):
                     raise self._given_up(file, error) from error
                 self._pause_after(error, broken, file)
                 continue
-            if _Hash(file).read(aside) == file.key:
+            if FileHash(file).read(aside) == file.key:
                 break
             # What lay there may have been damaged long ago; what comes fresh may not.
-            self._count(-_size(aside), file.name)
+            self._count(-size_of(aside), file.name)
             aside.unlink(missing_ok=True)
             if fresh or before == 0:
                 raise DownloadError(
@@ -378,7 +246,7 @@ class _Download:
 
     def _transfer(self, file: RemoteFile, aside: Path) -> None:
         """Load the rest of a file; returns when it has its size."""
-        start = _size(aside)
+        start = size_of(aside)
         if start > file.size:
             self._count(file.size - start, file.name)
             _truncate(aside, 0)
@@ -413,7 +281,7 @@ class _Download:
         while left:
             if self._control.paused or self._control.cancelled or self._failed is not None:
                 raise _StoppedError
-            block = answer.read1(min(_BLOCK, left))
+            block = answer.read1(min(BLOCK, left))
             if not block:
                 raise http.client.HTTPException("the connection ended early")
             try:
@@ -450,7 +318,7 @@ class _Download:
             file.name: {"size": file.size, "sha256": file.sha256, "git_sha1": file.git_sha1}
             for file in sorted(self._plan.files, key=lambda file: file.name)
         }
-        for name in set(_recorded(folder)) - set(files):
+        for name in set(recorded(folder)) - set(files):
             # A file that this revision no longer has would be taken for a part of it.
             if safe_name(name):
                 (folder / name).unlink(missing_ok=True)
@@ -491,52 +359,10 @@ class _DiskError(OSError):
         self.error = error
 
 
-class _Hash:
-    """Of a file's content, as the hub gives it."""
-
-    def __init__(self, file: RemoteFile) -> None:
-        self._digest = hashlib.sha256() if file.sha256 else hashlib.sha1(f"blob {file.size}\0".encode())
-
-    def read(self, path: Path) -> str:
-        """The hash of that file; empty when it is not there."""
-        try:
-            with open(path, "rb") as stream:
-                while block := stream.read(_BLOCK):
-                    self._digest.update(block)
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise storage.storage_error("read", path, error) from error
-        return self._digest.hexdigest()
-
-
-def _there(path: Path, file: RemoteFile, folder: Path) -> bool:
-    """Whether a file is in its place; files are put there only when they are whole."""
-    if _size(path) != file.size or not path.is_file():
-        return False
-    recorded = _recorded(folder).get(file.name)
-    if recorded is not None:
-        return bool(recorded == file.key)
-    return _Hash(file).read(path) == file.key
-
-
-def _recorded(folder: Path) -> dict[str, str]:
-    try:
-        files = storage.read_versioned(folder / RECORD, schema=RECORD_SCHEMA)["files"]
-        return {name: entry["sha256"] or entry["git_sha1"] for name, entry in files.items()}
-    except (StorageError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _distinct(files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """One file of each content: repositories hold the same vocabulary twice."""
-    return list({file.key: file for file in files}.values())
-
-
 def _place(folder: Path, files: Sequence[RemoteFile]) -> None:
     last = {file.key: file.name for file in files}
     for file in files:
-        aside, target = _aside(folder, file), folder / file.name
+        aside, target = aside_path(folder, file), folder / file.name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if last[file.key] == file.name:
@@ -547,17 +373,6 @@ def _place(folder: Path, files: Sequence[RemoteFile]) -> None:
                 os.replace(copy, target)
         except OSError as error:
             raise storage.storage_error("write", target, error) from error
-
-
-def _aside(folder: Path, file: RemoteFile) -> Path:
-    return folder / PARTIAL / file.key
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _opened(path: Path, start: int) -> IO[bytes]:

@@ -146,7 +146,7 @@ def token_pixels(count: int, width: int, height: int) -> int:
     Raises:
         ValueError: no whole number of pixels fits.
     """
-    side = round((width * height / count) ** 0.5)
+    side = math.isqrt(width * height // max(1, count))
     if side < 1 or width % side or height % side or (width // side) * (height // side) != count:
         raise ValueError(f"{count} tokens do not make a picture of {width} × {height} pixels.")
     return side
