@@ -85,8 +85,9 @@ def test_pictures_and_previews(model: DiffusersFolderGenerator) -> None:
 def test_borders_are_like_any_place_inside(model: DiffusersFolderGenerator) -> None:
     """With random weights too.  Several pictures with long borders, since a ratio of few latents is mostly chance."""
     ratios = []
-    # Sana's latents are 32 pixels wide.
+    # Sana's latents are 32 pixels wide; Qwen-Image's untrained autoencoder draws a few strong spots on grey.
     narrow, long, count = (64, 1536, 4) if model.info.size_step == 32 else (96, 1024, 2)
+    count *= 3 if Path(model.info.id).name in ("qwen-image", "krea2") else 1
     for name, (tile_x, tile_y) in {"x": (True, False), "y": (False, True)}.items():
         size = {"width": narrow, "height": long} if tile_x else {"width": long, "height": narrow}
         job = _request(**size, tile_x=tile_x, tile_y=tile_y, count=count)
