@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import signal
 import subprocess
 import sys
@@ -19,7 +18,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import __version__, api, cli_batch, cli_export, cli_images, cli_library, cli_options, settings
+from . import (
+    __version__,
+    api,
+    cli_batch,
+    cli_export,
+    cli_images,
+    cli_library,
+    cli_models,
+    cli_options,
+    settings,
+)
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .request import GenerationRequest
@@ -78,8 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--python", type=Path, help="check this Python instead of the one in use")
     doctor.set_defaults(run=_doctor)
 
-    models = commands.add_parser("models", parents=[cli_options.output()], help="list the models")
-    models.set_defaults(run=_models)
+    cli_models.add_parser(commands)
 
     cli_library.add(commands)
 
@@ -212,19 +220,6 @@ def _doctor(arguments: argparse.Namespace, show: Show) -> int:
     found = environment.check(python)
     show.check(found)
     return EXIT_OK if found.ok else EXIT_ENGINE
-
-
-def _models(arguments: argparse.Namespace, show: Show) -> int:
-    folder = package_folder() / "texloom" / "models"
-    for config in sorted(folder.glob("*/config.json")):
-        row = json.loads(config.read_text(encoding="utf-8"))
-        families = row.get("schema", {}).get("families", row.get("families", []))
-        show.data({"id": config.parent.name, "families": families, "card": str(config.with_name("MODEL_CARD.md"))})
-        show.line(f"{config.parent.name}: built in, offline, seamless PBR; {config.with_name('MODEL_CARD.md')}")
-    show.data({"id": "image", "families": []})
-    show.line("image: built in, offline, maps and seamless pictures from a picture; see texloom maps, texloom seamless")
-    show.line("Any diffusers folder: give its path as --model.")
-    return EXIT_OK
 
 
 def _tool(arguments: argparse.Namespace, show: Show) -> int:

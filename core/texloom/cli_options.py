@@ -35,7 +35,11 @@ def making() -> argparse.ArgumentParser:
     """The fields of a request, except the prompt."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--kind", choices=KINDS, default="material")
-    parser.add_argument("--model", default="instant", help="instant, or the path of a diffusers folder")
+    parser.add_argument(
+        "--model",
+        default="instant",
+        help="instant, a name that texloom models lists, a hub id, a diffusers folder or a .safetensors file",
+    )
     parser.add_argument("--negative-prompt", default="", metavar="TEXT")
     parser.add_argument("--size", type=parse_size, metavar="N or WxH", help="pixels (default: 1024)")
     parser.add_argument("--seed", type=int, help=f"{_range('seed')} (default: a new one)")

@@ -66,6 +66,11 @@ class Show:
         """Progress of anything else; called from one thread at a time."""
         self._progress(fraction, stage, "")
 
+    def download(self, fraction: float, done: int, total: int, detail: str) -> None:
+        """Progress of a download, in bytes."""
+        self.data({"type": "download", "fraction": fraction, "done": done, "total": total})
+        self._progress(fraction, "Downloading" if total else "Checking", detail)
+
     @contextlib.contextmanager
     def job(self, job: Job) -> Iterator[None]:
         """Take the bar away at the end, whatever the end is."""

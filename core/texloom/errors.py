@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
     MODEL_INVALID = "model_invalid"
     OUT_OF_MEMORY = "out_of_memory"
     OFFLINE = "offline"
+    DOWNLOAD = "download"
     STORAGE = "storage"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -95,6 +96,12 @@ class OfflineError(TexloomError):
     """Something must be downloaded while the network may not be used."""
 
     code = ErrorCode.OFFLINE
+
+
+class DownloadError(TexloomError):
+    """A download could not be finished: no access, a broken connection, or something else than was promised."""
+
+    code = ErrorCode.DOWNLOAD
 
 
 class StorageError(TexloomError):

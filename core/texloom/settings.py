@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+import contextlib
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,21 @@ class Settings:
     """Settings of this user on this machine; empty text means the default.
 
     ``engine_python`` is the Python that runs the worker, ``library`` the folder of the results, ``device``
-    torch's name of the device.
+    torch's name of the device.  ``model_folders`` are folders of large models, one a line; ``hub_endpoint`` is a
+    mirror of huggingface.co, ``hub_token`` the access token for it.
     """
 
     engine_python: str = ""
     library: str = ""
     device: str = ""
+    model_folders: str = ""
+    hub_endpoint: str = ""
+    hub_token: str = field(default="", repr=False)
+
+    @property
+    def model_folder_list(self) -> list[str]:
+        """``model_folders`` as a list."""
+        return [line.strip() for line in self.model_folders.splitlines() if line.strip()]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with other values."""
@@ -36,7 +46,11 @@ class Settings:
         Raises:
             StorageError: they could not be written.
         """
-        storage.write_json_atomic(settings_path(), {"schema": SCHEMA, **asdict(self)})
+        path = settings_path()
+        storage.write_json_atomic(path, {"schema": SCHEMA, **asdict(self)})
+        if self.hub_token:
+            with contextlib.suppress(OSError):
+                path.chmod(0o600)  # the token is nobody else's
 
 
 def settings_path() -> Path:

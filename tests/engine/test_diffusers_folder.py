@@ -98,10 +98,10 @@ class TestLooking:
         weights = list(stable_diffusion.rglob("*.safetensors"))
         assert info.details["bytes"] == sum(file.stat().st_size for file in weights)
 
-    def test_transformers_have_coarser_sizes_and_do_not_tile(self, z_image: Path) -> None:
+    def test_transformers_have_coarser_sizes(self, z_image: Path) -> None:
         info = DiffusersFolderGenerator(z_image).info
         assert info.size_step == 16
-        assert not info.seamless
+        assert info.seamless
         assert info.licence == "unknown"
 
     def test_hashes_are_right_and_remembered(self, copy: Path) -> None:
@@ -230,7 +230,7 @@ class TestLoading:
         assert {"Loading unet", "Loading vae", "Loading text encoder"} <= {stage for stage, _ in notes.loads}
         assert set(generator.info.files) == set(hash_files(read_folder(stable_diffusion), lambda part: None))
         assert len(generator.info.revision) == 16
-        assert generator.info.default_steps == 50
+        assert generator.info.default_steps == 30
         assert generator.info.default_guidance_scale == 7.5
         assert generator.info.supports_negative_prompt
         count = len(notes.loads)
@@ -262,7 +262,8 @@ class TestDrawing:
             assert (image.tile_width_m, image.tile_height_m) == (3.0, 2.0)
             assert image.details["steps"] == 4
         assert not np.array_equal(images[0].maps["image"], images[1].maps["image"])
-        assert notes.steps == [(index, step, 4) for index in (0, 1) for step in range(5)]
+        # The last one is said again when the picture is decoded.
+        assert notes.steps == [(index, step, 4) for index in (0, 1) for step in (0, 1, 2, 3, 4, 4)]
         assert [(index, step) for index, step, _ in notes.previews] == [(0, 2), (1, 2)]
         assert notes.previews[0][2].shape == (64, 96, 3)
 
@@ -312,12 +313,20 @@ class TestDrawing:
         plain = next(unet_model.generate(_request(tile_x=False, tile_y=False), notes)).maps["image"]
         assert not np.array_equal(tiling, plain)
 
-    def test_a_transformer_says_that_it_cannot_tile(self, transformer_model: DiffusersFolderGenerator) -> None:
+    def test_a_size_without_room_for_margins_is_told(self, transformer_model: DiffusersFolderGenerator) -> None:
         notes = Notes()
-        next(transformer_model.generate(_request(), notes))
-        assert "seamless_approximate" in notes.warnings
+        largest = 192 * 16  # its table of positions
+        transformer_model._warn(_request(), 5.0, notes)
+        assert transformer_model._frame(_request(width=largest, height=64)) is None
+        assert transformer_model._frame(_request(width=largest, height=64, tile_x=False)) is not None
+        assert notes.warnings == {}
+
+    def test_negative_prompts_need_guidance(self, transformer_model: DiffusersFolderGenerator) -> None:
         notes = Notes()
-        next(transformer_model.generate(_request(tile_x=False, tile_y=False), notes))
+        next(transformer_model.generate(_request(negative_prompt="moss", guidance_scale=0.0), notes))
+        assert set(notes.warnings) == {"negative_prompt_ignored"}
+        notes = Notes()
+        next(transformer_model.generate(_request(negative_prompt="moss", guidance_scale=2.0), notes))
         assert notes.warnings == {}
 
     def test_words_beyond_the_text_encoder_are_named(self, unet_model: DiffusersFolderGenerator) -> None:

@@ -8,22 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import tiny_tokenizers as words
 import torch
 
 LEVELS = (8, 8, 8, 8)
 """Channels of the VAE's levels: four, so that a latent is 8 × 8 pixels as in real models."""
-
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-def byte_alphabet() -> list[str]:
-    """The 256 characters that stand for bytes in byte-level tokenizers, in a fixed order."""
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    return sorted(ByteLevel.alphabet())
 
 
 def tiny_vae(latent_channels: int, shift_factor: float | None = None) -> object:
@@ -47,26 +36,9 @@ def tiny_vae(latent_channels: int, shift_factor: float | None = None) -> object:
 def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
     """A folder of the Stable Diffusion 1.5 kind: CLIP, UNet, VAE, DDIM."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
     torch.manual_seed(seed)
-    letters = byte_alphabet()
-    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
-    tokenizer = CLIPTokenizer(
-        vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], model_max_length=77
-    )
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(pieces),
-            hidden_size=32,
-            intermediate_size=37,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            bos_token_id=0,
-            eos_token_id=1,
-            pad_token_id=1,
-        )
-    ).eval()
+    text_encoder = words.clip_text()
     unet = UNet2DConditionModel(
         sample_size=8,
         in_channels=4,
@@ -82,7 +54,7 @@ def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
     pipeline = StableDiffusionPipeline(
         vae=tiny_vae(4),
         text_encoder=text_encoder,
-        tokenizer=tokenizer,
+        tokenizer=words.clip_tokenizer(),
         unet=unet,
         scheduler=DDIMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
@@ -99,26 +71,8 @@ def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
 def save_z_image(folder: Path, seed: int = 0) -> Path:
     """A folder of the Z-Image kind: a language model for the text and a transformer that draws."""
     from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
-    from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3Model
 
     torch.manual_seed(seed)
-    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    pieces = [*byte_alphabet(), *specials]
-    tokenizer = Qwen2Tokenizer(
-        vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], extra_special_tokens=specials[1:]
-    )
-    tokenizer.chat_template = CHAT_TEMPLATE
-    text_encoder = Qwen3Model(
-        Qwen3Config(
-            vocab_size=len(pieces),
-            hidden_size=16,
-            intermediate_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            head_dim=8,
-        )
-    ).eval()
     transformer = ZImageTransformer2DModel(
         all_patch_size=(2,),
         all_f_patch_size=(1,),
@@ -130,7 +84,7 @@ def save_z_image(folder: Path, seed: int = 0) -> Path:
         n_kv_heads=2,
         cap_feat_dim=16,
         axes_dims=[8, 4, 4],
-        axes_lens=[1024, 32, 32],
+        axes_lens=[1024, 192, 192],
     ).eval()
     with torch.no_grad():
         # The class leaves these two uninitialised.
@@ -139,8 +93,8 @@ def save_z_image(folder: Path, seed: int = 0) -> Path:
     pipeline = ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
         vae=tiny_vae(16, shift_factor=0.1),
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
+        text_encoder=words.qwen3_text(),
+        tokenizer=words.qwen_tokenizer(),
         transformer=transformer,
     )
     pipeline.save_pretrained(folder)

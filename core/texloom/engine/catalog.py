@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a request's ``model`` to the generator that draws it."""
+"""From a request's ``model`` to the generator that draws it.
+
+A model is named by its id in the catalogue, by its id on the hub, or by its path: a diffusers folder, or a single
+file.  Nothing is downloaded here: that is asked for on its own.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
+from .. import catalog_rows, model_store
+from ..catalog_rows import CatalogRow
 from ..errors import ModelNotFoundError
 from .generator import Generator
 from .text_encoder import TextEncoder
@@ -13,20 +19,25 @@ from .text_encoder import TextEncoder
 INSTANT: Final = "instant"
 IMAGE: Final = "image"
 IDS: Final = (INSTANT, IMAGE)
-"""Models that have a name; every other model is given by its folder."""
+"""Models that come with Texloom."""
 
 
 def model_key(model: str) -> str:
-    """The same text for the same model, however its folder is written; errors as :func:`create`."""
-    return model if model in IDS else str(_folder(model))
+    """The same text for the same model, however it is named; errors as :func:`create`."""
+    if model in IDS:
+        return model
+    row = catalog_rows.find(model)
+    if row is not None and row.part:
+        return row.id
+    return str(_on_disk(row.hub, row) if row is not None else _path(model))
 
 
 def create(model: str, encoder: TextEncoder) -> Generator:
-    """Make the generator of a catalogue id, or of the diffusers folder at that path.  Reads no weights.
+    """Make the generator of a catalogue id, a hub id, or the folder or file at that path.  Reads no weights.
 
     Raises:
-        ModelNotFoundError: there is neither such an id nor such a folder.
-        ModelInvalidError: the folder cannot be used.
+        ModelNotFoundError: there is no such model, or it is not on this machine.
+        ModelInvalidError: the folder or file cannot be used.
     """
     # Either kind brings libraries that the other does without.
     if model == INSTANT:
@@ -39,18 +50,54 @@ def create(model: str, encoder: TextEncoder) -> Generator:
         return ImageGenerator()
     from .diffusers_folder import DiffusersFolderGenerator
 
-    return DiffusersFolderGenerator(_folder(model))
+    row = catalog_rows.find(model)
+    if row is not None and row.part:
+        base = catalog_rows.find(row.base)
+        assert base is not None
+        file = _on_disk(row.hub, row, file=row.file) / row.file
+        return DiffusersFolderGenerator(_on_disk(base.hub, base), row=row, file=file, part=row.part)
+    path = _on_disk(row.hub, row) if row is not None else _path(model)
+    if path.is_file():
+        from .single_file import open_file
+
+        return open_file(path)
+    hub = model_store.hub_of(path)
+    return DiffusersFolderGenerator(path, row=row or (catalog_rows.find(hub) if hub else None))
 
 
-def _folder(model: str) -> Path:
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    known = ", ".join(IDS)
-    if folder.parent == Path() and not model.startswith((".", "~")):
+def missing(hub: str, row: CatalogRow | None = None) -> ModelNotFoundError:
+    """The error for a model that must be downloaded first, with the way to do it."""
+    if row is None:
+        return ModelNotFoundError(
+            f"{hub} is not on this machine.", advice=f"Download it first: texloom models download {hub}"
+        )
+    size = f"about {row.download_bytes / 1e9:.0f} GB" if row.download_bytes > 1e9 else "less than 1 GB"
+    return ModelNotFoundError(
+        " ".join((f"{row.name} is not on this machine.", *row.terms)),
+        advice=f"Download it first ({size}): texloom models download {row.id}",
+    )
+
+
+def _on_disk(hub: str, row: CatalogRow | None, *, file: str = "") -> Path:
+    found = model_store.find(hub, file=file)
+    if found is None:
+        raise missing(hub, row)
+    return found.resolve()
+
+
+def _path(model: str) -> Path:
+    path = Path(model).expanduser()
+    if path.is_dir() or path.is_file():
+        return path.resolve()
+    if catalog_rows.is_hub_id(model):
+        return _on_disk(model, None)
+    if path.parent == Path() and not model.startswith((".", "~")):
         raise ModelNotFoundError(
-            f"There is no model {model!r}.", advice=f"Choose {known}, or give the path of a diffusers folder."
+            f"There is no model {model!r}.",
+            advice=f"Choose {', '.join(IDS)}, a name that texloom models lists, a hub id like owner/name, "
+            "or the path of a diffusers folder or .safetensors file.",
         )
     raise ModelNotFoundError(
-        f"There is no folder {model}.", advice=f"Choose a diffusers folder that exists, or the model {known}."
+        f"There is no folder or file {model}.",
+        advice=f"Choose a diffusers folder or .safetensors file that exists, or the model {', '.join(IDS)}.",
     )

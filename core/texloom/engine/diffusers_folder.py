@@ -3,53 +3,64 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
+from .denoising import Run
 from .device import free_memory, is_out_of_memory
+from .families import TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .prompt_length import words_dropped
-from .seamless import circular
-
-PREVIEW_LATENTS: Final = 32
-"""Previews decode a latent made smaller than this on its longer side, so they cost a fraction of a step."""
+from .seamless import seam_ratio
+from .wrapped_context import Frame, frame
 
 DEFAULT_TILE_M: Final = 1.0
 
-_NOT_NEEDED: Final = ("safety_checker", "feature_extractor", "image_encoder")
 _HASH_SHARE: Final = 0.2
 _HEADROOM: Final = 1.2
 
 
 class DiffusersFolderGenerator:
-    """Loads a pipeline part by part and draws with it.
+    """Loads a pipeline part by part and draws with it; what differs by family is in :mod:`.families`.
 
-    Only text-to-image: its one map is ``image``.  UNet models (and Sana) tile exactly, since all their layers can
-    wrap around; of others only the decoder can, and a warning says so.
+    Only text-to-image: its one map is ``image``.  UNets (and Sana) tile exactly, since all their layers can wrap
+    around; other networks draw within margins that repeat the picture (:mod:`.wrapped_context`).
 
     Args:
         path: folder with ``model_index.json``.
+        row: its row in the catalogue, for what suits it.
+        file: weights in a single file that stand in for the folder's: all of them, or those of ``part``.
+        part: the part that ``file`` holds; empty: the whole model, of which the folder gives the configuration.
 
     Raises:
         ModelInvalidError: no diffusers folder, or one with pickled weights or code of its own.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._folder: ModelFolder = read_folder(path)
+    def __init__(self, path: Path, *, row: CatalogRow | None = None, file: Path | None = None, part: str = "") -> None:
+        folder = read_folder(path, configuration_only=file is not None and not part)
+        if file is not None:
+            folder = replace(folder, weights=(*(own for own in folder.weights if own.parts[0] != part), file))
+        self._folder: ModelFolder = folder
+        self._row = row
+        self._file = file
+        self._file_part = part
+        self._family: Family = family_of(self._folder)
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
         self._info = self._describe({})
@@ -68,6 +79,7 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self.loaded:
             return
+        _check_packages(self._folder.path, self._row.needs if self._row is not None else ())
         context.loading("Checking files", 0.0)
         files = hash_files(self._folder, lambda part: context.loading("Checking files", _HASH_SHARE * part))
         context.loading("Importing libraries", _HASH_SHARE)
@@ -81,6 +93,7 @@ class DiffusersFolderGenerator:
         parameters = dict(inspect.signature(pipeline_class.__call__).parameters)
         _check_call(self._folder, parameters)
         pipeline = self._assembled(pipeline_class, context)
+        self._family.prepare(pipeline)
         context.loading("Moving to the device", 0.95)
         self._place(pipeline, context.device)
         self._pipeline = pipeline
@@ -99,14 +112,36 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self._pipeline is None:
             raise TexloomError(f"{self._info.name} is not loaded.")
-        self._warn(request, context)
-        named = self._arguments(request)
+        whole = self._frame(request)
+        if whole is None:
+            whole = Frame(width=request.width, height=request.height)
+            context.warn(
+                "seamless_approximate",
+                f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
+                advice="A seam may show. Choose a smaller size.",
+            )
+        steps, guidance = self._effective(request)
+        self._warn(request, guidance, context)
+        named = self._family.arguments(
+            self._parameters, steps=steps, guidance=guidance, negative_prompt=request.negative_prompt.strip()
+        )
+        named |= {"prompt": request.prompt, "num_inference_steps": steps}
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
             # On the CPU, so that a seed means the same noise on every device.
             generator = torch.Generator("cpu").manual_seed(seed)
-            picture = self._draw(request, context, index, {**named, "generator": generator})
+            run = Run(
+                self._pipeline,
+                self._family,
+                whole,
+                self._family.convolutional(self._folder),
+                request,
+                context,
+                index=index,
+                name=self._info.name,
+            )
+            picture = run.draw({**named, "generator": generator})
             width_m = request.real_world_width or DEFAULT_TILE_M
             yield GeneratedImage(
                 index=index,
@@ -115,38 +150,45 @@ class DiffusersFolderGenerator:
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
-                details={"steps": named["num_inference_steps"], "guidance_scale": named.get("guidance_scale")},
+                details={"steps": steps, "guidance_scale": guidance, "seam_ratio": self._seams(picture)},
             )
 
     # Loading.
 
     def _describe(self, files: dict[str, str]) -> GeneratorInfo:
-        folder = self._folder
-        steps = self._default("num_inference_steps")
-        guidance = self._default("guidance_scale")
+        folder, row = self._folder, self._row
+        defaults = self._family.defaults(folder, self._parameters)
+        if row is not None:
+            defaults = Defaults(steps=row.steps, guidance=row.guidance)
+        where = folder.path if self._file is None else self._file
+        licence = folder.licence if folder.licence != "unknown" or row is None else row.licence
         return GeneratorInfo(
-            id=str(folder.path),
-            name=folder.path.name,
-            licence=folder.licence,
+            id=str(where),
+            name=row.name if row is not None else where.stem if where == self._file else where.name,
+            # A file of somebody else's weights has terms of its own, which it does not tell.
+            licence=licence if self._file is None or row is not None else "unknown",
             native_maps=(IMAGE_MAP,),
             revision=_revision(files),
             files=files,
-            default_steps=steps if isinstance(steps, int) else 30,
-            default_guidance_scale=float(guidance) if isinstance(guidance, (int, float)) else None,
-            supports_negative_prompt="negative_prompt" in self._parameters,
-            size_step=folder.size_step,
-            seamless=folder.convolutional,
-            details={"bytes": folder.bytes, "pipeline": folder.class_name},
+            default_steps=defaults.steps,
+            default_guidance_scale=defaults.guidance,
+            supports_negative_prompt=self._family.negative and "negative_prompt" in self._parameters,
+            size_step=self._family.size_step(folder),
+            seamless=True,
+            details={
+                "bytes": folder.bytes,
+                "pipeline": folder.class_name,
+                "family": self._family.id,
+                "hub": row.hub if row is not None else "",
+            },
         )
-
-    def _default(self, name: str) -> object:
-        parameter = self._parameters.get(name)
-        return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default
 
     def _assembled(self, pipeline_class: Any, context: Context) -> Any:
         """Load the parts one by one, which is what makes progress and cancelling possible, and join them."""
+        if self._file is not None and not self._file_part:
+            return self._from_file(pipeline_class, context)
         optional = set(getattr(pipeline_class, "_optional_components", ()))
-        parts: dict[str, Any] = {name: None for name in _NOT_NEEDED if name in optional}
+        parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
         wanted = [item for item in self._folder.components if item.name not in parts]
         sizes = [1 + sum((self._folder.path / f).stat().st_size for f in self._files(item)) for item in wanted]
         done = 0
@@ -162,15 +204,47 @@ class DiffusersFolderGenerator:
             pipeline = pipeline_class.from_pretrained(self._folder.path, local_files_only=True, **parts)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable("the pipeline", error) from error
+        self._set_scheduler(pipeline)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _set_scheduler(self, pipeline: Any) -> None:
+        """What the catalogue's row wants of it; distilled networks need other steps than their base."""
+        wanted = dict(self._row.scheduler) if self._row is not None else {}
+        name = wanted.pop("class_name", type(pipeline.scheduler).__name__)
+        if wanted or name != type(pipeline.scheduler).__name__:
+            import diffusers
+
+            pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **wanted)
+
+    def _from_file(self, pipeline_class: Any, context: Context) -> Any:
+        """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
+        context.loading("Loading the file", _HASH_SHARE)
+        named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        signature = inspect.signature(pipeline_class.__init__).parameters
+        named |= {name: None for name in self._family.unused if name in signature}
+        try:
+            pipeline = pipeline_class.from_single_file(
+                str(self._file), torch_dtype=self._dtype(context.device), **named
+            )
+        except Exception as error:
+            # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
+            if is_out_of_memory(error):
+                raise
+            raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     def _files(self, item: Component) -> list[Path]:
+        if item.name == self._file_part and self._file is not None:
+            return [self._file]
         return [file for file in self._folder.weights if file.parts[0] == item.name]
 
     def _part(self, item: Component, device: str) -> Any:
         kind = _class(item)
         folder = self._folder.path / item.name
+        if item.name == self._file_part and self._file is not None:
+            return self._part_from_file(kind, folder, device)
         named: dict[str, Any] = {"local_files_only": True}
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
             named["use_safetensors"] = True
@@ -179,11 +253,29 @@ class DiffusersFolderGenerator:
                 named["variant"] = self._folder.variant
         try:
             return kind.from_pretrained(folder, **named)
+        except ImportError as error:
+            text = " ".join(str(error).split())[:300]
+            raise ModelInvalidError(
+                f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
+                advice="Install it into the engine's Python, or choose another model.",
+            ) from error
         except Exception as error:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
                 raise
             raise self._unreadable(item.name, error) from error
+
+    def _part_from_file(self, kind: Any, folder: Path, device: str) -> Any:
+        try:
+            part = kind.from_single_file(
+                str(self._file), config=str(folder), local_files_only=True, torch_dtype=self._dtype(device)
+            )
+        except Exception as error:
+            # Boundary: as for whole models in one file.
+            if is_out_of_memory(error):
+                raise
+            raise self._unreadable(str(self._file), error) from error
+        return part.eval()
 
     def _unreadable(self, what: str, error: Exception) -> TexloomError:
         text = " ".join(str(error).split())[:300]
@@ -216,20 +308,21 @@ class DiffusersFolderGenerator:
 
     # Drawing.
 
-    def _warn(self, request: GenerationRequest, context: Context) -> None:
+    def _warn(self, request: GenerationRequest, guidance: float | None, context: Context) -> None:
         name = self._info.name
-        if request.negative_prompt.strip() and not self._info.supports_negative_prompt:
-            context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
+        if request.negative_prompt.strip():
+            if not self._info.supports_negative_prompt:
+                context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
+            elif not self._family.uses_negative_prompt(guidance):
+                context.warn(
+                    "negative_prompt_ignored",
+                    f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
+                    advice=f"Choose a guidance scale above {self._family.guidance_off:g}, which takes twice the time.",
+                )
         if request.parameters:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
-        if request.guidance_scale is not None and "guidance_scale" not in self._parameters:
+        if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        if (request.tile_x or request.tile_y) and not self._folder.convolutional:
-            context.warn(
-                "seamless_approximate",
-                f"{name} is a transformer and cannot tile exactly: only its decoder wraps around.",
-                advice="A seam may show. For exact tiling choose instant, or a UNet model.",
-            )
         dropped = words_dropped(self._pipeline, request.prompt)
         if dropped:
             context.warn(
@@ -239,71 +332,31 @@ class DiffusersFolderGenerator:
                 words=dropped,
             )
 
-    def _arguments(self, request: GenerationRequest) -> dict[str, Any]:
+    def _effective(self, request: GenerationRequest) -> tuple[int, float | None]:
         info = self._info
-        named: dict[str, Any] = {
-            "prompt": request.prompt,
-            "width": request.width,
-            "height": request.height,
-            "num_inference_steps": request.steps if request.steps is not None else info.default_steps,
-            "output_type": "pil",
-        }
-        guidance = request.guidance_scale if request.guidance_scale is not None else info.default_guidance_scale
-        if guidance is not None and "guidance_scale" in self._parameters:
-            named["guidance_scale"] = guidance
-        if request.negative_prompt.strip() and info.supports_negative_prompt:
-            named["negative_prompt"] = request.negative_prompt
-        return named
+        steps = request.steps if request.steps is not None else info.default_steps
+        if self._family.guidance_argument not in self._parameters:
+            return steps, None
+        wanted = request.guidance_scale
+        return steps, wanted if wanted is not None else info.default_guidance_scale
 
-    def _draw(
-        self, request: GenerationRequest, context: Context, index: int, named: dict[str, Any]
-    ) -> NDArray[np.uint8]:
-        pipeline = self._pipeline
-        steps: int = named["num_inference_steps"]
+    def _frame(self, request: GenerationRequest) -> Frame | None:
+        """How the picture is drawn: as it is where convolutions wrap or nothing tiles, else within margins."""
+        if self._family.convolutional(self._folder):
+            return Frame(width=request.width, height=request.height)
+        return frame(
+            request.width,
+            request.height,
+            tile_x=request.tile_x,
+            tile_y=request.tile_y,
+            step=self._family.size_step(self._folder),
+            largest=self._family.largest_side(self._folder),
+        )
 
-        def after_step(_pipeline: Any, step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
-            # Schedulers of higher order take more calls than steps were asked for.
-            total = max(steps, int(getattr(pipeline, "num_timesteps", steps) or steps))
-            context.progress(step + 1, total, index=index, stage="Drawing")
-            every = request.preview_interval
-            if every and (step + 1) % every == 0 and step + 1 < total:
-                self._preview(values.get("latents"), request, context, index, step + 1)
-            return {}
-
-        if "callback_on_step_end" in self._parameters:
-            named = {**named, "callback_on_step_end": after_step}
-        networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
-        networks = [part for part in networks if type(part).__module__.startswith("diffusers.")]
-        context.progress(0, steps, index=index, stage="Drawing")
-        try:
-            with torch.inference_mode(), circular(networks, request.tile_x, request.tile_y):
-                picture = pipeline(**named).images[0]
-        finally:
-            # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
-            with contextlib.suppress(AttributeError):
-                pipeline.maybe_free_model_hooks()
-        return np.asarray(picture.convert("RGB"), np.uint8)
-
-    def _preview(
-        self, latents: Tensor | None, request: GenerationRequest, context: Context, index: int, step: int
-    ) -> None:
-        """The latents as they are at that step, made small and decoded by the model's own VAE."""
-        vae = getattr(self._pipeline, "vae", None)
-        config = getattr(vae, "config", None)
-        scale = getattr(config, "scaling_factor", None)
-        # Families that pack their latents into tokens, or normalise them channel by channel, have no previews.
-        if latents is None or latents.ndim != 4 or not isinstance(scale, float) or vae is None:
-            context.warn("preview_unavailable", f"{self._info.name} shows no previews.")
-            return
-        shift = getattr(config, "shift_factor", None) or 0.0
-        factor = PREVIEW_LATENTS / max(latents.shape[-2:])
-        small = latents[:1].to(vae.dtype)
-        if factor < 1.0:
-            size = [max(1, round(side * factor)) for side in latents.shape[-2:]]
-            small = torch.nn.functional.interpolate(small, size, mode="area")
-        decoded = vae.decode(small / scale + shift, return_dict=False)[0][0]
-        pixels = ((decoded.float() * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
-        context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=index, step=step)
+    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
+        # Borders lie between two latents, so they are compared with other steps between latents.
+        step = self._family.size_step(self._folder)
+        return {name: round(seam_ratio(picture, axis, step), 3) for name, axis in (("x", 1), ("y", 0))}
 
 
 def _pipeline_class(folder: ModelFolder) -> Any:
@@ -311,17 +364,31 @@ def _pipeline_class(folder: ModelFolder) -> Any:
     import diffusers
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING, _get_task_class
 
-    try:
-        return _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, folder.class_name)
-    except ValueError:
-        pass  # not every text-to-image pipeline is in that table
-    kind = getattr(diffusers, folder.class_name, None)
+    # The adapters know more than diffusers' own table, and old names.
+    name = family_of(folder).pipelines.get(TEXT_TO_IMAGE, "")
+    if not name:
+        try:
+            return _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, folder.class_name)
+        except ValueError:
+            name = folder.class_name  # not every text-to-image pipeline is in that table
+    kind = getattr(diffusers, name, None)
+    # diffusers has stand-ins for classes whose packages are missing.
+    _check_packages(folder.path, getattr(kind, "_backends", ()))
     if not inspect.isclass(kind) or not issubclass(kind, diffusers.DiffusionPipeline):
         raise ModelInvalidError(
-            f"{folder.path} needs the pipeline {folder.class_name}, which this version of diffusers does not have.",
+            f"{folder.path} needs the pipeline {name}, which this version of diffusers does not have.",
             advice="Update the engine, or choose another model.",
         )
     return kind
+
+
+def _check_packages(path: Path, names: Iterable[str]) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelInvalidError(
+            f"{path} needs the package {', '.join(missing)}, which the engine does without.",
+            advice=f"Install it into the engine's Python (pip install {' '.join(missing)}), or choose another model.",
+        )
 
 
 def _check_call(folder: ModelFolder, parameters: dict[str, inspect.Parameter]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from ..errors import ModelInvalidError, StorageError
 from ..storage import home, read_json, read_versioned, write_json_atomic
 
 INDEX_NAME: Final = "model_index.json"
+MODULAR_INDEX_NAME: Final = "modular_model_index.json"
 WEIGHTS: Final = ".safetensors"
 NEVER_LOADED: Final = ("safety_checker",)
 """Parts that are left out: their weights are neither counted nor checked."""
@@ -44,9 +45,10 @@ class ModelFolder:
         path: the folder.
         class_name: the pipeline's class in diffusers.
         components: its parts that are there.
-        weights: all safetensors files, by their path relative to the folder.
+        weights: all safetensors files, by their path relative to the folder; one that lies elsewhere is absolute.
         licence: as the folder tells it, or "unknown".
         variant: "fp16" and the like when the weights carry that in their names, else "".
+        options: what else the index says, such as ``is_distilled``.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class ModelFolder:
     weights: tuple[Path, ...]
     licence: str
     variant: str
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -70,9 +73,15 @@ class ModelFolder:
         return None
 
     @property
+    def latent_pixels(self) -> int:
+        """How many pixels wide a latent is; 1 without an autoencoder."""
+        vae = self.component("vae", "vqvae", "movq")
+        return 1 if vae is None else _pixels_per_latent(vae)
+
+    @property
     def size_step(self) -> int:
         """What width and height must be multiples of: pixels a latent, and latents a token."""
-        step = _pixels_per_latent(self.component("vae", "vqvae", "movq"))
+        step = self.latent_pixels
         transformer = self.component("transformer")
         if transformer is not None:
             patch = transformer.config.get("patch_size", 1)
@@ -80,25 +89,26 @@ class ModelFolder:
             step *= max(2, patch) if isinstance(patch, int) else 2
         return max(8, step)
 
-    @property
-    def convolutional(self) -> bool:
-        """Whether wrapping its convolutions makes it tile exactly: no part knows where in the picture it is."""
-        transformer = self.component("transformer")
-        if transformer is None:
-            return self.component("unet") is not None
-        return transformer.class_name == "SanaTransformer2DModel"
 
-
-def read_folder(path: Path) -> ModelFolder:
+def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
     """Look at a diffusers folder.
+
+    Args:
+        path: the folder.
+        configuration_only: whether it is only to tell what a file of weights elsewhere is; its own do not count.
 
     Raises:
         ModelInvalidError: it is none, or it holds pickled weights or code of its own.
     """
+    if (path / MODULAR_INDEX_NAME).is_file() and not (path / INDEX_NAME).is_file():
+        raise ModelInvalidError(
+            f"{path} is a modular pipeline of diffusers, which Texloom does not open yet.",
+            advice="Choose the same model as a diffusers folder with model_index.json, or another model.",
+        )
     if not (path / INDEX_NAME).is_file():
         raise ModelInvalidError(
             f"{path} is no diffusers folder: it has no {INDEX_NAME}.",
-            advice="Choose the folder that holds model_index.json; a single .safetensors file must be converted first.",
+            advice="Choose the folder that holds model_index.json, or a single .safetensors file.",
         )
     index = _json(path / INDEX_NAME)
     class_name = index.get("_class_name")
@@ -106,7 +116,9 @@ def read_folder(path: Path) -> ModelFolder:
         raise _own_code(path, f"its pipeline is {class_name!r}")
     components = tuple(_components(path, index))
     weights = tuple(sorted(file.relative_to(path) for item in components for file in _weights(path / item.name)))
-    if not weights:
+    if configuration_only:
+        weights = ()
+    elif not weights:
         raise ModelInvalidError(f"{path} holds no weights.", advice="Download the model again, with its .safetensors.")
     return ModelFolder(
         path=path,
@@ -114,7 +126,8 @@ def read_folder(path: Path) -> ModelFolder:
         components=components,
         weights=weights,
         licence=_licence(path),
-        variant=_variant(weights),
+        variant=_variant(weights) if weights else "",
+        options={name: value for name, value in index.items() if not name.startswith("_") and _option(value)},
     )
 
 
@@ -132,6 +145,7 @@ def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, 
     """
     known = _known_hashes()
     result: dict[str, str] = {}
+    names = {file: file.name if file.is_absolute() else file.as_posix() for file in folder.weights}
     total, done, changed = max(1, folder.bytes), 0, False
     for file in folder.weights:
         path = folder.path / file
@@ -139,7 +153,7 @@ def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, 
         mark = [stat.st_size, stat.st_mtime_ns]
         entry = known.get(str(path))
         if isinstance(entry, list) and entry[:2] == mark and len(entry) == 3 and isinstance(entry[2], str):
-            result[file.as_posix()] = entry[2]
+            result[names[file]] = entry[2]
             done += stat.st_size
             tell(done / total)
             continue
@@ -152,7 +166,7 @@ def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, 
                     tell(done / total)
         except OSError as error:
             raise ModelInvalidError(f"{path} cannot be read: {error.strerror or error}.") from error
-        result[file.as_posix()] = digest.hexdigest()
+        result[names[file]] = digest.hexdigest()
         known[str(path)] = [*mark, digest.hexdigest()]
         changed = True
     if changed:
@@ -180,6 +194,14 @@ def _hashes_path() -> Path:
     return home() / "cache" / "hashes.json"
 
 
+def _option(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str)) or (isinstance(value, list) and _numbers(value))
+
+
+def _numbers(values: list[Any]) -> bool:
+    return all(isinstance(value, (int, float)) for value in values)
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)
@@ -190,7 +212,7 @@ def _json(path: Path) -> dict[str, Any]:
 def _components(path: Path, index: dict[str, Any]) -> list[Component]:
     result: list[Component] = []
     for name, value in index.items():
-        if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list):
+        if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list) or _numbers(value):
             continue
         if not _IDENTIFIER.fullmatch(name) or len(value) != 2:
             raise _own_code(path, f"its part {name!r} is {value!r}")
@@ -258,9 +280,7 @@ def _variant(weights: tuple[Path, ...]) -> str:
     return "" if "" in shared or not shared else sorted(shared)[0]
 
 
-def _pixels_per_latent(vae: Component | None) -> int:
-    if vae is None:
-        return 8
+def _pixels_per_latent(vae: Component) -> int:
     for key in ("block_out_channels", "encoder_block_out_channels", "dim_mult"):
         levels = vae.config.get(key)
         if isinstance(levels, list) and levels:

@@ -49,14 +49,22 @@ def pad(tensor: Tensor, padding: tuple[int, int, int, int], tile_x: bool, tile_y
     return _pad_axis(tensor, -2, top, bottom, tile_y)
 
 
-def seam_ratio(pixels: NDArray[Any], axis: int) -> float:
+def seam_ratio(pixels: NDArray[Any], axis: int, period: int = 1) -> float:
     """How much rougher the border is than the inside: 1 for a picture that tiles well.
 
     Mean absolute step from the last to the first line along ``axis``, over the mean absolute step between
     neighbouring lines inside.  ``axis`` 0 compares bottom and top, 1 right and left.  A flat picture gives 1.
+
+    Args:
+        pixels: (height, width) or (height, width, channels).
+        axis: 0 or 1.
+        period: only every ``period``-th step inside counts, those as far from the border as multiples of it.  A
+            decoder of blocks of 8 pixels may draw all borders of its blocks rougher; the picture's border is one.
     """
     values = np.asarray(pixels, np.float64)
-    inside = float(np.abs(np.diff(values, axis=axis)).mean())
+    steps = np.abs(np.diff(values, axis=axis))
+    chosen = np.arange(period - 1, steps.shape[axis], period)
+    inside = float((steps.take(chosen, axis) if len(chosen) else steps).mean())
     border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
     if inside == 0.0:
         return 1.0 if border == 0.0 else float("inf")

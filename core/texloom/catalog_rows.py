@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The models that Texloom knows by name, read from ``models/catalog.toml``, for menus and the command line."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import StorageError
+
+FILE: Final = Path(__file__).with_name("models") / "catalog.toml"
+SCHEMA: Final = 1
+
+COMMERCIAL: Final = ("yes", "limited", "no", "unknown")
+GATED: Final = ("yes", "no", "unknown")
+ABILITIES: Final = ("image_to_image", "inpaint", "edit", "control", "lora", "ip_adapter")
+PRECISIONS: Final[Mapping[str, float]] = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.56}
+"""Bytes a weight; four bits with their scales are a little more than half a byte."""
+
+HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+
+_GIGA: Final = 10**9
+_WORKING_BYTES: Final = 1_500_000_000
+_DECODER_BYTES: Final = 200_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogRow:
+    """One model; the fields are described at the top of ``models/catalog.toml``."""
+
+    id: str
+    name: str
+    hub: str
+    family: str
+    pipeline: str
+    text_encoder: str
+    licence: str
+    commercial: str
+    gated: str
+    steps: int
+    guidance: float
+    size: int
+    languages: tuple[str, ...]
+    abilities: tuple[str, ...]
+    denoiser_billions: float
+    text_encoder_billions: float
+    revision: str = ""
+    bytes_per_weight: float = 2.0
+    text_to_image: bool = True
+    opens: bool = True
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    base: str = ""
+    part: str = ""
+    file: str = ""
+    scheduler: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def download_bytes(self) -> int:
+        """About how much there is to download; the hub tells exactly."""
+        weights = (self.denoiser_billions + self.text_encoder_billions) * _GIGA * self.bytes_per_weight
+        return round(weights) + (0 if self.part else _DECODER_BYTES)
+
+    def memory_bytes(self, precision: str) -> int:
+        """About how much memory it takes with everything on the device, for one picture of its size.
+
+        Args:
+            precision: one of :data:`PRECISIONS`, for the network that draws and the text encoders.
+        """
+        weights = (self.denoiser_billions + self.text_encoder_billions) * _GIGA * PRECISIONS[precision]
+        return round(weights) + _DECODER_BYTES + _WORKING_BYTES
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """What to know before a download, in plain words; empty when there is nothing to warn of."""
+        said = []
+        if not self.opens:
+            said.append(f"Texloom does not open {self.name} yet.")
+        if self.needs:
+            said.append(
+                f"{self.name} needs {' and '.join(self.needs)} in the engine's Python, which is not part of it."
+            )
+        if self.commercial == "no":
+            said.append(f"{self.name} is for non-commercial use only (licence: {self.licence}).")
+        elif self.commercial == "limited":
+            said.append(f"Commercial use of {self.name} has conditions; read its licence ({self.licence}).")
+        elif self.commercial == "unknown":
+            said.append(f"It is not certain that {self.name} may be used commercially; read its licence.")
+        if self.gated == "yes":
+            said.append(
+                f"Its makers ask you to accept their terms first: sign in at https://huggingface.co/{self.hub}, "
+                "accept them there, and give Texloom an access token."
+            )
+        return tuple(said)
+
+
+@functools.cache
+def rows() -> tuple[CatalogRow, ...]:
+    """All models, in the order of the file.
+
+    Raises:
+        StorageError: the file is damaged.
+    """
+    try:
+        data = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{FILE} cannot be read: {error}.", advice="Install Texloom again.") from error
+    if data.get("schema") != SCHEMA:
+        raise StorageError(f"{FILE} has schema {data.get('schema')!r} instead of {SCHEMA}.")
+    return tuple(_row(entry) for entry in data["model"])
+
+
+def find(model: str) -> CatalogRow | None:
+    """The row with that id, or else that hub id; None when there is none."""
+    for row in rows():
+        if model in (row.id, row.hub):
+            return row
+    return None
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether ``text`` looks like ``owner/name``."""
+    return HUB_ID.fullmatch(text) is not None and ".." not in text
+
+
+def _row(entry: Mapping[str, Any]) -> CatalogRow:
+    values = dict(entry)
+    parameters = values.pop("parameters")
+    values["denoiser_billions"] = float(parameters["denoiser"])
+    values["text_encoder_billions"] = float(parameters["text_encoders"])
+    for name in ("languages", "abilities", "only", "skip", "needs"):
+        if name in values:
+            values[name] = tuple(values[name])
+    try:
+        return CatalogRow(**values)
+    except TypeError as error:
+        raise StorageError(f"{FILE} is damaged at {values.get('id')!r}: {error}.") from error

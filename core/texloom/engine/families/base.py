@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The adapter that every family refines; used as it is, it takes a pipeline at the word of its own signature."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import torch
+from torch import Tensor
+
+from ..model_folder import ModelFolder
+
+TEXT_TO_IMAGE: Final = "text_to_image"
+IMAGE_TO_IMAGE: Final = "image_to_image"
+INPAINT: Final = "inpaint"
+CONTROL: Final = "control"
+TASKS: Final = (TEXT_TO_IMAGE, IMAGE_TO_IMAGE, INPAINT, CONTROL)
+
+_FALLBACK_STEPS: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a request leaves to the model; ``guidance`` None where the family has none."""
+
+    steps: int
+    guidance: float | None
+
+
+class Family:
+    """How a family's pipelines want to be called, and what their latents look like.
+
+    Attributes:
+        id: name in the catalogue.
+        name: what people call it.
+        pipelines: class in diffusers by task (:data:`TASKS`); text to image is always there but for editors.
+        relatives: further pipeline classes whose folders hold the same parts, old names among them.
+        guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
+        guidance_off: up to this guidance the negative prompt has no effect.
+        negative: whether negative prompts work.
+        unused: parts that are not loaded where the pipeline can do without.
+    """
+
+    id: ClassVar[str] = "generic"
+    name: ClassVar[str] = "Other diffusers models"
+    pipelines: ClassVar[Mapping[str, str]] = {}
+    relatives: ClassVar[tuple[str, ...]] = ()
+    guidance_argument: ClassVar[str] = "guidance_scale"
+    guidance_off: ClassVar[float] = 1.0
+    negative: ClassVar[bool] = True
+    unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All pipeline classes of the family."""
+        return (*self.pipelines.values(), *self.relatives)
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """Steps and guidance for that folder; ``parameters`` are those of the pipeline's call (empty: unknown yet)."""
+        steps = _default(parameters, "num_inference_steps")
+        guidance = _default(parameters, self.guidance_argument)
+        return Defaults(
+            steps=steps if isinstance(steps, int) else _FALLBACK_STEPS,
+            guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
+        )
+
+    def arguments(
+        self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
+    ) -> dict[str, Any]:
+        """Arguments of the pipeline's call besides prompt, size, steps, generator and kind of output."""
+        named: dict[str, Any] = {}
+        if guidance is not None and self.guidance_argument in parameters:
+            named[self.guidance_argument] = guidance
+        if negative_prompt and self.negative and "negative_prompt" in parameters:
+            named["negative_prompt"] = negative_prompt
+        # Binning draws at a size the model was trained for and scales the picture, which would break its tiling.
+        if "use_resolution_binning" in parameters:
+            named["use_resolution_binning"] = False
+        # Cleaning takes letters of other scripts and marks away from the prompt.
+        if "clean_caption" in parameters:
+            named["clean_caption"] = False
+        return named
+
+    def prepare(self, pipeline: Any) -> None:
+        """Once, when a pipeline has been loaded."""
+
+    def uses_negative_prompt(self, guidance: float | None) -> bool:
+        """Whether a negative prompt has an effect at that guidance."""
+        return self.negative and (guidance is None or guidance > self.guidance_off)
+
+    def convolutional(self, folder: ModelFolder) -> bool:
+        """Whether its denoiser tiles exactly once its convolutions wrap: no layer knows where in the picture it is."""
+        unet = folder.component("unet")
+        return unet is not None and unet.class_name == "UNet2DConditionModel" and folder.component("prior") is None
+
+    def size_step(self, folder: ModelFolder) -> int:
+        """What width and height must be multiples of."""
+        return folder.size_step
+
+    def largest_side(self, folder: ModelFolder) -> int | None:
+        """The largest width or height in pixels that its positions reach; None where there is no limit."""
+        transformer = folder.component("transformer")
+        if transformer is None:
+            return None
+        lengths = transformer.config.get("axes_lens")  # rotary tables: text, rows, columns
+        if isinstance(lengths, list) and len(lengths) == 3:
+            return min(int(length) for length in lengths[1:]) * self.size_step(folder)
+        tokens = transformer.config.get("pos_embed_max_size")
+        if not isinstance(tokens, int):
+            return None
+        # AuraFlow counts all tokens of its table, the others those of a side.
+        side = math.isqrt(tokens) if transformer.class_name == "AuraFlowTransformer2DModel" else tokens
+        return int(side) * self.size_step(folder)
+
+    def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
+        """Latents of a step as the VAE's decoder takes them, (batch, channels, [frames,] height, width).
+
+        ``width`` and ``height`` are the picture's in pixels.  None where it is not known how.
+        """
+        config = pipeline.vae.config
+        scale = getattr(config, "scaling_factor", None)
+        if latents.ndim != 4 or not isinstance(scale, float):
+            return None
+        return latents / scale + (getattr(config, "shift_factor", None) or 0.0)
+
+
+def unpacked(tokens: Tensor, width: int, height: int, patch: int = 2) -> Tensor:
+    """(batch, rows × columns, channels × patch²) → (batch, channels, height, width) in latents.
+
+    The order of the channels is the one of FLUX.1, Qwen-Image and Krea 2: channel, then row and column in the patch.
+    """
+    batch, count, size = tokens.shape
+    unit = token_pixels(count, width, height)
+    rows, columns = height // unit, width // unit
+    grid = tokens.view(batch, rows, columns, size // patch**2, patch, patch).permute(0, 3, 1, 4, 2, 5)
+    return grid.reshape(batch, size // patch**2, rows * patch, columns * patch)
+
+
+def token_pixels(count: int, width: int, height: int) -> int:
+    """How many pixels wide one of ``count`` square tokens of a picture is.
+
+    Raises:
+        ValueError: no whole number of pixels fits.
+    """
+    side = math.isqrt(width * height // max(1, count))
+    if side < 1 or width % side or height % side or (width // side) * (height // side) != count:
+        raise ValueError(f"{count} tokens do not make a picture of {width} × {height} pixels.")
+    return side
+
+
+def channel_statistics(pipeline: Any, latents: Tensor) -> Tensor:
+    """Undo the normalisation channel by channel of the Qwen-Image autoencoders; (B, C, H, W) → (B, C, 1, H, W)."""
+    config = pipeline.vae.config
+    shape = (1, -1, 1, 1, 1)
+    mean = torch.tensor(config.latents_mean, device=latents.device, dtype=latents.dtype).view(shape)
+    deviation = torch.tensor(config.latents_std, device=latents.device, dtype=latents.dtype).view(shape)
+    return latents.unsqueeze(2) * deviation + mean
+
+
+def _default(parameters: Mapping[str, inspect.Parameter], name: str) -> object:
+    parameter = parameters.get(name)
+    return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default

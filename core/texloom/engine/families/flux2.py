@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FLUX.2 dev and klein: tokens of 128 channels, normalised by the autoencoder's own batch norm."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ..model_folder import ModelFolder
+from .base import INPAINT, TEXT_TO_IMAGE, Defaults, Family, token_pixels
+
+
+class Flux2(Family):
+    """FLUX.2 dev; guidance is an input of the network."""
+
+    id = "flux2"
+    name = "FLUX.2"
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Flux2Pipeline"}
+    negative = False
+
+    def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
+        """See ``Family``."""
+        unit = token_pixels(latents.shape[1], width, height)
+        grid = latents.transpose(1, 2).reshape(latents.shape[0], -1, height // unit, width // unit)
+        return from_batch_norm(pipeline, grid, float(pipeline.vae.config.batch_norm_eps))
+
+
+class Flux2Klein(Flux2):
+    """FLUX.2 klein, distilled to four steps, and its base."""
+
+    id = "flux2-klein"
+    name = "FLUX.2 klein"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "Flux2KleinPipeline",
+        INPAINT: "Flux2KleinInpaintPipeline",
+    }
+    relatives = ("Flux2KleinKVPipeline",)
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """``is_distilled`` stands in the folder's index."""
+        if folder.options.get("is_distilled") is True:
+            return Defaults(steps=4, guidance=1.0)
+        return Defaults(steps=50, guidance=4.0)
+
+
+def from_batch_norm(pipeline: Any, grid: Tensor, epsilon: float) -> Tensor:
+    """(B, 128, H, W) as the network draws them → (B, 32, 2 H, 2 W) for the decoder of FLUX.2's autoencoder."""
+    norm = pipeline.vae.bn
+    mean = norm.running_mean.view(1, -1, 1, 1).to(grid)
+    deviation = torch.sqrt(norm.running_var.view(1, -1, 1, 1) + epsilon).to(grid)
+    batch, channels, height, width = grid.shape
+    patches = (grid * deviation + mean).reshape(batch, channels // 4, 2, 2, height, width)
+    result: Tensor = patches.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, height * 2, width * 2)
+    return result

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Krea 2: Qwen-Image's autoencoder, Qwen3-VL for the text, rotary positions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ..model_folder import ModelFolder
+from .base import TEXT_TO_IMAGE, Defaults, Family, channel_statistics, unpacked
+
+
+class Krea2(Family):
+    """Krea 2 and its distilled Turbo.  Its guidance adds to the prompt's own direction, so 0 is off."""
+
+    id = "krea2"
+    name = "Krea 2"
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Krea2Pipeline"}
+    guidance_off = 0.0
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """``is_distilled`` stands in the folder's index."""
+        if folder.options.get("is_distilled") is True:
+            return Defaults(steps=8, guidance=0.0)
+        return Defaults(steps=28, guidance=4.5)
+
+    def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
+        """See ``Family``."""
+        return channel_statistics(pipeline, unpacked(latents, width, height, int(pipeline.config.patch_size)))

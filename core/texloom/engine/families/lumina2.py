@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lumina Image 2.0: a transformer with rotary positions and Gemma 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .base import TEXT_TO_IMAGE, Family
+
+
+class Lumina2(Family):
+    """Lumina Image 2.0."""
+
+    id = "lumina2"
+    name = "Lumina 2"
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Lumina2Pipeline"}
+    relatives = ("Lumina2Text2ImgPipeline",)

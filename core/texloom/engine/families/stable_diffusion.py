@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stable Diffusion 1 and 2, SDXL, and Kolors (SDXL's UNet with a Chinese language model): UNets of convolutions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..model_folder import ModelFolder
+from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
+
+
+class StableDiffusion(Family):
+    """Stable Diffusion 1.x, 2.x and SD-Turbo."""
+
+    id = "stable-diffusion"
+    name = "Stable Diffusion 1 and 2"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "StableDiffusionPipeline",
+        IMAGE_TO_IMAGE: "StableDiffusionImg2ImgPipeline",
+        INPAINT: "StableDiffusionInpaintPipeline",
+        CONTROL: "StableDiffusionControlNetPipeline",
+    }
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """The usual ones; the pipeline's own 50 steps bring nothing more."""
+        return Defaults(steps=30, guidance=7.5)
+
+
+class StableDiffusionXL(Family):
+    """SDXL with its Turbo and Lightning."""
+
+    id = "sdxl"
+    name = "SDXL"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "StableDiffusionXLPipeline",
+        IMAGE_TO_IMAGE: "StableDiffusionXLImg2ImgPipeline",
+        INPAINT: "StableDiffusionXLInpaintPipeline",
+        CONTROL: "StableDiffusionXLControlNetPipeline",
+    }
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """As for Stable Diffusion, with the guidance that SDXL's pipeline takes."""
+        return Defaults(steps=30, guidance=5.0)
+
+
+class Kolors(StableDiffusionXL):
+    """Kolors; diffusers needs the package sentencepiece for its tokenizer."""
+
+    id = "kolors"
+    name = "Kolors"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "KolorsPipeline",
+        IMAGE_TO_IMAGE: "KolorsImg2ImgPipeline",
+    }

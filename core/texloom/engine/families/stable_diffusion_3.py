@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stable Diffusion 3 and 3.5: a transformer with a table of positions, two CLIPs and T5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family
+
+
+class StableDiffusion3(Family):
+    """Its table of positions is square and cut from the middle, so pictures have a largest side."""
+
+    id = "sd3"
+    name = "Stable Diffusion 3"
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "StableDiffusion3Pipeline",
+        IMAGE_TO_IMAGE: "StableDiffusion3Img2ImgPipeline",
+        INPAINT: "StableDiffusion3InpaintPipeline",
+        CONTROL: "StableDiffusion3ControlNetPipeline",
+    }

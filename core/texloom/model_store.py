@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where models lie on this machine: the user's model folders, and the cache that Hugging Face's programs share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import catalog_rows, settings, storage
+from .errors import StorageError
+from .weights_header import SAFETENSORS
+
+INDEX_NAMES: Final = ("model_index.json", "modular_model_index.json")
+RECORD: Final = ".texloom-download.json"
+"""Written into a folder when its download is whole: hub id, revision, and the hash of every file."""
+
+PARTIAL: Final = ".texloom-partial"
+"""Folder of the files that are not whole yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A model on disk: a folder, or a single file."""
+
+    path: Path
+    hub: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.hub or self.path.name
+
+
+def model_folders(chosen: settings.Settings | None = None) -> tuple[Path, ...]:
+    """Folders of models, in the order to look: the settings', and the one that downloads go to last.
+
+    ``TEXLOOM_MODELS`` (separated as in ``PATH``) comes before the settings.
+    """
+    texts = [text for text in os.environ.get("TEXLOOM_MODELS", "").split(os.pathsep) if text]
+    texts += (chosen or settings.load()).model_folder_list
+    folders = [Path(text).expanduser() for text in texts]
+    return (*dict.fromkeys(folders), storage.home() / "models")
+
+
+def download_folder(chosen: settings.Settings | None = None) -> Path:
+    """Where downloads go: the first of the model folders."""
+    return model_folders(chosen)[0]
+
+
+def folder_for(hub: str, root: Path) -> Path:
+    """The folder of a hub's model below ``root``."""
+    return root / hub.replace("/", "--")
+
+
+def hub_cache() -> Path:
+    """The cache that Hugging Face's programs share, by their own environment variables."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if os.environ.get(name):
+            return Path(os.environ[name]).expanduser()
+    if os.environ.get("HF_HOME"):
+        return Path(os.environ["HF_HOME"]).expanduser() / "hub"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base).expanduser() if base else Path.home() / ".cache") / "huggingface" / "hub"
+
+
+def find(hub: str, *, file: str = "") -> Path | None:
+    """The folder of a model of the hub on this machine, or None.
+
+    Args:
+        hub: owner/name.
+        file: look for a folder with this file instead of a diffusers folder.
+    """
+    for folder in _places(hub):
+        if file:
+            if (folder / file).is_file():
+                return folder
+        elif is_model(folder):
+            return folder
+    return None
+
+
+def find_configuration(hub: str) -> Path | None:
+    """A folder of that model with at least its configuration, which a download may give alone."""
+    return next((folder for folder in _places(hub) if (folder / INDEX_NAMES[0]).is_file()), None)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether it is a diffusers folder that no download is still filling."""
+    return any((folder / name).is_file() for name in INDEX_NAMES) and (
+        (folder / RECORD).is_file() or not (folder / PARTIAL).is_dir()
+    )
+
+
+def hub_of(folder: Path) -> str:
+    """The hub id of a folder, by its record, its place in the cache, or its name; "" when it cannot be told."""
+    if (folder / RECORD).is_file():
+        try:
+            return str(storage.read_json(folder / RECORD).get("hub", ""))
+        except StorageError:
+            return ""
+    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
+    if "--" in folder.name:
+        return folder.name.replace("--", "/", 1)
+    # A copy usually keeps the repository's name.
+    for row in catalog_rows.rows():
+        if row.hub.split("/")[1].lower() == folder.name.lower():
+            return row.hub
+    return ""
+
+
+def scan() -> tuple[Found, ...]:
+    """All models in the model folders (two levels deep) and the cache; folders that cannot be read are left out."""
+    found: dict[Path, Found] = {}
+    for root in model_folders():
+        for path in _inside(root):
+            if path.is_dir() and is_model(path):
+                found[path] = Found(path=path, hub=hub_of(path))
+            elif path.suffix == SAFETENSORS and path.is_file() and not any(is_model(p) for p in path.parents):
+                found[path] = Found(path=path)
+    for repository in _entries(hub_cache()):
+        if repository.name.startswith("models--"):
+            hub = repository.name.removeprefix("models--").replace("--", "/", 1)
+            snapshot = next((folder for folder in _snapshots(hub) if is_model(folder)), None)
+            if snapshot is not None:
+                found[snapshot] = Found(path=snapshot, hub=hub)
+    return tuple(found.values())
+
+
+def _places(hub: str) -> Iterator[Path]:
+    owner, name = hub.split("/", 1)
+    for root in model_folders():
+        yield folder_for(hub, root)
+        yield root / owner / name
+        if root.name.lower() == name.lower():
+            yield root
+        yield root / name
+    yield from _snapshots(hub)
+
+
+def _snapshots(hub: str) -> Iterator[Path]:
+    repository = hub_cache() / f"models--{hub.replace('/', '--')}"
+    try:
+        newest = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+    except OSError:
+        newest = ""
+    snapshots = _entries(repository / "snapshots")
+    # The one that "main" points to, then any other.
+    yield from sorted(snapshots, key=lambda folder: (folder.name != newest, folder.name))
+
+
+def _inside(root: Path) -> Iterator[Path]:
+    for entry in _entries(root):
+        yield entry
+        if entry.is_dir() and not is_model(entry):
+            yield from _entries(entry)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return []
