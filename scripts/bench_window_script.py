@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -47,7 +48,7 @@ def phase(name: str, begin: Callable[[], Any], done: Callable[[], bool]) -> Iter
         if time.monotonic() > end:
             raise TimeoutError(f"{name}: it did not end")
         yield
-    gaps = [later - earlier for earlier, later in zip(_drawn, _drawn[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(_drawn)]
     slowest = bridge.slowest
     notes["phases"].append(
         {"name": name, "gaps": gaps, "turn": slowest.get("turn", 0.0), "draw": slowest.get("draw", 0.0)}

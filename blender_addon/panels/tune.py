@@ -49,6 +49,7 @@ class Parameters(Part):
         row.operator("texloom.tune_seed", text="Other Irregularities", icon="FILE_REFRESH")
         row.operator("texloom.tune_reset", text="", icon="LOOP_BACK")
         row.operator("texloom.tune_keep", text="", icon="FILE_TICK")
+        row.operator("texloom.save_asset", text="", icon="ASSET_MANAGER").material = material.name
 
 
 def draw_locks(layout: Any, context: Any) -> None:

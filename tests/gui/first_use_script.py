@@ -175,6 +175,14 @@ def reload() -> Iterator[None]:
     area.spaces.active.shading.color_type = "TEXTURE"
     yield from pause(2.0)
     screenshot("10_reloaded")
+    view = bpy.context.preferences.view
+    try:
+        view.language = "zh_HANS"
+    except TypeError:
+        return  # built without other languages
+    yield from pause(2.0)
+    screenshot("11_zh_HANS")
+    view.language = "en_US"
 
 
 def scenario() -> Iterator[None]:
