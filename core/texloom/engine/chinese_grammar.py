@@ -180,7 +180,8 @@ class Writer:
         phrase = after_noun(phrase)
         if self.without:
             phrase = f"without {phrase.removeprefix('with ')}"
-        self.made.after.append(Unit("with", [(phrase, item.start, item.end)]))
+        if all(unit.pieces[0][0] != phrase for unit in self.made.after):
+            self.made.after.append(Unit("with", [(phrase, item.start, item.end)]))
 
     def _stuff(self, item: Item, index: int) -> None:
         adjective, noun, covered = forms(item.english)
