@@ -195,3 +195,13 @@ def test_a_killed_parent_leaves_no_worker(how: signal.Signals, tmp_path: Path) -
         os.kill(parent.pid, how)
         parent.wait(10)
         assert gone(pid)
+
+
+def test_the_programs_that_people_look_at_go_first(scripted: Make, tmp_path: Path) -> None:
+    backend = scripted("")
+    request = ask("sleep:5")
+    backend.submit(request, tmp_path)
+    until(backend, "progress")
+    assert os.getpriority(os.PRIO_PROCESS, pid_of(backend)) > os.getpriority(os.PRIO_PROCESS, 0)
+    backend.cancel(request.id)
+    collect(backend, request.id)

@@ -142,6 +142,7 @@ class ChildProcess:
         with log.path.open("ab") as errors:
             if sys.platform == "win32":
                 flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+                flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # as worker.streams.step_back does elsewhere
                 process = subprocess.Popen(
                     list(command),
                     stdin=subprocess.PIPE,

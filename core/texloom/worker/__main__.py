@@ -31,6 +31,7 @@ def start(engine_factory: Callable[[], Engine], *, death_signal: bool = True) ->
 
     if death_signal:
         streams.die_with_parent()
+    streams.step_back()
     commands, events = streams.take_standard_streams()
     # A crash in a native library leaves its Python stack in the log.
     faulthandler.enable()

@@ -13,6 +13,8 @@ from ..wire import Message, encode
 
 _PR_SET_PDEATHSIG = 1
 
+NICENESS = 5
+
 
 def take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
     """Private copies of standard input and output, ``(commands, events)``.
@@ -43,6 +45,15 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     except (ImportError, OSError, AttributeError) as error:
         sys.stderr.write(f"No death signal on this system: {error}\n")
+
+
+def step_back() -> None:
+    """Let the programs that people look at go first: drawing takes all processors, and Blender must stay fluid.
+
+    On Windows the parent starts the process with a lower priority instead.
+    """
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
 
 
 class Channel:
