@@ -151,7 +151,9 @@ def keep() -> Iterator[None]:
     notes["asset"] = [material.asset_data is not None, sorted(tag.name for tag in material.asset_data.tags)]
     _, area = viewport()
     area.ui_type = "ASSETS"
-    yield from pause(3.0)
+    yield from pause(1.0)
+    area.spaces.active.params.asset_library_reference = "LOCAL"
+    yield from pause(2.0)
     screenshot("9_asset")
     area = next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.ui_type == "ASSETS")
     area.ui_type = "VIEW_3D"
