@@ -26,8 +26,8 @@ from .core.texloom.backends.base import Backend, BackendState, BackendStatus
 from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
+from .core.texloom.library_entry import delete_variation
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
-from .core.texloom.storage import remove_variation
 from .entry import Entry
 from .scene import images, sources
 from .scene.build import Built
@@ -222,7 +222,7 @@ class Bridge:
         """
         folder = Path(entry.view.folder)
         images.pack_from(ResultImages.from_manifest(folder, index).maps.values())
-        left = remove_variation(folder, index)
+        left = delete_variation(folder.parent, folder, index)
         entry.pinned.discard(index)
         entry.forget_pictures()
         if not left:
@@ -313,7 +313,7 @@ class Bridge:
         with self.timed("redraw"):
             self._redraw()
         with self.timed("extras"):
-            busy = [extra() for extra in self.extras]
+            busy = [_guarded(extra) for extra in self.extras]
         # While the engine starts for a preload, its state is worth showing.
         starting = self.status.state is BackendState.STARTING
         open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
@@ -447,6 +447,14 @@ class Bridge:
             return
         self._seen = seen
         redraw()
+
+
+def _guarded(extra: Callable[[], bool]) -> bool:
+    try:
+        return extra()
+    except Exception:  # noqa: BLE001 - boundary: an exception would end the timer and all jobs
+        traceback.print_exc()
+        return False
 
 
 _bridge = Bridge()

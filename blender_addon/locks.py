@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.props import CollectionProperty, StringProperty
 
 from . import parameters
@@ -16,8 +17,8 @@ from .core.texloom.request import ParameterValue
 class TexloomLock(bpy.types.PropertyGroup):
     """One kept value; ``name`` is the parameter's key in requests."""
 
-    label: StringProperty()  # type: ignore[valid-type]
-    value: StringProperty(description="JSON")  # type: ignore[valid-type]
+    label: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    value: StringProperty(description="JSON", options={"HIDDEN"})  # type: ignore[valid-type]
 
 
 def of(scene: Any) -> dict[str, ParameterValue]:
@@ -46,21 +47,29 @@ def show(scene: Any) -> None:
         parameters.show_locks(material, kept)
 
 
-def _changed(item: Any) -> None:
+def _changed(item: Any, toggled: bool) -> None:
     scene = bpy.context.scene
     if isinstance(item, parameters.TexloomMaterial):
         name, label, value, locked = parameters.FAMILY, item.family_title, item.family, item.family_locked
     else:
         name, label, value, locked = item.name, item.label, item.json_value(), item.locked
-    if locked:
+    if locked and not toggled and name not in of(scene):
+        pass  # a lock of another scene, or of the file that the material comes from
+    elif locked:
         keep(scene, name, label, value)
     else:
         drop(scene, name)
     show(scene)
 
 
+@persistent  # type: ignore[misc]
+def _file_loaded(*arguments: object) -> None:
+    show(bpy.context.scene)
+
+
 def register() -> None:
     """Give every scene the list."""
+    bpy.app.handlers.load_post.append(_file_loaded)
     bpy.utils.register_class(TexloomLock)
     scene_type: Any = bpy.types.Scene
     scene_type.texloom_locks = CollectionProperty(type=TexloomLock)  # type: ignore[func-returns-value]
@@ -69,6 +78,8 @@ def register() -> None:
 
 def unregister() -> None:
     """Take it back."""
+    if _file_loaded in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_file_loaded)
     parameters.on_lock.remove(_changed)
     scene_type: Any = bpy.types.Scene
     del scene_type.texloom_locks

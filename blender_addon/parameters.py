@@ -31,6 +31,8 @@ from .scene.result import ResultImages
 from .translations import iface
 
 REQUEST: Final = "texloom_request"
+DRAWN: Final = "texloom_drawn"
+"""Custom property: the values that the images of a material show; undo brings it back with them."""
 FAMILY: Final = "family"
 """Name of the family among the parameters of a request."""
 
@@ -38,9 +40,9 @@ _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 on_change: list[Callable[[bpy.types.Material], None]] = []
 """Called after the user has changed a value."""
-on_lock: list[Callable[[Any], None]] = []
-"""Called with the parameter that was locked or unlocked, or whose value changed while it is locked; for the family
-with the material's recipe."""
+on_lock: list[Callable[[Any, bool], None]] = []
+"""Called with the parameter (for the family: the recipe), and whether it was locked or unlocked just now; else its
+value has changed while it shows a lock."""
 
 _filling = False
 # Blender keeps no reference to the texts of a dynamic menu.
@@ -52,7 +54,8 @@ def _changed(self: Any, context: bpy.types.Context) -> None:
         return
     self.source = "request"
     if self.locked:
-        _tell_lock(self, context)
+        for told in on_lock:
+            told(self, False)
     for listener in on_change:
         listener(self.id_data)
 
@@ -60,7 +63,7 @@ def _changed(self: Any, context: bpy.types.Context) -> None:
 def _tell_lock(self: Any, context: bpy.types.Context) -> None:
     if not _filling:
         for listener in on_lock:
-            listener(self)
+            listener(self, True)
 
 
 def _options(self: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
@@ -99,22 +102,22 @@ def _unit() -> float:
 class TexloomParameter(bpy.types.PropertyGroup):
     """One typed parameter of an instant material; ``name`` is its key in requests."""
 
-    label: StringProperty()  # type: ignore[valid-type]
-    kind: StringProperty(description="color, number or choice")  # type: ignore[valid-type]
-    unit: StringProperty()  # type: ignore[valid-type]
-    source: StringProperty(description="prompt, negative prompt, request or seed")  # type: ignore[valid-type]
-    words: StringProperty()  # type: ignore[valid-type]
-    attribute: BoolProperty(description="Whether it lies on any material, as dirt does")  # type: ignore[valid-type]
-    low: FloatProperty()  # type: ignore[valid-type]
-    high: FloatProperty(default=1.0)  # type: ignore[valid-type]
-    options: StringProperty()  # type: ignore[valid-type]
-    value: FloatProperty(update=_changed)  # type: ignore[valid-type]
+    label: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    kind: StringProperty(description="color, number or choice", options={"HIDDEN"})  # type: ignore[valid-type]
+    unit: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    source: StringProperty(description="prompt, negative prompt, request or seed", options={"HIDDEN"})  # type: ignore[valid-type]
+    words: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    attribute: BoolProperty(description="Whether it lies on any material, as dirt does", options={"HIDDEN"})  # type: ignore[valid-type]
+    low: FloatProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    high: FloatProperty(default=1.0, options={"HIDDEN"})  # type: ignore[valid-type]
+    options: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    value: FloatProperty(update=_changed, options={"HIDDEN"})  # type: ignore[valid-type]
     amount: FloatProperty(name="Amount", min=0.0, max=1.0, subtype="FACTOR", get=_get_amount, set=_set_amount)  # type: ignore[valid-type]
     length: FloatProperty(
         name="Size", subtype="DISTANCE", unit="LENGTH", precision=4, step=1, get=_get_length, set=_set_length
     )  # type: ignore[valid-type]
     color: FloatVectorProperty(name="Color", subtype="COLOR_GAMMA", size=3, min=0.0, max=1.0, update=_changed)  # type: ignore[valid-type]
-    choice: EnumProperty(name="Option", items=_options, update=_changed)  # type: ignore[valid-type]
+    choice: EnumProperty(name="Choice", items=_options, update=_changed)  # type: ignore[valid-type]
     locked: BoolProperty(
         name="Lock", description="Keep this value while the prompt or the seed changes", update=_tell_lock
     )  # type: ignore[valid-type]
@@ -156,13 +159,13 @@ class TexloomParameter(bpy.types.PropertyGroup):
 class TexloomMaterial(bpy.types.PropertyGroup):
     """The recipe of an instant material; ``family`` is empty for every other."""
 
-    family: StringProperty()  # type: ignore[valid-type]
-    family_title: StringProperty()  # type: ignore[valid-type]
-    family_words: StringProperty()  # type: ignore[valid-type]
+    family: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    family_title: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    family_words: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     family_locked: BoolProperty(
         name="Lock", description="Keep this kind of material whatever the prompt says", update=_tell_lock
     )  # type: ignore[valid-type]
-    parameters: CollectionProperty(type=TexloomParameter)  # type: ignore[valid-type]
+    parameters: CollectionProperty(type=TexloomParameter, options={"HIDDEN"})  # type: ignore[valid-type]
 
 
 @contextmanager
@@ -192,8 +195,9 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
     with _silently():
         recipe.parameters.clear()
         recipe.family = recipe.family_title = recipe.family_words = ""
-        if REQUEST in material:
-            del material[REQUEST]
+        for noted in (REQUEST, DRAWN):
+            if noted in material:
+                del material[noted]
         if not isinstance(reading, Mapping) or not isinstance(reading.get("family"), Mapping):
             return
         family = reading["family"]
@@ -204,6 +208,7 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
         for entry in reading.get("parameters", ()):
             _add(recipe.parameters.add(), entry, values.get(entry["name"]), entry["name"] in (locked or {}))
         material[REQUEST] = json.dumps(result.extra.get("request", {}), ensure_ascii=False)
+    material[DRAWN] = digest(material)
 
 
 def _add(item: Any, entry: Mapping[str, Any], value: object, locked: bool) -> None:
@@ -235,6 +240,16 @@ def values(material: Any) -> dict[str, ParameterValue]:
     if recipe is None:
         return {}
     return {FAMILY: recipe.family, **{item.name: item.json_value() for item in recipe.parameters}}
+
+
+def digest(material: Any) -> str:
+    """A text that is the same exactly for the same family and values."""
+    return digest_of(values(material))
+
+
+def digest_of(given: Mapping[str, Any]) -> str:
+    """:func:`digest` of values as they stand in requests."""
+    return repr(sorted(given.items()))
 
 
 def set_values(material: Any, new: Mapping[str, Any]) -> None:

@@ -55,7 +55,7 @@ class _Restoring:
             self.text(name)
         self.model()
         kind = self.value("kind")
-        if kind in _OUTPUTS:
+        if isinstance(kind, str) and kind in _OUTPUTS:
             settings.output = _OUTPUTS[kind]
         else:
             self.leave("kind", kind)
@@ -110,7 +110,7 @@ class _Restoring:
     def model(self) -> None:
         settings, model = self.settings, self.value("model")
         known = {item.identifier for item in settings.bl_rna.properties["model"].enum_items}
-        if model in known - {"FOLDER"}:
+        if isinstance(model, str) and model in known - {"FOLDER"}:
             settings.model = model
         elif isinstance(model, str) and Path(model).is_absolute():
             settings.model, settings.model_folder = "FOLDER", model

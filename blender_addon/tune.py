@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sliders of instant materials: a change draws the same images again, small while the mouse drags, then whole.
 
-Nothing here adds an undo step: the change of the slider is one, made by Blender.  After undo or redo the sliders
-may tell something else than the images show; then these are drawn again, which gives the very same pictures, as the
-same values always do.
+A slider's change is one undo step, made by Blender.  After undo or redo it may tell something else than the images
+show; then these are drawn again, which gives the very same pictures, as the same values always do.  Another kind of
+material, or another seed, is one step as well, which comes with the pictures.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +21,9 @@ from . import bridge, locks, parameters
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_seed
-from .scene import adjust
+from .scene import adjust, images
 from .scene.result import ResultImages
+from .windows import push_undo
 
 QUIET: Final = 0.25
 """Seconds without a change after which the whole size is drawn."""
@@ -32,7 +32,8 @@ DRAFT_SECONDS: Final = 0.3
 """Slower than this, and the next draft is a smaller one."""
 KEPT_FOLDERS: Final = 8
 """Undo brings back images that read from earlier folders; older ones are drawn again."""
-SAVE_SECONDS: Final = 20.0
+SAVE_SECONDS: Final = 3.0
+"""Saving waits as long for a slider that was moved a moment ago."""
 
 
 @dataclass
@@ -56,6 +57,7 @@ class _Work:
     job: _Job | None = None
     order: GenerationRequest | None = None
     result: ResultImages | None = None
+    refilled: bool = False
     pictures: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     problem: str = ""
@@ -80,7 +82,7 @@ class Tuner:
     def changed(self, material: Any) -> None:
         """A slider of ``material`` has moved."""
         work = self._work(material)
-        work.wanted, work.changed_at, work.problem = _digest(material), time.monotonic(), ""
+        work.wanted, work.changed_at, work.problem = parameters.digest(material), time.monotonic(), ""
         bridge.get().wake()
 
     def order(self, material: Any, **changes: Any) -> None:
@@ -98,10 +100,23 @@ class Tuner:
 
     def check_all(self) -> None:
         """After undo or redo: draw again what shows something else than its sliders say."""
-        for material in bpy.data.materials:
+        every: Any = bpy.data.materials
+        for material in every:
             work = self._works.get(material.session_uid)
-            if work is not None and parameters.of(material) is not None:
-                work.name, work.shown, work.pictures, work.loose, work.result = material.name, "", [], [], None
+            if work is None or parameters.of(material) is None:
+                continue
+            now = parameters.digest(material)
+            if now == work.wanted and work.order is None and (work.job is None or not work.job.refill):
+                continue  # what was undone was something else
+            self._cancel(work)
+            work.order, work.result, work.pictures, work.loose = None, None, [], []
+            work.name, work.problem = material.name, ""
+            if material.get(parameters.DRAWN) == now and adjust.reload_images(material):
+                # Undo has brought the images back that go with these values.
+                work.wanted = work.shown = now
+                work.whole = True
+            else:
+                work.shown = ""
                 self.changed(material)
 
     def file_loaded(self) -> None:
@@ -133,15 +148,17 @@ class Tuner:
     def finish(self, material: Any = None, timeout: float | None = None) -> bool:
         """Block until ``material`` (or all) show what their sliders say; whether they do."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        works = [work for work in self._works.values() if material is None or work.uid == material.session_uid]
-        for work in works:
-            work.changed_at = 0.0
-        while not all(work.settled for work in works):
+
+        def open_works() -> list[_Work]:
+            works = self._works.values()
+            return [w for w in works if not w.settled and (material is None or w.uid == material.session_uid)]
+
+        while works := open_works():
             if deadline is not None and time.monotonic() > deadline:
                 return False
             for work in works:
-                if not work.settled:
-                    self._step(work, drafts=False)
+                work.changed_at = 0.0
+                self._step(work, drafts=False)
             bridge.get().pump(0.01)
         return True
 
@@ -149,13 +166,17 @@ class Tuner:
         material = _find(work)
         if material is None:
             self._cancel(work)
-            del self._works[work.uid]
+            self._works.pop(work.uid, None)
             return False
         try:
             if work.pictures:
                 self._show(work, material)
             elif work.loose:
                 adjust.settle_images(material, [work.loose.pop(0)])
+                if not work.loose:
+                    material[parameters.DRAWN] = work.shown
+                    if work.refilled:
+                        push_undo(f"Texloom: {material.name}")
             elif work.job is not None:
                 self._follow(work, material, work.job)
             elif work.order is not None:
@@ -170,7 +191,7 @@ class Tuner:
     def _begin(self, work: _Work, material: Any, drafts: bool) -> bool:
         request = parameters.request_of(material)
         if request is None:
-            del self._works[work.uid]
+            self._works.pop(work.uid, None)
             return False
         small = _draft(request, self._side)
         if drafts and work.shown != work.wanted and small != request:
@@ -189,7 +210,7 @@ class Tuner:
         if view is None:  # the engine was exchanged
             work.job = None
             return
-        outdated = _of(job.request.parameters) != work.wanted and not job.refill
+        outdated = parameters.digest_of(job.request.parameters) != work.wanted and not job.refill
         if not view.final:
             # A draft that is out of date is still nearer to what is wanted than what shows now.
             if job.whole and outdated:
@@ -205,10 +226,10 @@ class Tuner:
         self._folders.append(Path(view.folder))
         work.result = ResultImages.from_manifest(Path(view.folder))
         work.pictures = list(work.result.maps)
-        work.shown, work.whole = _of(job.request.parameters), job.whole
+        work.shown, work.whole, work.refilled = parameters.digest_of(job.request.parameters), job.whole, job.refill
         if job.refill:
             parameters.fill(material, work.result, locks.of(bpy.context.scene))
-            work.shown = work.wanted = _digest(material)
+            work.shown = work.wanted = parameters.digest(material)
 
     def _failed(self, work: _Work, view: JobView, outdated: bool) -> None:
         if view.state is JobState.FAILED and view.error is not None and not outdated:
@@ -225,19 +246,27 @@ class Tuner:
         if work.whole:
             work.loose = list(work.result.maps)
         work.result = None
-        for folder in self._folders[:-KEPT_FOLDERS]:
-            shutil.rmtree(folder, ignore_errors=True)
-        del self._folders[:-KEPT_FOLDERS]
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove folders of long ago, unless images still read from them until they are packed on saving."""
+        old = self._folders[:-KEPT_FOLDERS]
+        used = images.used_folders(old) if old else set()
+        for folder in old:
+            if folder not in used:
+                shutil.rmtree(folder, ignore_errors=True)
+                self._folders.remove(folder)
 
     def _cancel(self, work: _Work) -> None:
         if work.job is not None:
             bridge.get().cancel(work.job.request.id)
+            bridge.get().forget(work.job.request.id)
             work.job = None
 
     def _work(self, material: Any) -> _Work:
         found = self._works.get(material.session_uid)
         if found is None:
-            found = _Work(material.name, material.session_uid, _digest(material))
+            found = _Work(material.name, material.session_uid, parameters.digest(material))
             self._works[found.uid] = found
         return found
 
@@ -248,8 +277,11 @@ def reset(material: Any) -> None:
     _tuner.changed(material)
 
 
-def change_family(material: Any, family: str) -> None:
+def change_family(material: Any, family: str, seed: int | None = None) -> None:
     """Draw ``material`` as another kind of material, with its colors and what was said about its condition.
+
+    Args:
+        seed: of the irregularities; None keeps it.
 
     Raises:
         RequestError: there is no such family.
@@ -261,7 +293,8 @@ def change_family(material: Any, family: str) -> None:
             # Sizes and options mean something else for another family; what nobody said is for its own nature.
             if (item.attribute or item.name == "color") and item.source != "seed":
                 kept[item.name] = item.json_value()
-    _tuner.order(material, parameters=kept, real_world_width=None)
+    changes = {} if seed is None else {"seed": seed}
+    _tuner.order(material, parameters=kept, real_world_width=None, **changes)
 
 
 def reseed(material: Any) -> None:
@@ -284,14 +317,6 @@ def _draft(request: GenerationRequest, side: int) -> GenerationRequest:
         return request
     width, height = (max(64, round(v * scale / SIZE_STEP) * SIZE_STEP) for v in (request.width, request.height))
     return request.replace(width=width, height=height)
-
-
-def _digest(material: Any) -> str:
-    return _of(parameters.values(material))
-
-
-def _of(values: Mapping[str, Any]) -> str:
-    return repr(sorted(values.items()))
 
 
 def _find(work: _Work) -> Any:
@@ -339,8 +364,11 @@ def _file_loaded(*arguments: object) -> None:
 
 @persistent  # type: ignore[misc]
 def _before_save(*arguments: object) -> None:
-    # A file is saved with the whole pictures, not with drafts.
-    _tuner.finish(timeout=SAVE_SECONDS)
+    # A file is saved with the whole pictures if that is a matter of moments, and never with files that do not last.
+    if not _tuner.finish(timeout=SAVE_SECONDS):
+        print("Texloom: a material was still being drawn; the file holds a draft of it.")  # noqa: T201 - Blender's log
+    for name in images.settle_all():
+        print(f"Texloom: {name} could not be packed, its file is gone.")  # noqa: T201 - as above
 
 
 def _handlers() -> list[tuple[list[Any], Any]]:

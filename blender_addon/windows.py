@@ -10,7 +10,10 @@ import bpy
 from . import compat
 
 # While one of these runs, the mouse holds the scene: a result waits until it is let go.
-_BUSY: Final = ("TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "OBJECT_OT_transform")
+_BUSY: Final = (
+    "TRANSFORM_", "SCULPT_", "PAINT_", "MESH_", "CURVE_", "GREASE_PENCIL_", "NODE_OT_",
+    "OBJECT_OT_transform", "OBJECT_OT_duplicate",
+)  # fmt: skip
 
 
 def all_windows() -> list[bpy.types.Window]:

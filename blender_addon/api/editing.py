@@ -31,7 +31,8 @@ def tune(
 
     Args:
         material: a material or its name.
-        family: make another kind of material of it; ``values`` are then given at the next call.
+        family: make another kind of material of it, with the colors and conditions that were said or set; ``values``
+            are set before.
         seed: of the irregularities.
         timeout: seconds to wait at most in the background.
         **values: parameters by name: numbers (metres for sizes), ``#rrggbb``, names of options.
@@ -47,7 +48,7 @@ def tune(
     parameters.set_values(found, values)
     tuner = tuning.get()
     if family is not None:
-        tuning.change_family(found, family)
+        tuning.change_family(found, family, seed)
     elif seed is not None:
         tuner.order(found, seed=seed)
     else:

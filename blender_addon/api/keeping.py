@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import bridge, library_view, preferences
+from .. import bridge, library_view, preferences, tune
 from .. import target as targets
 from ..core.texloom.errors import RequestError
 from ..core.texloom.library_entry import clean_tags
@@ -69,6 +69,8 @@ def save_asset(
         raise RequestError(str(error)) from error
     root = assets.library_folder(library) if isinstance(library, str) else library
     if isinstance(source, bpy.types.Material):
+        # As its sliders stand now, not as it was a moment ago.
+        tune.get().finish(source, tune.SAVE_SECONDS)
         facts = asset_facts.facts_of_material(source).extended(more, author)
         return (
             assets.mark_in_file(source, facts) if root is None else assets.write(source, facts, root, replace=replace)

@@ -24,6 +24,9 @@ class _OnMaterial:
         if parameters.of(tune.material_of(context)) is None:
             cls.poll_message_set(iface("Select an object with a material of the instant model"))  # type: ignore[attr-defined]
             return False
+        if tune.material_of(context).library is not None or tune.material_of(context).override_library is not None:
+            cls.poll_message_set(iface("Make the material local first: it is linked from another file"))  # type: ignore[attr-defined]
+            return False
         return True
 
     def _drawn(self, material: Any) -> set[Any]:
@@ -66,7 +69,8 @@ class TEXLOOM_OT_tune_seed(_OnMaterial, bpy.types.Operator):
 
     bl_idname = "texloom.tune_seed"
     bl_label = "Other Irregularities"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+    # Without UNDO: the pictures come later and bring the step, so that one step takes all back.
+    bl_options = {"REGISTER"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[Any]:
         material = tune.material_of(context)
@@ -82,7 +86,8 @@ class TEXLOOM_OT_tune_family(_OnMaterial, bpy.types.Operator):
 
     bl_idname = "texloom.tune_family"
     bl_label = "Kind of Material"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+    # Without UNDO: the pictures come later and bring the step, so that one step takes all back.
+    bl_options = {"REGISTER"}  # noqa: RUF012
     bl_property = "family"
 
     family: EnumProperty(name="Kind", items=catalogue.family_items, options={"SKIP_SAVE"})  # type: ignore[valid-type]

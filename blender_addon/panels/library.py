@@ -167,12 +167,19 @@ def _draw_variations(layout: Any, context: Any, card: Card, index: int) -> None:
         pick.folder, pick.index = card.name, shot.index
 
 
+def _date(when: float) -> str:
+    try:
+        return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):  # a time that this system cannot tell
+        return ""
+
+
 def _draw_facts(layout: Any, card: Card, index: int) -> None:
     shot = card.shot(index)
     assert shot is not None
     facts = [
         (iface("Material"), iface(shot.title)),
-        (iface("Date"), datetime.fromtimestamp(card.time).strftime("%Y-%m-%d %H:%M")),
+        (iface("Date"), _date(card.time)),
         (iface("Size"), f"{card.width} × {card.height}"),
         (iface("Tile"), f"{shot.tile_width_m:.3g} m" if card.kind != "reference" and shot.tile_width_m else ""),
         (iface("Seed"), str(shot.seed)),

@@ -116,6 +116,9 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
 
 def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
     pictures = entry.pictures
+    if not pictures:
+        layout.label(text="Its files are gone.", icon="ERROR")
+        return
     columns, scale = grid_size(context, len(pictures))
     if len(pictures) == 1:
         number, path = pictures[0]

@@ -398,6 +398,17 @@ def settle_images(material: bpy.types.Material, maps: Iterable[str] = tuple(LABE
     return [image.name for image in shown if images.settle(image)]
 
 
+def reload_images(material: bpy.types.Material) -> bool:
+    """Show what the images of a material hold now, after undo has exchanged that; whether all their files are there."""
+    shown = [node.image for key in LABELS if (node := picture(material, key)) is not None and node.image is not None]
+    if not all(image.packed_file or Path(bpy.path.abspath(image.filepath)).is_file() for image in shown):
+        return False
+    for image in shown:
+        if images.is_map(image) and not image.is_dirty:
+            image.reload()
+    return True
+
+
 def _used_elsewhere(image: bpy.types.Image, material: bpy.types.Material) -> bool:
     tree: Any = material.node_tree
     mine = sum(1 for node in tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image == image)

@@ -127,11 +127,10 @@ def _keep(
     image: Any, path: Path, stamp: str, store: Store, name: str, *, later: bool, copied: Copied | None = None
 ) -> None:
     """Keep the file that an image shows in the way of ``store``, and note which it is."""
-    if store == "PACK":
-        if later:
-            image[_PACK_LATER] = image.filepath
-        else:
-            image.pack()
+    if later and store != "LIBRARY":
+        image[_PACK_LATER] = image.filepath
+    elif store == "PACK":
+        image.pack()
     elif store == "BESIDE":
         copied = copied or copy_beside(path, beside_folder(), name)
         image.filepath = bpy.path.relpath(str(copied.path))
@@ -202,14 +201,15 @@ def settle(image: bpy.types.Image, *, pack_large_later: bool | None = None) -> b
         state = path.stat()
     except OSError as error:
         raise storage_error("read", path, error) from error
-    store: Any = stored.get(_STORE)
-    store = effective_store(store if store in ("PACK", "BESIDE", "LIBRARY") else "PACK")
+    kept: Any = stored.get(_STORE)
+    store = effective_store(kept if kept in ("PACK", "BESIDE", "LIBRARY") else "PACK")
     passing = path.is_relative_to(os.path.abspath(bpy.app.tempdir))
     if store == "LIBRARY" and passing:
         store = "PACK"
     if pack_large_later is None:
         pack_large_later = not bpy.app.background
-    later = pack_large_later and state.st_size > LARGE
+    # A copy beside the .blend for each move of a slider would be a heap of files: one is made on saving.
+    later = pack_large_later and (state.st_size > LARGE or (store == "BESIDE" and passing))
     try:
         _keep(image, path, _stamp(state), store, image.name, later=later)
     except RuntimeError as error:
@@ -229,29 +229,62 @@ def pack_waiting() -> list[str]:
 
 
 def pack_from(paths: Iterable[Path]) -> list[str]:
-    """Pack all images that read their pixels from one of ``paths``, before those files go away; their names."""
+    """Pack all images that read their pixels from one of ``paths``, before those files go away; their names.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
     wanted = {os.path.abspath(path) for path in paths}
     packed = []
     every: Any = bpy.data.images
     for image in every:
         if image.packed_file is None and image.filepath and image.library is None:
             if os.path.abspath(bpy.path.abspath(image.filepath)) in wanted:
-                image.pack()
-                image.pop(_PACK_LATER, None)
+                try:
+                    image.pack()
+                except RuntimeError as error:
+                    raise StorageError(f"Could not pack {image.name}: {error}.") from error
+                if _PACK_LATER in image:
+                    del image[_PACK_LATER]
                 image[_STORE] = "PACK"
                 packed.append(image.name)
     return packed
 
 
 def _pack(image: Any) -> bool:
-    """Pack an image that waits for it, unless somebody gave it another file meanwhile; whether that worked."""
+    """Put an image away that waits for it, unless somebody gave it another file meanwhile; whether that worked."""
     if image.packed_file is None and image.filepath == image[_PACK_LATER]:
+        store = effective_store(image.get(_STORE, "PACK"))
         try:
-            image.pack()
-        except RuntimeError:
+            if store == "BESIDE":
+                path = Path(bpy.path.abspath(image.filepath))
+                image.filepath = bpy.path.relpath(str(copy_beside(path, beside_folder(), image.name).path))
+            else:
+                image.pack()
+        except (RuntimeError, StorageError):
             return False
     del image[_PACK_LATER]
     return True
+
+
+def settle_all() -> list[str]:
+    """Put everything away that is shown for a while only, before a file is saved; the names that could not be."""
+    failed = []
+    every: Any = bpy.data.images
+    for image in every:
+        if image.get(_LOOSE):
+            try:
+                settle(image, pack_large_later=False)
+            except StorageError:
+                failed.append(image.name)
+    return failed
+
+
+def used_folders(folders: Iterable[Path]) -> set[Path]:
+    """Which of ``folders`` images of the open file still read from."""
+    every: Any = bpy.data.images
+    used = {Path(bpy.path.abspath(image.filepath)).parent for image in every if image.filepath}
+    return used.intersection(folders)
 
 
 def set_color_space(image: bpy.types.Image, color_space: str) -> None:

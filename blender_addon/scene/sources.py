@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import struct
-import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.texloom.errors import RequestError
+from ..core.texloom.png import write_png
 from ..core.texloom.storage import storage_error
 from ..translations import iface
 from . import images
@@ -31,7 +30,6 @@ MOST_PIXELS: Final = 1 << 27
 
 _LEAST_SIDE: Final = 8
 _BAND: Final = 1 << 20
-_FILTER_UP: Final = 2
 
 _numbers = itertools.count(1)
 _written: set[str] = set()
@@ -91,11 +89,9 @@ def save_pixels(image: Any) -> Path:
     path = folder / f"{next(_numbers)}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            stream.writelines(_png(_pixels(image, width, height)))
     except OSError as error:
-        path.unlink(missing_ok=True)
         raise storage_error("write", path, error) from error
+    write_png(path, _pixels(image, width, height))
     _written.add(str(path))
     return path
 
@@ -184,30 +180,3 @@ def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     linear = np.nan_to_num(linear, nan=0.0, posinf=1.0, neginf=0.0).clip(0.0, 1.0)
     curve = np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
     return np.where(linear <= 0.0031308, linear * np.float32(12.92), curve).astype(np.float32)
-
-
-def _png(pixels: NDArray[np.uint8]) -> Iterator[bytes]:
-    """The bytes of a PNG (W3C, third edition), little compressed: it lives for a moment."""
-    height, width, channels = pixels.shape
-    yield b"\x89PNG\r\n\x1a\n"
-    yield _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6 if channels == 4 else 2, 0, 0, 0))
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
-    lines = pixels.reshape(height, width * channels)
-    above = np.zeros(width * channels, np.uint8)
-    rows = max(1, 4 * _BAND // (width * channels))
-    for start in range(0, height, rows):
-        band = lines[start : start + rows]
-        filtered = np.empty((len(band), width * channels + 1), np.uint8)
-        filtered[:, 0] = _FILTER_UP
-        np.subtract(band[0], above, out=filtered[0, 1:])
-        np.subtract(band[1:], band[:-1], out=filtered[1:, 1:])
-        above = band[-1]
-        packed = packer.compress(filtered.data)
-        if packed:
-            yield _chunk(b"IDAT", packed)
-    yield _chunk(b"IDAT", packer.flush())
-    yield _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

@@ -141,4 +141,4 @@ def _row(entry: Mapping[str, Any]) -> CatalogRow:
     try:
         return CatalogRow(**values)
     except TypeError as error:
-        raise StorageError(f"{FILE} is damaged at {values.get('id')!r}: {error}.") from error
+        raise StorageError(f"{FILE} is damaged ({error}) at {values.get('id')!r}.") from error

@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import StorageError
-from .storage import MANIFEST_NAME, PARTIAL_PREFIX, read_versioned, storage_error, write_json_atomic
+from .storage import (
+    MANIFEST_NAME,
+    PARTIAL_PREFIX,
+    read_manifest,
+    read_versioned,
+    storage_error,
+    write_json_atomic,
+)
 
 NOTES_NAME: Final = "notes.json"
 NOTES_SCHEMA: Final = 1
@@ -36,7 +43,9 @@ _LOCK_WAIT: Final = 2.0
 _LOCK_STALE: Final = 10.0
 # As storage.folder_name makes them: time, words of the prompt, start of the id, number where there are several.
 _RESULT_NAME = re.compile(r"\d{8}-\d{6}-.+-[0-9A-Za-z_-]{1,8}(-\d+)?")
-_OWN_FILE = re.compile(r"\d{2,}_[a-z_]+\.png|preview_\d+\.png|manifest\.json|notes\.json|\..+\.tmp|\.notes\.lock")
+_OWN_FILE = re.compile(
+    r"\d{2,}_[a-z_]+\.png|preview_\d+\.png|source(\.[a-z0-9]+)?|manifest\.json|notes\.json|\..+\.tmp|\.notes\.lock"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +228,37 @@ def delete_result(library: Path, folder: Path, *, everything: bool = False) -> N
     except OSError as error:
         raise storage_error("delete", folder, error) from error
     shutil.rmtree(hidden, ignore_errors=True)  # it removes links themselves and never what they lead to
+
+
+def delete_variation(library: Path, folder: Path, index: int) -> bool:
+    """Delete variation ``index`` of a result; the last one takes the whole result with it.
+
+    The manifest goes first, so that a result is never short of a file that it names.
+
+    Returns:
+        Whether the result is still there.
+
+    Raises:
+        StorageError: the result is damaged or has no such variation; otherwise as :func:`delete_result`.
+    """
+    data = read_manifest(folder)
+    gone = [result for result in data["results"] if result.get("index") == index]
+    if not gone:
+        raise StorageError(f"{folder} holds no variation {index + 1}.")
+    kept = [result for result in data["results"] if result.get("index") != index]
+    if not kept:
+        delete_result(library, folder)
+        return False
+    write_json_atomic(folder / MANIFEST_NAME, data | {"results": kept})
+    for result in gone:
+        names = [entry["file"] for entry in result["maps"].values()]
+        thumbnail = result.get("thumbnail")
+        if isinstance(thumbnail, str) and _OWN_FILE.fullmatch(thumbnail):
+            names.append(thumbnail)
+        for name in names:
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+    return True
 
 
 def _is_link(folder: Path) -> bool:

@@ -291,40 +291,6 @@ def read_manifest(folder: Path) -> Json:
     return data
 
 
-def remove_variation(folder: Path, index: int) -> bool:
-    """Delete variation ``index`` of a result; the last one takes the whole folder with it.
-
-    The manifest goes first, so that a result is never short of a file that it names.
-
-    Returns:
-        Whether the folder is still there.
-
-    Raises:
-        StorageError: the result is damaged, has no such variation, or may not be changed.
-    """
-    data = read_manifest(folder)
-    gone = [result for result in data["results"] if result.get("index") == index]
-    if not gone:
-        raise StorageError(f"{folder} holds no variation {index + 1}.")
-    kept = [result for result in data["results"] if result.get("index") != index]
-    if not kept:
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise storage_error("delete", folder, error) from error
-        return False
-    write_json_atomic(folder / MANIFEST_NAME, data | {"results": kept})
-    for result in gone:
-        names = [entry["file"] for entry in result["maps"].values()]
-        thumbnail = result.get("thumbnail")
-        if isinstance(thumbnail, str) and _FILE_NAME.fullmatch(thumbnail):
-            names.append(thumbnail)
-        for name in names:
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
-    return True
-
-
 def is_file(path: Path) -> bool:
     """Whether ``path`` is a file; False, too, for names that the system does not take."""
     try:

@@ -318,6 +318,23 @@ def test_set_up_needs_online_access(texloom: ModuleType) -> None:
     assert not bpy.ops.texloom.setup_engine.poll()
 
 
+def test_stopping_what_does_not_run_does_nothing(texloom: ModuleType, counts: Any) -> None:
+    before = counts()
+    assert bpy.ops.texloom.cancel_setup() == {"FINISHED"}
+    assert not module(texloom, "setup_job").state().running
+    assert not bpy.ops.texloom.cancel_export.poll() or bpy.ops.texloom.cancel_export() == {"FINISHED"}
+    assert counts() == before
+
+
+def test_the_log_folder_cannot_be_shown_before_there_is_one(
+    texloom: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operators = module(texloom, "operators.engine")
+    monkeypatch.setattr(operators, "default_log_folder", lambda: tmp_path / "none")
+    with pytest.raises(RuntimeError, match="not written a log"):
+        bpy.ops.texloom.open_log()
+
+
 def test_check_of_a_python_without_torch_says_so(texloom: ModuleType, tmp_path: Path) -> None:
     preferences = bpy.context.preferences.addons[texloom.__name__].preferences
     preferences.engine_python = sys.executable

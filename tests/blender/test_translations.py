@@ -47,10 +47,10 @@ def texts_of_classes(texloom: ModuleType) -> Iterator[str]:
         yield from texts_of_properties(operator.get_rna_type().properties, owner.__annotations__)
     for owner in importlib.import_module(f"{name}.panels").CLASSES:
         yield owner.bl_label
-    for owner in (
-        importlib.import_module(f"{name}.properties").TexloomSettings,
-        importlib.import_module(f"{name}.preferences").TexloomPreferences,
-    ):
+    kinds = (bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+    owners = [owner for kind in kinds for owner in kind.__subclasses__() if owner.__module__.startswith(f"{name}.")]
+    assert len(owners) > 6
+    for owner in owners:
         yield from texts_of_properties(owner.bl_rna.properties, owner.__annotations__)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,17 +115,48 @@ def tune() -> Iterator[None]:
     recipe = cube().active_material.texloom
     bridge().slowest.clear()
     notes["pixels_before"] = average(cube().active_material)
+    in_viewport(lambda: bpy.ops.ed.undo_push(message="Before"))
     for amount in (0.2, 0.4, 0.6, 0.8):  # as a mouse drags
         recipe.parameters["moss"].amount = amount
         yield from pause(0.1)
-    recipe.parameters["wear"].locked = True
-    yield from wait(lambda: not tuner().busy(cube().active_material), 60)
-    yield from pause(2.0)
+    # Blender itself does this when the mouse lets go of a slider.
+    in_viewport(lambda: bpy.ops.ed.undo_push(message="Moss"))
+    yield from drawn()
+    yield from pause(1.0)
     screenshot("8_tuned")
+    began = time.monotonic()
+    recipe.parameters["moss"].amount = 0.81
+    yield from drawn()
+    notes["seconds_to_whole"] = time.monotonic() - began
+    recipe.parameters["moss"].amount = 0.8
+    yield from drawn()
     notes["tuning"] = dict(bridge().slowest)
     notes["tuning_problem"] = tuner().problem(cube().active_material)
     notes["pixels_after"] = average(cube().active_material)
     notes["size_after"] = list(base_color(cube().active_material).size)
+    in_viewport(lambda: bpy.ops.ed.undo())
+    yield from drawn()
+    notes["undone_moss"] = cube().active_material.texloom.parameters["moss"].amount
+    notes["pixels_undone"] = average(cube().active_material)
+    in_viewport(lambda: bpy.ops.ed.redo())
+    yield from drawn()
+    notes["pixels_redone"] = average(cube().active_material)
+    # Another kind of material is one step that comes with its pictures.
+    in_viewport(lambda: bpy.ops.texloom.tune_family("EXEC_DEFAULT", True, family="cobblestone"))
+    yield from drawn()
+    notes["family"] = [cube().active_material.texloom.family]
+    yield from pause(1.0)
+    in_viewport(lambda: bpy.ops.ed.undo())
+    yield from drawn()
+    notes["family"].append(cube().active_material.texloom.family)
+    notes["pixels_family_undone"] = average(cube().active_material)
+    cube().active_material.texloom.parameters["wear"].locked = True
+
+
+def drawn() -> Iterator[None]:
+    """Until the images show what the sliders say."""
+    yield from pause(0.1)
+    yield from wait(lambda: not tuner().busy(cube().active_material), 60)
 
 
 def base_color(material: Any) -> Any:

@@ -117,6 +117,18 @@ class TestFirstUse:
         assert after[1] / after[0] > 1.1 * before[1] / before[0]
         assert first_use["size_after"] == [1024, 1024]
         assert first_use["tuning"]["turn"] < 0.02, first_use["tuning"]
+        # Alone on a machine it is under a second, with the pause after which the mouse counts as quiet.
+        assert first_use["seconds_to_whole"] < 3.0
+
+    def test_undo_brings_values_and_pictures_back_together(self, first_use: dict[str, Any]) -> None:
+        def near(one: str, other: str) -> bool:
+            pairs = zip(first_use[one], first_use[other], strict=True)
+            return max(abs(a - b) for a, b in pairs) < 0.01
+
+        assert first_use["undone_moss"] < 0.2 and near("pixels_undone", "pixels_before")
+        assert near("pixels_redone", "pixels_after") and not near("pixels_after", "pixels_before")
+        assert first_use["family"] == ["cobblestone", "bricks"]
+        assert near("pixels_family_undone", "pixels_after")
 
     def test_an_asset_that_survives_the_file(self, first_use: dict[str, Any]) -> None:
         marked, tags = first_use["asset"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from texloom import storage
 from texloom.errors import ErrorCode, StorageError
+from texloom.library_entry import delete_variation
 from texloom.request import GenerationRequest
 from texloom.storage import JobFolder, Library
 
@@ -238,7 +239,7 @@ class TestLibrary:
         with pytest.raises(StorageError):
             storage.read_manifest(folder)
 
-    def test_a_variation_is_removed_with_its_files_and_the_last_with_the_folder(self, tmp_path: Path) -> None:
+    def test_a_variation_is_deleted_with_its_files_and_the_last_with_the_folder(self, tmp_path: Path) -> None:
         folder = _publish(tmp_path, _request())
         data = json.loads((folder / "manifest.json").read_text())
         second = {"index": 1, "thumbnail": "01_thumbnail.png", "maps": {"base_color": {"file": "01_base_color.png"}}}
@@ -247,11 +248,17 @@ class TestLibrary:
             (folder / name).write_bytes(b"png")
         storage.write_json_atomic(folder / "manifest.json", data)
         with pytest.raises(StorageError, match="no variation 8"):
-            storage.remove_variation(folder, 7)
-        assert storage.remove_variation(folder, 1)
+            delete_variation(tmp_path, folder, 7)
+        assert delete_variation(tmp_path, folder, 1)
         assert sorted(item.name for item in folder.iterdir()) == ["00_base_color.png", "manifest.json"]
         assert [result["index"] for result in storage.read_manifest(folder)["results"]] == [0]
-        assert not storage.remove_variation(folder, 0) and not folder.exists()
+        # What somebody put there is not deleted with it; the kept source of a picture is Texloom's own.
+        (folder / "source.jpg").write_bytes(b"jpg")
+        (folder / "my notes.txt").write_text("mine")
+        with pytest.raises(StorageError, match=r"my notes\.txt"):
+            delete_variation(tmp_path, folder, 0)
+        (folder / "my notes.txt").unlink()
+        assert not delete_variation(tmp_path, folder, 0) and not folder.exists()
 
     def test_only_old_remains_are_removed(self, tmp_path: Path) -> None:
         old, young = tmp_path / ".partial-old", tmp_path / ".partial-young"

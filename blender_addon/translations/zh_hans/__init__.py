@@ -3,11 +3,24 @@
 
 from __future__ import annotations
 
-from . import adjust, base, file_messages, images, labels, library, messages, outputs, prompt, references, tune
+from . import (
+    adjust,
+    base,
+    file_messages,
+    images,
+    labels,
+    library,
+    messages,
+    model_messages,
+    outputs,
+    prompt,
+    references,
+    tune,
+)
 
 TEXTS: dict[str, str] = {}
 for _part in (labels, base, prompt, tune, adjust, outputs, images, references, library):
     TEXTS |= _part.TEXTS
 
-MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES
+MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -27,7 +27,6 @@ MESSAGES: dict[str, str] = {
     ),
     "Choose another folder in the preferences.": "请在偏好设置中选择其他文件夹。",
     "{0} is damaged: {reason}.": "{0} 已损坏: {reason}。",
-    "{0} is damaged at {1}: {reason}.": "{0} 在 {1} 处已损坏: {reason}。",
     "{0} is damaged: it holds no JSON object.": "{0} 已损坏: 其中没有 JSON 对象。",
     "{0} is damaged: its schema version is {1}.": "{0} 已损坏: 其架构版本为 {1}。",
     "{0} is damaged: it holds no request.": "{0} 已损坏: 其中没有请求。",

@@ -8,6 +8,8 @@ TEXTS: dict[str, str] = {
     "Condition": "状态",
     "Drawing…": "正在绘制…",
     "Amount": "量",
+    "Choice": "选择",
+    "Make the material local first: it is linked from another file": "请先将材质设为本地: 它链接自另一个文件",
     "Lock": "锁定",
     "Keep this value while the prompt or the seed changes": "更改提示词或种子时保留此值",
     "Keep this kind of material whatever the prompt says": "无论提示词写什么,都保留这种材质类型",
