@@ -26,13 +26,12 @@ from bpy.props import (
 
 from .core.texloom.errors import RequestError
 from .core.texloom.request import GenerationRequest, ParameterValue
+from .scene import adjust
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .translations import iface
 
 REQUEST: Final = "texloom_request"
-DRAWN: Final = "texloom_drawn"
-"""Custom property: the values that the images of a material show; undo brings it back with them."""
 FAMILY: Final = "family"
 """Name of the family among the parameters of a request."""
 
@@ -195,9 +194,8 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
     with _silently():
         recipe.parameters.clear()
         recipe.family = recipe.family_title = recipe.family_words = ""
-        for noted in (REQUEST, DRAWN):
-            if noted in material:
-                del material[noted]
+        if REQUEST in material:
+            del material[REQUEST]
         if not isinstance(reading, Mapping) or not isinstance(reading.get("family"), Mapping):
             return
         family = reading["family"]
@@ -208,7 +206,7 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
         for entry in reading.get("parameters", ()):
             _add(recipe.parameters.add(), entry, values.get(entry["name"]), entry["name"] in (locked or {}))
         material[REQUEST] = json.dumps(result.extra.get("request", {}), ensure_ascii=False)
-    material[DRAWN] = digest(material)
+    adjust.note_drawn(material, result.maps, digest(material))
 
 
 def _add(item: Any, entry: Mapping[str, Any], value: object, locked: bool) -> None:

@@ -30,6 +30,8 @@ QUIET: Final = 0.25
 DRAFT_SIDES: Final = (512, 256)
 DRAFT_SECONDS: Final = 0.3
 """Slower than this, and the next draft is a smaller one."""
+STEPS_BUDGET: Final = 0.002
+"""Seconds of a turn after which no further step begins; one takes up to 3 ms."""
 KEPT_FOLDERS: Final = 8
 """Undo brings back images that read from earlier folders; older ones are drawn again."""
 SAVE_SECONDS: Final = 3.0
@@ -111,7 +113,7 @@ class Tuner:
             self._cancel(work)
             work.order, work.result, work.pictures, work.loose = None, None, [], []
             work.name, work.problem = material.name, ""
-            if material.get(parameters.DRAWN) == now and adjust.reload_images(material):
+            if adjust.reload_images(material, now):
                 # Undo has brought the images back that go with these values.
                 work.wanted = work.shown = now
                 work.whole = True
@@ -138,12 +140,12 @@ class Tuner:
     # The crank.
 
     def turn(self) -> bool:
-        """One small step for each material; whether there are more."""
-        busy = False
+        """A few small steps, as many as a turn has time for; whether there are more."""
+        began = time.perf_counter()
         for work in list(self._works.values()):
-            if not work.settled:
-                busy |= self._step(work)
-        return busy
+            while not work.settled and self._step(work) and time.perf_counter() - began < STEPS_BUDGET:
+                pass
+        return any(not work.settled for work in self._works.values())
 
     def finish(self, material: Any = None, timeout: float | None = None) -> bool:
         """Block until ``material`` (or all) show what their sliders say; whether they do."""
@@ -163,6 +165,7 @@ class Tuner:
         return True
 
     def _step(self, work: _Work, *, drafts: bool = True) -> bool:
+        """One step; whether another one can follow at once, without waiting for the engine or the mouse."""
         material = _find(work)
         if material is None:
             self._cancel(work)
@@ -171,34 +174,34 @@ class Tuner:
         try:
             if work.pictures:
                 self._show(work, material)
-            elif work.loose:
+                return True
+            if work.loose:
                 adjust.settle_images(material, [work.loose.pop(0)])
-                if not work.loose:
-                    material[parameters.DRAWN] = work.shown
-                    if work.refilled:
-                        push_undo(f"Texloom: {material.name}")
-            elif work.job is not None:
+                if not work.loose and work.refilled:
+                    push_undo(f"Texloom: {material.name}")
+                return True
+            if work.job is not None:
                 self._follow(work, material, work.job)
-            elif work.order is not None:
+                return bool(work.pictures)
+            if work.order is not None:
                 self._submit(work, work.order, whole=True, refill=True)
                 work.order = None
             elif not work.problem:
-                return self._begin(work, material, drafts)
+                self._begin(work, material, drafts)
         except TexloomError as error:
             work.problem, work.job, work.pictures, work.loose = str(error), None, [], []
-        return True
+        return False
 
-    def _begin(self, work: _Work, material: Any, drafts: bool) -> bool:
+    def _begin(self, work: _Work, material: Any, drafts: bool) -> None:
         request = parameters.request_of(material)
         if request is None:
             self._works.pop(work.uid, None)
-            return False
+            return
         small = _draft(request, self._side)
         if drafts and work.shown != work.wanted and small != request:
             self._submit(work, small, whole=False)
         elif time.monotonic() - work.changed_at >= QUIET or not drafts or small == request:
             self._submit(work, request, whole=True)
-        return True
 
     def _submit(self, work: _Work, request: GenerationRequest, *, whole: bool, refill: bool = False) -> None:
         request = request.replace(id=new_id())
@@ -240,6 +243,8 @@ class Tuner:
         assert work.result is not None
         key = work.pictures.pop(0)
         adjust.swap_images(material, {key: work.result.maps[key]})
+        # A draft shows them only nearly.
+        adjust.note_drawn(material, [key], work.shown if work.whole else "")
         if work.pictures:
             return
         adjust.note_relief(material, work.result)

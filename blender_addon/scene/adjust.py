@@ -26,6 +26,7 @@ from .transaction import all_or_nothing
 
 TILE_SECTION: Final = "Size"
 
+_DRAWN: Final = "texloom_drawn"
 _CLOSE: Final = 1e-5
 _BASE: Final = ("base_color", "image")
 
@@ -398,11 +399,21 @@ def settle_images(material: bpy.types.Material, maps: Iterable[str] = tuple(LABE
     return [image.name for image in shown if images.settle(image)]
 
 
-def reload_images(material: bpy.types.Material) -> bool:
-    """Show what the images of a material hold now, after undo has exchanged that; whether all their files are there."""
+def note_drawn(material: bpy.types.Material, keys: Iterable[str], values: str) -> None:
+    """Note on the images of some maps what values they show: undo may take back a material and leave its images."""
+    for key in keys:
+        texture = picture(material, key)
+        if texture is not None and texture.image is not None and images.is_map(texture.image):
+            texture.image[_DRAWN] = values
+
+
+def reload_images(material: bpy.types.Material, values: str) -> bool:
+    """After undo: show the images of a material again if they are those of ``values``; whether they are."""
     shown = [node.image for key in LABELS if (node := picture(material, key)) is not None and node.image is not None]
-    if not all(image.packed_file or Path(bpy.path.abspath(image.filepath)).is_file() for image in shown):
-        return False
+    for image in shown:
+        there = image.packed_file or Path(bpy.path.abspath(image.filepath)).is_file()
+        if images.is_map(image) and (image.get(_DRAWN) != values or not there):
+            return False
     for image in shown:
         if images.is_map(image) and not image.is_dirty:
             image.reload()
