@@ -17,10 +17,13 @@ from ..core.texloom.errors import StorageError
 from ..core.texloom.library_index import Card, read_card
 from ..core.texloom.storage import read_manifest
 from ..translations import iface
-from . import catalogue
+from . import adjust, catalogue
 from .result import ResultImages
 
 AUTHOR: Final = "Texloom"
+
+THUMBNAIL: Final = "00_thumbnail.png"
+"""What the engine calls the small picture of a result's first variation."""
 
 _MOST_TAGS: Final = 16
 # Words of a prompt that name nothing.
@@ -84,7 +87,7 @@ def facts_of_material(material: bpy.types.Material) -> Facts:
     prompt, index = str(noted["texloom_prompt"]), int(noted.get("texloom_index", 0))
     if manifest.name == storage.MANIFEST_NAME:
         with contextlib.suppress(StorageError):
-            return dataclasses.replace(facts_of_result(manifest.parent, index), name=material.name)
+            return _as_tuned(material, dataclasses.replace(facts_of_result(manifest.parent, index), name=material.name))
     return Facts(
         name=material.name,
         description=_description(
@@ -94,6 +97,21 @@ def facts_of_material(material: bpy.types.Material) -> Facts:
         request_id=str(noted.get("texloom_request_id", "")),
         index=index,
     )
+
+
+def _as_tuned(material: Any, facts: Facts) -> Facts:
+    """The facts of a result for a material whose sliders have moved since: its picture, and what kind it is now."""
+    texture = adjust.picture(material, "base_color")
+    if texture is not None and texture.image is not None and texture.image.filepath:
+        # Images keep the path of their file, also packed ones.
+        picture = Path(bpy.path.abspath(texture.image.filepath)).with_name(THUMBNAIL)
+        if picture.is_file() and facts.picture is not None and picture.parent != facts.picture.parent:
+            facts = dataclasses.replace(facts, picture=picture)
+    title = material.texloom.family_title
+    path = catalogue.path_of(title) if title else facts.catalogue
+    if path == facts.catalogue:
+        return facts
+    return dataclasses.replace(facts, catalogue=path, tags=library_entry.clean_tags([*facts.tags, title]))
 
 
 def _description(prompt: str, seed: object, model: str, licence: str) -> str:

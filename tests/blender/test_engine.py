@@ -73,6 +73,37 @@ def test_a_killed_worker_loses_nothing(engine: Any, texloom: ModuleType) -> None
     assert engine.generate("bricks", output="IMAGE", size=64).images
 
 
+@pytest.mark.parametrize("moment", ["starting", "loading", "running", "waiting"])
+def test_killed_at_any_step_it_leaves_the_file_clean(
+    moment: str, engine: Any, texloom: ModuleType, cube: Any, counts: Any
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs signals")
+    bridge = importlib.import_module(f"{texloom.__name__}.bridge").get()
+    obj = cube()
+    bridge.close()  # a fresh process, so that there is something to start and load
+    before = counts()
+    jobs = [engine.submit("bricks", target=obj, size=4096, seed=number) for number in range(2)]
+    job = jobs[1] if moment == "waiting" else jobs[0]
+    wanted = {"starting": "submitted", "loading": "loading", "running": "running", "waiting": "queued"}[moment]
+    deadline = time.monotonic() + 60
+    while str(job.view.state) != wanted and not (moment == "starting" and job.view.state):
+        assert time.monotonic() < deadline
+        bridge.tick()
+        time.sleep(0.005)
+    while bridge.session.table.backend._session._child is None:
+        time.sleep(0.005)
+    os.kill(bridge.session.table.backend._session._child.pid, signal.SIGKILL)
+    while not all(item.done for item in jobs):
+        assert time.monotonic() < deadline
+        bridge.tick()
+        time.sleep(0.005)
+    assert {str(item.view.state) for item in jobs} == {"failed"}
+    assert counts() == before and obj.active_material is None
+    assert not [path for path in bridge.library().glob("*") if job.id[:8] in path.name]
+    assert engine.generate("bricks", target=obj, size=64).assigned == (obj.name,)
+
+
 def test_a_prompt_it_cannot_do_is_told(engine: Any) -> None:
     made = engine.generate("portrait of my grandmother", output="IMAGE", size=64)
     assert made.messages and made.images

@@ -169,6 +169,24 @@ class TestRedraw:
         engine.tune(material, wetness=1.0)
         assert not np.array_equal(pixels(material), old)
 
+    def test_an_asset_of_it_shows_what_it_is_now(self, engine: Any, wall: Any, tmp_path: Any) -> None:
+        def preview(material: Any) -> Any:
+            shown = np.empty(len(material.preview.image_pixels_float), np.float32)
+            material.preview.image_pixels_float.foreach_get(shown)
+            return shown.reshape(-1, 4).mean(0)[:3]
+
+        engine.save_asset(wall, library=None)
+        red = preview(wall)
+        wall.asset_clear()
+        engine.tune(wall, moss=0.0, color="#2244aa")
+        engine.save_asset(wall, library=None)
+        blue = preview(wall)
+        assert red[0] > red[2] and blue[2] > blue[0]
+        assert bpy.ops.texloom.tune_family(family="cobblestone") == {"FINISHED"}
+        wall.asset_clear()
+        engine.save_asset(wall, library=None)
+        assert "Cobblestone" in {tag.name for tag in wall.asset_data.tags}
+
 
 @needs_engine
 class TestDragging:
