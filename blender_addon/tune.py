@@ -8,6 +8,7 @@ material, or another seed, is one step as well, which comes with the pictures.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from .windows import push_undo
 QUIET: Final = 0.25
 """Seconds without a change after which the whole size is drawn."""
 DRAFT_SIDES: Final = (512, 256)
-DRAFT_SECONDS: Final = 0.3
+DRAFT_SECONDS: Final = 0.4
 """Slower than this, and the next draft is a smaller one."""
 STEPS_BUDGET: Final = 0.002
 """Seconds of a turn after which no further step begins; one takes up to 3 ms."""
@@ -43,7 +44,6 @@ class _Job:
     request: GenerationRequest
     whole: bool
     refill: bool
-    began: float
 
 
 @dataclass
@@ -60,9 +60,15 @@ class _Work:
     order: GenerationRequest | None = None
     result: ResultImages | None = None
     refilled: bool = False
+    whole_seconds: float = math.inf
     pictures: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     problem: str = ""
+
+    @property
+    def quick(self) -> bool:
+        """Whether the whole size is drawn as fast as drafts have to be, so that none are needed."""
+        return self.whole_seconds <= DRAFT_SECONDS
 
     @property
     def settled(self) -> bool:
@@ -198,15 +204,16 @@ class Tuner:
             self._works.pop(work.uid, None)
             return
         small = _draft(request, self._side)
-        if drafts and work.shown != work.wanted and small != request:
+        drafts = drafts and small != request and not work.quick
+        if drafts and work.shown != work.wanted:
             self._submit(work, small, whole=False)
-        elif time.monotonic() - work.changed_at >= QUIET or not drafts or small == request:
+        elif time.monotonic() - work.changed_at >= QUIET or not drafts:
             self._submit(work, request, whole=True)
 
     def _submit(self, work: _Work, request: GenerationRequest, *, whole: bool, refill: bool = False) -> None:
         request = request.replace(id=new_id())
         bridge.get().submit_aside(request, _scratch())
-        work.job = _Job(request, whole, refill, time.monotonic())
+        work.job = _Job(request, whole, refill)
 
     def _follow(self, work: _Work, material: Any, job: _Job) -> None:
         view = bridge.get().view(job.request.id)
@@ -215,8 +222,8 @@ class Tuner:
             return
         outdated = parameters.digest_of(job.request.parameters) != work.wanted and not job.refill
         if not view.final:
-            # A draft that is out of date is still nearer to what is wanted than what shows now.
-            if job.whole and outdated:
+            # What is out of date is still nearer to what is wanted than what shows now, if it is there soon.
+            if job.whole and outdated and not work.quick:
                 bridge.get().cancel(job.request.id)
             return
         bridge.get().forget(job.request.id)
@@ -224,7 +231,10 @@ class Tuner:
         if view.state is not JobState.COMPLETED:
             self._failed(work, view, outdated)
             return
-        if not job.whole and time.monotonic() - job.began > DRAFT_SECONDS:
+        taken = view.seconds or 0.0  # as the engine saw it: here redraws of the window count as well
+        if job.whole:
+            work.whole_seconds = taken
+        elif taken > DRAFT_SECONDS:
             self._side = DRAFT_SIDES[-1]
         self._folders.append(Path(view.folder))
         work.result = ResultImages.from_manifest(Path(view.folder))
@@ -248,7 +258,8 @@ class Tuner:
         if work.pictures:
             return
         adjust.note_relief(material, work.result)
-        if work.whole:
+        # While the slider moves on, the next pictures will take the place of these.
+        if work.whole and work.shown == work.wanted:
             work.loose = list(work.result.maps)
         work.result = None
         self._tidy()
