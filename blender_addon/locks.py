@@ -53,12 +53,10 @@ def _changed(item: Any, toggled: bool) -> None:
         name, label, value, locked = parameters.FAMILY, item.family_title, item.family, item.family_locked
     else:
         name, label, value, locked = item.name, item.label, item.json_value(), item.locked
-    if locked and not toggled and name not in of(scene):
-        pass  # a lock of another scene, or of the file that the material comes from
-    elif locked:
-        keep(scene, name, label, value)
-    else:
+    if not locked:
         drop(scene, name)
+    elif toggled or name in of(scene):  # else it is a lock of another scene, or of another file
+        keep(scene, name, label, value)
     show(scene)
 
 

@@ -30,7 +30,7 @@ QUIET: Final = 0.25
 """Seconds without a change after which the whole size is drawn."""
 DRAFT_SIDES: Final = (512, 256)
 DRAFT_SECONDS: Final = 0.4
-"""Slower than this, and the next draft is a smaller one."""
+"""Slower than this, and the next draft is a smaller one; the whole size needs no drafts where it is as fast."""
 STEPS_BUDGET: Final = 0.002
 """Seconds of a turn after which no further step begins; one takes up to 3 ms."""
 KEPT_FOLDERS: Final = 8
@@ -103,7 +103,7 @@ class Tuner:
         if request is None:
             return
         work = self._work(material)
-        work.order, work.problem, work.changed_at = request.replace(id=new_id(), **changes), "", time.monotonic()
+        work.order, work.problem, work.changed_at = request.replace(**changes), "", time.monotonic()
         bridge.get().wake()
 
     def check_all(self) -> None:

@@ -10,7 +10,7 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from .. import history, preferences, presets, properties
+from .. import history, preferences, presets, properties, windows
 from ..core.texloom.errors import TexloomError
 from ..translations import iface
 from .common import failed
@@ -279,9 +279,7 @@ class TEXLOOM_OT_first_steps(bpy.types.Operator):
         if not preferences.set_first_steps("OPEN" if self.show else "DONE"):
             self.report({"ERROR"}, iface("Blender keeps no preferences of Texloom here."))
             return {"CANCELLED"}
-        for window in context.window_manager.windows:
-            for area in window.screen.areas:
-                area.tag_redraw()
+        windows.redraw()
         return {"FINISHED"}
 
 

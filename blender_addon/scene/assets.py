@@ -21,7 +21,7 @@ from ..core.texloom import storage
 from ..core.texloom.errors import StorageError
 from ..core.texloom.storage import slug, storage_error
 from ..translations import iface
-from . import catalogue
+from . import catalogue, images
 from .asset_facts import Facts
 from .transaction import discard, made_since, newest
 
@@ -354,11 +354,5 @@ def pack_images_from(folder: Path) -> list[str]:
     Raises:
         StorageError: one cannot be packed.
     """
-    packed = []
-    for name in images_from(folder):
-        try:
-            bpy.data.images[name].pack()
-        except RuntimeError as error:
-            raise StorageError(f"Image {name} could not be packed: {error}.") from error
-        packed.append(name)
-    return packed
+    every: Any = bpy.data.images
+    return images.pack_from(Path(bpy.path.abspath(every[name].filepath)) for name in images_from(folder))

@@ -238,12 +238,12 @@ def pack_from(paths: Iterable[Path]) -> list[str]:
     packed = []
     every: Any = bpy.data.images
     for image in every:
-        if image.packed_file is None and image.filepath and image.library is None:
+        if image.packed_file is None and image.filepath and image.library is None and image.source == "FILE":
             if os.path.abspath(bpy.path.abspath(image.filepath)) in wanted:
                 try:
                     image.pack()
                 except RuntimeError as error:
-                    raise StorageError(f"Could not pack {image.name}: {error}.") from error
+                    raise StorageError(f"Image {image.name} could not be packed: {error}.") from error
                 if _PACK_LATER in image:
                     del image[_PACK_LATER]
                 image[_STORE] = "PACK"

@@ -33,6 +33,7 @@ def fake(texloom: ModuleType, tmp_path: Path) -> Iterator[Any]:
     yield backend
     bridge.attach(None)
     bridge.entries.clear()
+    bridge.tidy_sources()
     preferences.library = ""
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections.abc import Iterator
@@ -15,35 +14,11 @@ import bpy
 import numpy as np
 import pytest
 from pictures import write_png
+from test_addon import api, fake, module
+
+__all__ = ["api", "fake"]  # fixtures
 
 WORKER_PYTHON = os.environ.get("TEXLOOM_TEST_PYTHON")
-
-
-def module(texloom: ModuleType, name: str) -> Any:
-    return importlib.import_module(f"{texloom.__name__}.{name}")
-
-
-@pytest.fixture
-def fake(texloom: ModuleType, tmp_path: Path) -> Iterator[Any]:
-    """A bridge whose engine is the scripted one."""
-    bridge = module(texloom, "bridge").get()
-    fakes = module(texloom, "core.texloom.backends.fake")
-    backend = fakes.FakeBackend()
-    backend.Script = fakes.Script
-    bridge.entries.clear()
-    bridge.attach(backend)
-    preferences = bpy.context.preferences.addons[texloom.__name__].preferences
-    preferences.library = str(tmp_path / "library")
-    yield backend
-    bridge.attach(None)
-    bridge.entries.clear()
-    bridge.tidy_sources()
-    preferences.library = ""
-
-
-@pytest.fixture
-def api(texloom: ModuleType) -> Any:
-    return module(texloom, "api")
 
 
 @pytest.fixture
