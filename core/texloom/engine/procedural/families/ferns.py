@@ -21,7 +21,7 @@ class Ferns(Family):
     name = "ferns"
     title = "Ferns"
     nouns = ("ferns", "fern", "fern leaves", "fern fronds", "fern foliage", "bracken", "fern undergrowth", "sword fern")
-    rare_nouns = ("fern bed", "fern carpet", "pteridophytes")
+    rare_nouns = ("boston fern", "fern bed", "fern carpet", "pteridophytes")
     modifiers = ("forest", "jungle", "tropical", "shady", "prehistoric")
     tile_width_m = 1.2
     palettes = (
@@ -40,8 +40,8 @@ class Ferns(Family):
             name="shape", label="Frond shape",
             options={
                 "feathery": ("feathery", "lacy", "finely divided"),
-                "sword": ("sword-shaped", "ladder-like", "boston"),
-                "broad": ("broad", "bracken-like", "triangular"),
+                "sword": ("sword", "sword-shaped", "ladder-like", "boston"),
+                "broad": ("broad", "bracken", "bracken-like", "triangular"),
             },
             weights={"feathery": 2.0, "sword": 1.2, "broad": 1.0},
         ),

@@ -46,7 +46,7 @@ class ForestFloor(Family):
         Choice(
             name="cover", label="Cover",
             options={
-                "needles": ("coniferous", "under pines", "needle-covered"),
+                "needles": ("coniferous", "under pines", "needle-covered", "pine needle"),
                 "leaves": ("broadleaf", "deciduous", "with small leaves"),
                 "mixed": ("with needles and leaves",),
             },

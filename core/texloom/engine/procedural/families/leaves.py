@@ -79,7 +79,9 @@ class Leaves(Family):
         "fallen leaves", "autumn leaves", "leaves", "leaf litter", "leaf pile", "dead leaves", "dry leaves",
         "leaf-covered ground",
     )  # fmt: skip
-    rare_nouns = ("leaf carpet", "fall foliage", "leaf mulch")
+    rare_nouns = (
+        "leaf carpet", "fall foliage", "leaf mulch", "maple leaves", "oak leaves", "beech leaves", "ginkgo leaves",
+    )  # fmt: skip
     modifiers = ("autumn", "forest", "park", "october")
     tile_width_m = 0.6
     palettes = (
@@ -102,7 +104,7 @@ class Leaves(Family):
                 "oak": ("oak", "wavy-edged"),
                 "maple": ("maple", "star-shaped", "five-pointed"),
                 "ginkgo": ("ginkgo", "fan-like"),
-                "mixed": ("mixed", "assorted", "different kinds of"),
+                "mixed": ("mixed", "assorted"),
             },
             weights={"oval": 1.5, "oak": 1.2, "maple": 1.8, "ginkgo": 0.5, "mixed": 2.5},
         ),

@@ -40,7 +40,7 @@ class Pebbles(Family):
         Choice(
             name="pattern", label="Laying",
             options={
-                "loose": ("loose", "heaped", "piled up"),
+                "loose": ("loose", "heaped", "piled"),
                 "bedded": ("in sand", "embedded", "half buried"),
             },
             weights={"loose": 2.0, "bedded": 1.0},
