@@ -34,7 +34,8 @@ class Layer:
 class Piece:
     """One candidate for every pixel: the pieces of one of the four nearest cells.
 
-    ``x`` and ``y`` are metres along and across the piece from its middle, (rows, width); ``layer`` is its layer.
+    ``x`` and ``y`` are metres along and across the piece from its middle, (rows, width), of a piece at its full size:
+    where the cells had to be made smaller so that whole ones fit, it is drawn smaller.  ``layer`` is its layer.
     """
 
     canvas: Canvas
@@ -111,7 +112,6 @@ def scatter(canvas: Canvas, key: str, layers: Sequence[Layer], shape: Shape) -> 
     number = 0
     for layer in layers:
         nx, ny = canvas.count(layer.pitch)
-        nx, ny = max(nx, 3), max(ny, 3)
         grids.append((layer, nx, ny, number))
         number += nx * ny
     z = canvas.zeros() - 1.0
@@ -120,7 +120,9 @@ def scatter(canvas: Canvas, key: str, layers: Sequence[Layer], shape: Shape) -> 
     halo: Tensor | None = None
     for position, (layer, nx, ny, first) in enumerate(grids):
         cell_x, cell_y = tile.width_m / nx, tile.height_m / ny
-        places = _places(canvas, key, layer, nx, ny, first, number)
+        # Whole cells may come out smaller than asked for; the pieces shrink with them, else they would be cut off.
+        grow = max(1.0, layer.pitch / min(cell_x, cell_y))
+        places = _places(canvas, key, layer, nx, ny, first, number, grow)
         a, b = canvas.u * nx - 0.5, canvas.v * ny - 0.5
         i, j = a.floor(), b.floor()
         above = halo
@@ -133,8 +135,8 @@ def scatter(canvas: Canvas, key: str, layers: Sequence[Layer], shape: Shape) -> 
                 def pick(table: Tensor, rows: Tensor = rows, columns: Tensor = columns) -> Tensor:
                     return table.index_select(0, rows).index_select(1, columns)
 
-                dx = (a - column) * cell_x - pick(places[0])
-                dy = (b - row) * cell_y - pick(places[1])
+                dx = (a - column) * (cell_x * grow) - pick(places[0])
+                dy = (b - row) * (cell_y * grow) - pick(places[1])
                 cosine, sine = pick(places[2]), pick(places[3])
                 piece = Piece(
                     canvas, key, position, number, first, (nx, ny), rows, columns,
@@ -159,7 +161,7 @@ def scatter(canvas: Canvas, key: str, layers: Sequence[Layer], shape: Shape) -> 
     return Scattered(canvas, key, number, index.long(), z, x, y, which, shade)
 
 
-def _places(canvas: Canvas, key: str, layer: Layer, nx: int, ny: int, first: int, number: int) -> Tensor:
+def _places(canvas: Canvas, key: str, layer: Layer, nx: int, ny: int, first: int, number: int, grow: float) -> Tensor:
     """Offsets (metres), cosine and sine of the direction, and presence of the pieces of a layer, (5, ny, nx)."""
     tile = canvas.tile
 
@@ -170,8 +172,8 @@ def _places(canvas: Canvas, key: str, layer: Layer, nx: int, ny: int, first: int
         angle = math.radians(layer.angle) + (own("turn") - 0.5) * (2.0 * math.radians(layer.spread))
         return torch.stack(
             (
-                (own("across") - 0.5) * (layer.jitter * tile.width_m / nx),
-                (own("down") - 0.5) * (layer.jitter * tile.height_m / ny),
+                (own("across") - 0.5) * (layer.jitter * grow * tile.width_m / nx),
+                (own("down") - 0.5) * (layer.jitter * grow * tile.height_m / ny),
                 torch.cos(angle),
                 torch.sin(angle),
                 (own("there") < layer.share).float(),

@@ -149,18 +149,16 @@ class Coral(Family):
             fork = (t + piece.between("fork", 0.0, 0.35)).clamp(min=0.0)
             y = y.abs() - fork * long * piece.between("apart", 0.35, 0.62)
             radius = thick * (1.0 - 0.42 * (t + 0.2).clamp(min=0.0))
-            # Rounded tip.
-            cap = (piece.x - (long * 0.86 - radius)).clamp(min=0.0)
+            # Rounded at both ends; the foot goes down into the dark.
+            cap = (piece.x.abs() - (long * 0.86 - radius)).clamp(min=0.0)
             off = torch.sqrt(y * y + cap * cap)
             inside = radius - off
             ball = torch.sqrt((radius * radius - off * off).clamp(min=0.0)) / s
-            back = ramp(-1.0, -0.9, t)
-            level = 0.62 - 0.36 * piece.layer + 0.42 * t + 0.95 * ball + piece.between("level", 0.0, 0.2)
-            return torch.where((inside > 0.0) & (back > 0.0), level.clamp(min=0.002), -1.0), ramp(
-                -0.35 * s, 0.0, inside
-            )
+            rise = 0.42 * t - 0.5 * smoothstep(-0.1, -0.9, t)
+            level = 0.62 - 0.32 * piece.layer + rise + 0.95 * ball + piece.between("level", 0.0, 0.2)
+            return torch.where(inside > 0.0, level.clamp(min=0.002), -1.0), ramp(-0.35 * s, 0.0, inside)
 
-        layers = [Layer(half * size * 1.42, 0.56) for size in sizes]
+        layers = [Layer(half * size * 1.16, 0.28) for size in sizes]
         top = scatter(c, "thicket", layers, branch)
         pick = top.random
         there = (top.z > 0.0).to(sway.dtype)
@@ -174,7 +172,7 @@ class Coral(Family):
         tone = (pick("tone") - 0.5) * 0.3 * v
         lab = vary(
             p.color, c,
-            tone + 0.07 * grain + 0.12 * (wart - 0.4) - 0.2 * mouth + 0.2 * (top.z - 0.9) - 0.14 * top.layer,
+            tone + 0.07 * grain + 0.12 * (wart - 0.4) - 0.2 * mouth + 0.32 * (top.z - 0.9) - 0.1 * top.layer,
             warmth=(pick("hue") - 0.5) * 0.03 * v,
         )  # fmt: skip
         lab = blend_colors(c, lab, vary(p.second_color, c, 0.08 * (wart - 0.5) + 0.05 * grain), tip * 0.85)
