@@ -75,7 +75,8 @@ class Ferns(Family):
             """Part of the way along the frond, metres across it, and the frond's number."""
             radius = torch.sqrt(x * x + y * y)
             t = radius / (s * size)
-            angle = torch.atan2(y, x) + bow * t * t + 0.12 * sway
+            # More of a bend would shear the pinnae, which stand square to the radius.
+            angle = torch.atan2(y, x) + 0.45 * bow * t * t + 0.08 * sway
             turn = (angle / sector).round()
             return t, (angle - turn * sector) * radius, torch.remainder(turn, fronds) * 0.618
 
