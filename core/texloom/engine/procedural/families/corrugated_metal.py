@@ -12,7 +12,8 @@ from ..color import hex_to_lab
 from ..common import relief, scale
 from ..family import Family
 from ..ops import coverage, smoothstep
-from ..parameters import Choice, Color, Number, Params, Rng, Value, jitter_color
+from ..parameters import Choice, Color, Number, Params, Rng, Value
+from ..suiting import suit_color
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
 from .rust import rust_color
@@ -28,7 +29,14 @@ class CorrugatedMetal(Family):
         "corrugated metal", "corrugated iron", "corrugated sheet", "corrugated steel", "tin roof", "metal roof",
         "trapezoidal sheet", "container wall", "metal siding", "corrugated roof",
     )  # fmt: skip
-    rare_nouns = ("wriggly tin", "profiled sheet", "metal cladding", "corrugated tin", "ribbed metal")
+    rare_nouns = (
+        "wriggly tin",
+        "shipping container wall",
+        "standing seam roof",
+        "metal cladding",
+        "corrugated tin",
+        "ribbed metal",
+    )
     modifiers = ("shed", "industrial", "warehouse", "slum", "farm")
     tile_width_m = 2.0
     palettes = (
@@ -40,8 +48,8 @@ class CorrugatedMetal(Family):
         Choice(
             name="profile", label="Profile",
             options={
-                "wave": ("sine-wave", "rolling", "wavy"),
-                "trapezoid": ("trapezoidal", "box-ribbed", "box profile"),
+                "wave": ("sine-wave", "wavy"),
+                "trapezoid": ("trapezoidal", "box profile", "container"),
                 "ribs": ("standing-seam", "narrow-ribbed"),
             },
             weights={"wave": 3.0, "trapezoid": 2.0, "ribs": 0.8},
@@ -77,12 +85,9 @@ class CorrugatedMetal(Family):
         """As for every family; a color nobody asked for suits the finish, and the finish a color asked for."""
         given = given or {}
         values = super().sample(rng, given)
-        metal = jitter_color(hex_to_lab(_BARE[int(rng.integers(len(_BARE)))]), 0.014, rng)
-        if values["finish"] == "bare":
-            if "color" not in given:
-                values["color"] = metal
-            elif "finish" not in given and _is_paint(values["color"]):
-                values["finish"] = "painted"
+        if "color" in given and "finish" not in given and _is_paint(values["color"]):
+            values["finish"] = "painted"
+        suit_color(values, given, "finish", {"bare": _BARE}, rng)
         return values
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:

@@ -20,8 +20,8 @@ class CrackedPaint(Family):
     name = "cracked_paint"
     title = "Cracked paint"
     nouns = (
-        "cracked paint", "old paint", "flaky paint", "peeling wall paint", "crackled paint", "paint flakes",
-        "peeling paint on wood", "weathered paint", "alligatored paint", "cracked painted wood",
+        "cracked paint", "old paint", "flaky paint", "peeling wall paint", "peeling paint on wood", "paint flakes",
+        "crackled paint", "cracked paint on a wall", "weathered paint", "alligatored paint",
     )  # fmt: skip
     rare_nouns = ("craquelure", "paint coming off", "scaling paint", "shabby paint", "peeled paint")
     modifiers = ("abandoned", "farmhouse", "vintage", "derelict")
@@ -46,7 +46,7 @@ class CrackedPaint(Family):
         Choice(
             name="ground", label="Ground",
             options={
-                "wood": ("on wood", "on boards", "on timber"),
+                "wood": ("on wood", "on boards", "on planks"),
                 "wall": ("on plaster", "on a wall", "on concrete"),
             },
             weights={"wood": 1.2},

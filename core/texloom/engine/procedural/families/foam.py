@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,12 +12,20 @@ from ..cells import voronoi
 from ..common import relief, scale, variation
 from ..family import Family
 from ..ops import coverage, dome, smooth_max, smoothstep
-from ..parameters import Choice, Color, Params
+from ..parameters import Choice, Color, Params, Rng, Value
+from ..suiting import suit_color
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
 
 # Sizes of bubbles, relative to the usual one, and the share of places that have one.
 _LAYERS = ((0.3, 1.0), (0.55, 0.8), (1.0, 0.65), (1.8, 0.45), (3.2, 0.25))
+
+_COLORS = {
+    "soap": ("#eef1f2", "#e4edf2", "#f1efea", "#dfe8ea"),
+    "beads": ("#f1f2f2", "#eceef0", "#f3f0e8"),
+    "open": ("#d9c48a", "#8d9094", "#e2d9c4", "#4c4e52", "#c9b58c", "#7f98ad"),
+    "sprayed": ("#e9d5a0", "#e6c67a", "#f0e2bf", "#d8b36a"),
+}
 
 
 class Foam(Family):
@@ -25,8 +35,8 @@ class Foam(Family):
         "foam", "soap foam", "bubbles", "soap bubbles", "styrofoam", "polystyrene foam", "expanded foam",
         "polyurethane foam", "bath foam", "foam rubber",
     )  # fmt: skip
-    rare_nouns = ("suds", "lather", "froth", "spray foam", "insulation foam", "polystyrene")
-    modifiers = ("bath", "packaging", "insulation", "laundry")
+    rare_nouns = ("suds", "lather", "froth", "spray foam", "insulation foam", "packing foam")
+    modifiers = ("household", "soft", "lightweight")
     tile_width_m = 0.2
     palettes = (
         {"color": "#eef1f2"}, {"color": "#e4edf2"}, {"color": "#f3efe4"}, {"color": "#f0dfb8"}, {"color": "#e9dcc0"},
@@ -37,10 +47,10 @@ class Foam(Family):
         Choice(
             name="kind", label="Kind",
             options={
-                "soap": ("soapy", "bubbly", "sudsy"),
-                "beads": ("bead", "beaded", "packing"),
-                "open": ("open-cell", "spongy", "porous"),
-                "sprayed": ("sprayed", "expanding", "puffy"),
+                "soap": ("soap", "soapy", "bubble", "bath", "lather", "suds", "froth"),
+                "beads": ("polystyrene", "styrofoam", "beaded", "packing"),
+                "open": ("open-cell", "spongy", "porous", "rubber"),
+                "sprayed": ("sprayed", "expanding", "polyurethane", "insulation"),
             },
             weights={"soap": 2.5, "beads": 1.2, "open": 1.2, "sprayed": 1.2},
         ),
@@ -49,6 +59,13 @@ class Foam(Family):
         variation((0.3, 0.7)),
     )  # fmt: skip
     attributes = ("wear", "dirt", "dust", "wetness")
+
+    @classmethod
+    def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """As for every family; a color nobody asked for suits the kind."""
+        values = super().sample(rng, given)
+        suit_color(values, given or {}, "kind", _COLORS, rng)
+        return values
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         return {"soap": _soap, "beads": _beads, "open": _open, "sprayed": _sprayed}[p.kind](canvas, p)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +12,12 @@ from torch import Tensor
 from ..common import irregularity, scale, variation
 from ..family import Family
 from ..ops import coverage, smoothstep
-from ..parameters import Choice, Color, Params
+from ..parameters import Choice, Color, Params, Rng, Value
+from ..suiting import suit_color
 from ..surface import Surface, surface, vary
 from ..tile import Canvas
+
+_GRIT = ("#4b4a4c", "#5a5855", "#6d4a3c", "#586059", "#5a5148", "#444b55", "#787673")
 
 
 @dataclass
@@ -61,25 +65,25 @@ class Shingles(Family):
     name = "shingles"
     title = "Shingles"
     nouns = (
-        "cedar shingles", "wood shingles", "asphalt shingles", "shingle roof", "cedar shakes", "bitumen shingles",
-        "shingle siding", "shingled roof", "wood shakes", "asphalt roof",
+        "shingle roof", "cedar shingles", "asphalt shingles", "wood shakes", "bitumen shingles", "shingle siding",
+        "shingled roof", "shake roof", "asphalt roof",
     )  # fmt: skip
-    rare_nouns = ("shake roof", "felt shingles", "architectural shingles", "shingle cladding")
+    rare_nouns = ("felt shingles", "architectural shingles", "shingle cladding", "cedar roof", "wood shingles")
     modifiers = ("house", "cottage", "cabin", "suburban")
     tile_width_m = 2.0
     palettes = (
-        {"color": "#8d6b4c"}, {"color": "#857d73"}, {"color": "#6f5842"}, {"color": "#5a5855"}, {"color": "#a07a54"},
-        {"color": "#4b4a4c"}, {"color": "#6d4a3c"}, {"color": "#586059"},
+        {"color": "#8d6b4c"}, {"color": "#857d73"}, {"color": "#6f5842"}, {"color": "#968c80"}, {"color": "#a07a54"},
+        {"color": "#6f6a64"}, {"color": "#7b5540"},
     )  # fmt: skip
     parameters = (
         Color(name="color", label="Shingle color", spread=0.016),
         Choice(
             name="kind", label="Kind",
             options={
-                "shakes": ("hand-split", "split", "rough-split"),
-                "sawn": ("sawn", "wooden"),
-                "tabs": ("bituminous", "three-tab"),
-                "laminated": ("laminated", "architectural", "dimensional"),
+                "shakes": ("hand-split", "split", "shake"),
+                "sawn": ("sawn", "cedar", "wooden"),
+                "tabs": ("asphalt", "bitumen", "bituminous", "three-tab", "felt"),
+                "laminated": ("laminated", "architectural"),
             },
             weights={"shakes": 2.0, "sawn": 2.0, "tabs": 1.5, "laminated": 1.0},
         ),
@@ -87,6 +91,13 @@ class Shingles(Family):
         irregularity((0.25, 0.65)),
         variation((0.35, 0.8)),
     )  # fmt: skip
+
+    @classmethod
+    def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """As for every family; a color nobody asked for suits the kind."""
+        values = super().sample(rng, given)
+        suit_color(values, given or {}, "kind", {"tabs": _GRIT, "laminated": _GRIT}, rng)
+        return values
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         return self._wood(canvas, p) if p.kind in ("shakes", "sawn") else self._bitumen(canvas, p)
