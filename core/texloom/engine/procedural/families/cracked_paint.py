@@ -20,8 +20,8 @@ class CrackedPaint(Family):
     name = "cracked_paint"
     title = "Cracked paint"
     nouns = (
-        "cracked paint", "old paint", "flaky paint", "peeling wall paint", "peeling paint on wood", "paint flakes",
-        "crackled paint", "cracked paint on a wall", "weathered paint", "alligatored paint",
+        "cracked paint", "flaky paint", "peeling wall paint", "peeling paint on wood", "paint flakes",
+        "crackled paint", "cracked paint on a wall", "paint layers", "alligatored paint",
     )  # fmt: skip
     rare_nouns = ("craquelure", "paint coming off", "scaling paint", "shabby paint", "peeled paint")
     modifiers = ("abandoned", "farmhouse", "vintage", "derelict")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..cells import voronoi
+from ..cells import Cells, voronoi
 from ..common import relief, scale, variation
 from ..family import Family
 from ..ops import coverage, dome, smooth_max, smoothstep
@@ -175,18 +175,20 @@ def _open(c: Canvas, p: Params) -> Surface:
 
 def _sprayed(c: Canvas, p: Params) -> Surface:
     """Builder's foam as it comes from the can: puffs that ran into each other, under a thin skin with pin holes."""
-    s, v = p.scale * 2.6, p.variation
-    at = c.warp("bend", s * 1.1, s * 0.16, octaves=2)
+    s, v = p.scale * 2.8, p.variation
+    at = c.warp("bend", s * 0.7, s * 0.12, octaves=3)
     big = voronoi(c, "puffs", s, jitter=0.95, at=at)
-    small = voronoi(c, "puffs small", s * 0.42, jitter=0.95, at=at)
+    small = voronoi(c, "puffs small", s * 0.5, jitter=0.95, at=at)
+    lump = c.noise("lump", s * 1.2, 3, 0.5)
 
-    def puff(distance: Tensor, second: Tensor, size: float) -> Tensor:
-        t = 1.0 - ((second - distance) / size).clamp(0.0, 1.0)
-        return torch.sqrt(1.0 - t * t * 0.98)
+    def puff(cells: Cells, size: float) -> Tensor:
+        # Balls of one size, with the cleft between two of them blown half full.
+        near, far = ((1.0 - (d / (size * 0.8)) ** 2).clamp(min=0.0).sqrt() for d in (cells.distance, cells.second))
+        return smooth_max(near, far, 0.22)
 
-    lump = c.noise("lump", s * 0.6, 2, 0.5)
-    z = 0.72 * puff(big.distance, big.second, s * 0.9) * (0.7 + 0.4 * big.random("level"))
-    z = z + 0.2 * puff(small.distance, small.second, s * 0.34) + 0.05 * lump
+    body = puff(big, s)
+    knob = puff(small, s * 0.5) - 0.75
+    z = 0.85 * body + 0.34 * knob + 0.1 * lump
     fine = c.noise("fine", s * 0.03, 4, 0.72)
     wrinkle = c.noise("wrinkle", s * 0.2, 3, 0.5)
     cells = voronoi(c, "pin holes", s * 0.1, jitter=0.95)
@@ -194,17 +196,17 @@ def _sprayed(c: Canvas, p: Params) -> Surface:
     hole = smoothstep(1.0, 0.6, cells.distance / (s * 0.1 * size)) * (cells.random("there") < 0.3)
     cut = coverage(c.noise("cut", s * 1.4, 4, 0.55), 0.12 * v, 0.06)
     cloud = c.noise("cloud", c.width_m / 2.5, 5, 0.55)
-    crease = smoothstep(0.55, 0.15, z)
-    unit = s * 0.3 * (0.3 + p.relief)
+    crease = smoothstep(0.72, 0.38, body) * 0.7 + smoothstep(-0.02, -0.3, knob) * 0.4
+    unit = s * 0.36 * (0.3 + p.relief)
     pores = voronoi(c, "torn", s * 0.055, jitter=0.9)
     torn = cut * smoothstep(0.2, 0.75, pores.distance / (s * 0.05))
     z = z + 0.012 * wrinkle * (1.0 - cut) + 0.008 * fine - 0.06 * hole - 0.05 * cut + 0.04 * torn
-    light = 0.025 * wrinkle + 0.012 * fine + 0.04 * cloud * v - 0.28 * crease - 0.4 * hole - 0.1 * cut + 0.18 * torn
+    light = 0.025 * wrinkle + 0.012 * fine + 0.04 * cloud * v - 0.2 * crease - 0.4 * hole - 0.1 * cut + 0.18 * torn
     lab = vary(
         p.color, c, light + 0.03, chroma=0.35 * crease + 0.3 * cloud * 0.2, warmth=0.012 * crease + 0.005 * cloud
     )
     return surface(
         c, color=blend_colors(c, lab, vary(p.color, c, light + 0.1, chroma=-0.2), cut * 0.5), height=unit * z,
-        low=0.0, high=1.15 * unit, roughness=0.58 + 0.04 * fine + 0.25 * cut + 0.1 * crease,
+        low=-0.1 * unit, high=1.2 * unit, roughness=0.58 + 0.04 * fine + 0.25 * cut + 0.1 * crease,
         cavity=(crease * 0.8 + hole).clamp(0.0, 1.0), exposed=smoothstep(0.7, 1.1, z),
     )  # fmt: skip

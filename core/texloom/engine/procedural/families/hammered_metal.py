@@ -38,7 +38,7 @@ class HammeredMetal(Family):
     parameters = (
         Color(name="color", label="Metal color", spread=0.014),
         Color(name="second_color", label="Patina color", parts=("patina", "tarnish", "hollows"), spread=0.014),
-        scale("Dent size", 0.003, 0.08, (0.009, 0.018), 0.006, 0.03),
+        scale("Dent size", 0.003, 0.08, (0.011, 0.02), 0.007, 0.034),
         relief((0.35, 0.8)),
         irregularity((0.3, 0.8)),
         Number(
@@ -52,11 +52,11 @@ class HammeredMetal(Family):
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, s, rough = canvas, p.scale, p.irregularity
-        at = c.warp("bend", s * 1.6, s * 0.09 * rough, octaves=2)
+        at = c.warp("bend", s * 2.5, s * 0.1 * rough, octaves=1)
         depth = s * 0.085 * (0.25 + p.relief)
         # A round hammer leaves a spherical hollow; where two meet, a crest stays.  Blows of a second round lie
         # over those of the first wherever they went deeper.
-        first = voronoi(c, "blows", s, jitter=0.35 + 0.6 * rough, at=at)
+        first = voronoi(c, "blows", s, jitter=0.3 + 0.5 * rough, at=at)
         second = voronoi(c, "later", s * 1.45, jitter=0.9, at=at)
         radius = s * 0.62
 
@@ -64,11 +64,11 @@ class HammeredMetal(Family):
             near, far = (cells.distance / size) ** 2, (cells.second / size) ** 2
             # Depths differ in the middle of a hollow only, so that the crests meet.
             deep = (cells.random("deep") - 0.5) * smoothstep(0.0, 1.1, far - near)
-            return smooth_min(near, far, 0.5) + uneven * deep
+            return smooth_min(near, far, 0.24) + uneven * deep
 
         z = hollow(first, radius, 0.5 * rough)
         later = hollow(second, radius * 1.3, 0.0) + 1.5 * smoothstep(0.5, 0.0, (second.second - second.distance) / s)
-        strike = second.random("strike") < 0.25 + 0.35 * rough
+        strike = second.random("strike") < 0.2 + 0.3 * rough
         later = torch.where(strike, later + 0.25 * second.random("deep"), torch.full_like(later, 9.0))
         over = later < z
         z = smooth_min(z, later, 0.35)
