@@ -90,26 +90,27 @@ def overlapping(
                 one = moves.take(number)
                 two, three = torch.remainder(one * 61.0, 1.0), torch.remainder(one * 977.0, 1.0)
                 y = y - (one - 0.5) * (0.7 * jitter)
-                x = x - (two - 0.5) * (0.35 * jitter) - (three - 0.5) * (0.5 * jitter) * y * aspect
+                x = x - (two - 0.5) * (0.35 * jitter) - (three - 0.5) * (0.3 * jitter) * y * aspect
                 size = 1.0 + (one - 0.5) * (0.3 * jitter)
             else:
                 size = 1.0
             t = y / reach
             n = (x / (half_width * size)).abs()
             bend = ((t - shoulder) / (1.0 - shoulder)).clamp(min=0.0)
-            inside = 1.0 - (n.pow(power) + bend.pow(power)).pow(1.0 / power)
-            here = (inside > 0.0) & (t > 0.0)
+            # Distance from the spine's end to the power, 1 on the border; the root is drawn once, at the end.
+            q = _raise(n, power) + _raise(bend, power)
+            here = (q < 1.0) & (t > 0.0)
             if side == 0.0 or width > 1.0:
                 # Neighbours of one row: the one whose spine is nearer lies on top.
                 same = (covered & (index >= line) & (index < line + nx)) if side > -1.0 else None
                 if same is not None:
-                    here = here & ~(same & (edge > inside))
-            beside = smoothstep(-soft, 0.0, inside) * (t > 0.0)
+                    here = here & ~(same & (edge < q))
+            beside = smoothstep(1.0 + soft * power, 1.0, q) * (t > 0.0)
             shadow = torch.where(here, torch.zeros_like(shadow), torch.maximum(shadow, beside))
             index = torch.where(here, number, index)
             across = torch.where(here, x / (half_width * size), across)
             along = torch.where(here, t, along)
-            edge = torch.where(here, inside, edge)
+            edge = torch.where(here, q, edge)
             covered = covered | here
     return Overlap(
         canvas=canvas,
@@ -118,7 +119,16 @@ def overlapping(
         index=index,
         across=across,
         along=along,
-        edge=edge,
+        edge=(1.0 - edge.pow(1.0 / power)) * covered,
         shadow=shadow,
         covered=covered,
     )
+
+
+def _raise(x: Tensor, power: float) -> Tensor:
+    """``x`` to the power, without the slow general way where a root will do."""
+    if power == 2.0:
+        return x * x
+    if power == 1.5:
+        return x * x.sqrt()
+    return x.pow(power)

@@ -47,7 +47,7 @@ class Feathers(Family):
             },
             weights={"plain": 2.0, "tipped": 1.2, "barred": 1.2, "laced": 1.2, "eyed": 0.4},
         ),
-        scale("Feather width", 0.008, 0.15, (0.03, 0.05), 0.018, 0.08),
+        scale("Feather width", 0.008, 0.15, (0.04, 0.065), 0.022, 0.09),
         Number(
             name="fluff", label="Fluff", natural=(0.15, 0.6),
             words={"fluffy": 0.9, "downy": 1.0, "soft": 0.75, "ruffled": 0.7, "sleek": 0.05, "smooth": 0.08},
@@ -60,8 +60,8 @@ class Feathers(Family):
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, s, v = canvas, p.scale, p.variation
         laid = overlapping(
-            c, "feathers", s, step=0.72 * s, reach=2.75, width=1.34, shoulder=0.5, power=2.1,
-            jitter=0.35 + 0.75 * p.irregularity, soft=0.3,
+            c, "feathers", s, step=0.85 * s, reach=2.9, width=1.2, shoulder=0.3, power=2.0,
+            jitter=0.2 + 0.75 * p.irregularity, soft=0.3,
         )  # fmt: skip
         x, t = laid.across, laid.along
         side = torch.where(x < 0.0, -1.0, 1.0)
@@ -71,7 +71,7 @@ class Feathers(Family):
         far = x.abs()
         # Barbs leave the shaft slanting towards the tip; counted in the direction across them.
         ruffle = c.noise("ruffle", (s * 0.5, s * 0.3), 3, 0.6)
-        barb = t * 2.6 - 0.75 * far.pow(1.25) + (0.012 + 0.07 * p.fluff) * ruffle
+        barb = t * 2.9 - 0.8 * far * far.sqrt() + (0.012 + 0.07 * p.fluff) * ruffle
         count = 46.0
         # Barbs finer than two pixels would only alias.
         visible = min(1.0, max(0.0, s / count / c.pixel_m - 0.6))
@@ -87,14 +87,14 @@ class Feathers(Family):
         fibre = c.noise("fibre", s * 0.05, 3, 0.75)
         cloud = c.noise("cloud", s * 4.0, 4, 0.55)
         tone = laid.random("tone") - 0.5
-        light = 0.26 * v * tone + 0.07 * v * cloud + 0.06 * line + 0.05 * tuft * (0.4 + p.fluff) + 0.05 * fibre
-        light = light - 0.3 * split - 0.46 * shadow + 0.1 * (t - 0.7) + 0.05 * side * x.sign() * 0.3 + 0.05
+        light = 0.26 * v * tone + 0.07 * v * cloud + 0.085 * line + 0.03 * tuft * (0.4 + p.fluff) + 0.03 * fibre
+        light = light - 0.3 * split - 0.46 * shadow + 0.1 * (t - 0.7)  + 0.05
         hue = laid.random("hue") - 0.5
         lab = vary(p.color, c, light, chroma=0.3 * v * hue - 0.25 * down, warmth=0.012 * v * (hue + 0.3 * cloud))
-        mark = self._mark(p, far, t, laid.edge, barb, 0.06 * tuft + 0.04 * ruffle)
+        mark = self._mark(p, far, t, laid.edge, barb, 0.04 * tuft + 0.025 * ruffle)
         if p.pattern == "eyed":
             # The eye is an iridescent disc in a ring of its own color.
-            eye = torch.sqrt((far * 0.8).square() + ((t - 0.8) * 2.6).square())
+            eye = torch.sqrt((far * 0.8).square() + ((t - 0.8) * 3.0).square())
             ring = smoothstep(0.52, 0.46, eye) * smoothstep(0.3, 0.36, eye)
             lab = blend_colors(c, lab, vary((0.62, 0.04, 0.1), c, light), ring)
         lab = blend_colors(c, lab, vary(p.second_color, c, light), mark)
@@ -104,7 +104,7 @@ class Feathers(Family):
         lab = vary(lab, c, -0.6 * bare)
         thick = s * 0.12
         arch = (1.0 - x.square()).clamp(min=0.0)
-        rise = 0.8 * t + 0.35 * arch + 0.2 * shaft + 0.035 * line + 0.07 * tuft * (0.3 + p.fluff) - 0.2 * split
+        rise = 0.8 * t + 0.35 * arch + 0.2 * shaft + 0.035 * line + 0.035 * tuft * (0.2 + p.fluff) - 0.2 * split
         height = thick * (rise + 0.2 * tone + 0.03 * fibre) * (1.0 - bare)
         return surface(
             c,
@@ -125,9 +125,9 @@ class Feathers(Family):
         if p.pattern == "tipped":
             return smoothstep(0.8, 0.88, t - 0.12 * far.square() + fray)
         if p.pattern == "barred":
-            return smoothstep(0.05, 0.4, torch.sin(barb * 8.5 + 12.0 * fray))
+            return smoothstep(0.05, 0.4, torch.sin(barb * 9.5 + 5.0 * fray))
         if p.pattern == "laced":
             return smoothstep(0.24, 0.15, edge + 0.7 * fray)
         if p.pattern == "eyed":
-            return smoothstep(0.36, 0.3, torch.sqrt((far * 0.8).square() + ((t - 0.8) * 2.6).square()) + 0.3 * fray)
+            return smoothstep(0.36, 0.3, torch.sqrt((far * 0.8).square() + ((t - 0.8) * 3.0).square()) + 0.3 * fray)
         return torch.zeros_like(t)

@@ -62,8 +62,8 @@ class Scales(Family):
         c, s, v = canvas, p.scale, p.variation
         form = {
             "fish": {"step": 0.52, "reach": 2.2, "width": 1.14, "shoulder": 0.35, "power": 2.0},
-            "snake": {"step": 0.66, "reach": 2.05, "width": 0.98, "shoulder": 0.3, "power": 1.5},
-            "dragon": {"step": 0.72, "reach": 2.1, "width": 1.16, "shoulder": 0.25, "power": 1.45},
+            "snake": {"step": 0.66, "reach": 2.4, "width": 1.04, "shoulder": 0.3, "power": 1.5},
+            "dragon": {"step": 0.72, "reach": 2.7, "width": 1.28, "shoulder": 0.3, "power": 1.5},
         }[p.shape]
         laid = overlapping(
             c, "scales", s, step=form["step"] * s, reach=form["reach"], width=form["width"], shoulder=form["shoulder"],
@@ -138,7 +138,8 @@ class Scales(Family):
         s, v = p.scale, p.variation
         at = c.warp("sway", s * 3.0, s * (0.12 + 0.45 * p.irregularity), octaves=3)
         cells = voronoi(
-            c, "plates", (s * 1.15, s), jitter=0.25 + 0.5 * p.irregularity, at=at, border=True, rounding=s * 0.06
+            c, "plates", (s * 1.2, s), jitter=0.2 + 0.45 * p.irregularity, at=at, border=True, rounding=s * 0.05,
+            stagger=False,
         )
         assert cells.border is not None
         wrinkle = c.noise("wrinkle", (s * 0.45, s * 0.22), 5, 0.62)
