@@ -28,7 +28,7 @@ def damask(canvas: Canvas, key: str, repeat: float) -> tuple[Tensor, Tensor]:
     tile = canvas.tile
     rng = tile.random(f"{key}/motif")
     tall = float(rng.uniform(1.35, 1.6))
-    nx, ny = max(1, round(tile.width_m / repeat)), max(1, round(tile.height_m / (repeat * tall)))
+    nx, ny = _repeats(tile.width_m, tile.height_m, repeat, tall)
     width = tile.width_m / nx
     tall = tile.height_m / ny / width
     a, b = canvas.u * nx, canvas.v * ny
@@ -44,6 +44,19 @@ def damask(canvas: Canvas, key: str, repeat: float) -> tuple[Tensor, Tensor]:
     return figure * width, veins * width
 
 
+def _repeats(width_m: float, height_m: float, repeat: float, tall: float) -> tuple[int, int]:
+    """Whole repeats across and down that come nearest to the wanted size and shape."""
+    usual = width_m / repeat
+    best, least = (1, 1), math.inf
+    for nx in {max(1, math.floor(usual)), max(1, round(usual)), math.ceil(usual), math.ceil(usual) + 1}:
+        width = width_m / nx
+        for ny in {max(1, math.floor(height_m / width / tall)), math.ceil(height_m / width / tall)}:
+            off = abs(math.log(height_m / ny / width / tall)) + 0.4 * abs(math.log(width / repeat))
+            if off < least:
+                best, least = (nx, ny), off
+    return best
+
+
 def _motif(x: Tensor, y: Tensor, rim: Tensor, tall: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """The figure in its ogee; ``x`` is folded on the axis of symmetry, ``y`` runs down, unit is the ogee's width."""
 
@@ -57,7 +70,7 @@ def _motif(x: Tensor, y: Tensor, rim: Tensor, tall: float, rng: np.random.Genera
     beads = round(tall * pick(15.0, 21.0)) * 2
     bead = ((y / tall * beads) - (y / tall * beads).round()) * (tall / beads)
     figure = torch.maximum(figure, 0.011 - torch.sqrt(bead.square() + (rim - inset).square()))
-    veins = 0.0035 - (rim - 0.0).abs()
+    veins = 0.0035 - rim
 
     # A palmette in the middle: petals round a point, the longest upright.
     petals, foot = int(rng.integers(6, 9)), 0.1 * half

@@ -56,7 +56,7 @@ class Camouflage(Family):
             },
             weights={"woodland": 3.0, "digital": 2.0, "desert": 2.0, "tiger": 0.7},
         ),
-        scale("Patch size", 0.02, 0.4, (0.08, 0.14), 0.05, 0.22),
+        scale("Patch size", 0.015, 0.4, (0.055, 0.095), 0.035, 0.17),
         Choice(
             name="weave", label="Weave",
             options={"plain": ("plain weave",), "twill": ("twill", "twill weave"), "ripstop": ("ripstop",)},
@@ -87,36 +87,37 @@ class Camouflage(Family):
         return surface(
             c,
             color=vary(lab, c, 0.02 * fade + 0.025 * fibre + 0.05 * shape + 0.015 * fold),
-            height=0.00022 * shape + 0.00003 * fibre + 0.0012 * fold,
-            low=-0.0022,
-            high=0.0026,
+            height=0.00022 * shape + 0.00003 * fibre + 0.0004 * fold,
+            low=-0.0008,
+            high=0.001,
             roughness=rough + 0.03 * fibre + 0.02 * fade,
             cavity=(0.25 - 0.3 * shape).clamp(0.0, 1.0),
             exposed=(0.3 + 0.4 * shape).clamp(0.0, 1.0),
         )
 
     def _print(self, c: Canvas, p: Params) -> Tensor:
-        s = p.scale
+        # Tiger stripes are narrow for their length.
+        s = p.scale * (0.55 if p.pattern == "tiger" else 1.0)
         stretch = {"woodland": 1.5, "digital": 1.25, "desert": 2.6, "tiger": 4.2}[p.pattern]
         if p.pattern == "digital":
             # Square pixels: whole numbers of them fit, and the pattern is looked up at their middles.
-            nx, ny = (max(8, n) for n in c.count(max(s / 11.0, 0.002)))
+            nx, ny = (max(8, n) for n in c.count(max(s / 9.0, 0.002)))
             at: tuple[Tensor, Tensor] | None = (
                 ((c.u * nx).floor() + 0.5) / nx + c.zeros(),
                 ((c.v * ny).floor() + 0.5) / ny + c.zeros(),
             )
-            octaves, gain, soft = 4, 0.68, 0.0
+            octaves, gain = 4, 0.68
         else:
             # Printed blots are smooth with bays and tongues, so the pattern bends where it is looked up.
             at = c.warp("bend", s * 0.9, s * 0.16, octaves=2)
-            octaves, gain, soft = 3, 0.42, 0.0
+            octaves, gain = 3, 0.42
 
         def field(key: str, size: float, flat: float = 1.0) -> Tensor:
             return c.noise(key, (size * stretch * flat, size), octaves, gain, at=at)
 
         def blot(values: Tensor, level: float) -> Tensor:
             # About a pixel and a half of softness, as ink has.
-            width = max(soft, 2.2 * c.pixel_m / s)
+            width = 2.2 * c.pixel_m / s
             return smoothstep(-width, width, values - level)
 
         first, second, third = field("first", s), field("second", s * 0.8), field("third", s * 0.55, 0.8)
