@@ -51,7 +51,7 @@ def _repeats(width_m: float, height_m: float, repeat: float, tall: float) -> tup
     for nx in {max(1, math.floor(usual)), max(1, round(usual)), math.ceil(usual), math.ceil(usual) + 1}:
         width = width_m / nx
         for ny in {max(1, math.floor(height_m / width / tall)), math.ceil(height_m / width / tall)}:
-            off = abs(math.log(height_m / ny / width / tall)) + 0.4 * abs(math.log(width / repeat))
+            off = abs(math.log(height_m / ny / width / tall)) + 0.9 * abs(math.log(width / repeat))
             if off < least:
                 best, least = (nx, ny), off
     return best
@@ -74,7 +74,7 @@ def _motif(x: Tensor, y: Tensor, rim: Tensor, tall: float, rng: np.random.Genera
 
     # A palmette in the middle: petals round a point, the longest upright.
     petals, foot = int(rng.integers(6, 9)), 0.1 * half
-    spread, long = pick(1.9, 2.35), pick(0.27, 0.31)
+    spread, long = pick(1.9, 2.35), pick(0.32, 0.37)
     radius = torch.sqrt(x.square() + (y - foot).square())
     angle = torch.atan2(x, foot - y)
     gap = spread / (petals - 1)
@@ -96,8 +96,8 @@ def _motif(x: Tensor, y: Tensor, rim: Tensor, tall: float, rng: np.random.Genera
     veins = torch.maximum(veins, torch.minimum(0.004 - (radius - 0.03).abs(), heart))
 
     # Scrolls on both sides below the palmette, and smaller ones above.
-    low_y = foot + pick(0.15, 0.18)
-    figure = torch.maximum(figure, _scroll(x, y, pick(0.125, 0.145), low_y, pick(0.085, 0.1), pick(1.6, 2.1), 1.0))
+    low_y = foot + pick(0.165, 0.19)
+    figure = torch.maximum(figure, _scroll(x, y, pick(0.13, 0.15), low_y, pick(0.085, 0.1), pick(1.6, 2.1), 1.0))
     up_y = -half * pick(0.6, 0.66)
     figure = torch.maximum(figure, _scroll(x, y, pick(0.07, 0.08), up_y, pick(0.045, 0.055), 1.5, -1.0))
 
@@ -105,12 +105,13 @@ def _motif(x: Tensor, y: Tensor, rim: Tensor, tall: float, rng: np.random.Genera
     base = half * pick(0.72, 0.78)
     lobes = int(rng.integers(4, 7))
     leaves = (
-        (0.012, base, pick(-0.95, -0.8), pick(0.36, 0.42), 0.062, lobes, 0.1),
+        (0.012, base, pick(-1.1, -0.92), pick(0.34, 0.4), 0.06, lobes, 0.1),
         (0.01, base + 0.01, pick(-0.2, 0.0), pick(0.15, 0.18), 0.034, 3, -0.12),
+        (0.01, foot + 0.36, pick(-0.45, -0.25), pick(0.15, 0.19), 0.036, 3, 0.1),
         (0.0, base - 0.04, math.pi / 2, half - base + 0.02, 0.03, 2, 0.0),
         (0.0, up_y + 0.05, -math.pi / 2, half * pick(0.36, 0.42), 0.042, 3, 0.0),
         (0.012, up_y + 0.1, pick(-0.75, -0.55), pick(0.15, 0.19), 0.034, 3, 0.12),
-        (pick(0.2, 0.24), foot + 0.02, pick(-1.45, -1.25), pick(0.2, 0.25), 0.04, 4, 0.12),
+        (pick(0.27, 0.3), foot + 0.04, pick(-1.45, -1.25), pick(0.2, 0.25), 0.04, 4, 0.12),
     )
     for leaf in leaves:
         body, vein = _leaf(x, y, *leaf)

@@ -88,7 +88,7 @@ class Feathers(Family):
         cloud = c.noise("cloud", s * 4.0, 4, 0.55)
         tone = laid.random("tone") - 0.5
         light = 0.26 * v * tone + 0.07 * v * cloud + 0.085 * line + 0.03 * tuft * (0.4 + p.fluff) + 0.03 * fibre
-        light = light - 0.3 * split - 0.46 * shadow + 0.1 * (t - 0.7)  + 0.05
+        light = light - 0.3 * split - 0.46 * shadow + 0.1 * (t - 0.7) + 0.05
         hue = laid.random("hue") - 0.5
         lab = vary(p.color, c, light, chroma=0.3 * v * hue - 0.25 * down, warmth=0.012 * v * (hue + 0.3 * cloud))
         mark = self._mark(p, far, t, laid.edge, barb, 0.04 * tuft + 0.025 * ruffle)

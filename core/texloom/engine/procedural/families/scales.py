@@ -138,7 +138,13 @@ class Scales(Family):
         s, v = p.scale, p.variation
         at = c.warp("sway", s * 3.0, s * (0.12 + 0.45 * p.irregularity), octaves=3)
         cells = voronoi(
-            c, "plates", (s * 1.2, s), jitter=0.2 + 0.45 * p.irregularity, at=at, border=True, rounding=s * 0.05,
+            c,
+            "plates",
+            (s * 1.2, s),
+            jitter=0.2 + 0.45 * p.irregularity,
+            at=at,
+            border=True,
+            rounding=s * 0.05,
             stagger=False,
         )
         assert cells.border is not None

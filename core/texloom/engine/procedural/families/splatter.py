@@ -74,10 +74,11 @@ class Splatter(Family):
         rough = 0.85 + 0.03 * grain
         thick, total = c.zeros(), c.zeros()
         wobble = c.noise("wobble", s * 0.12, 3, 0.55)
-        coats = {"one": 2, "two": 3, "many": 4}[p.paints]
+        coats = {"one": 1, "two": 2, "many": 3}[p.paints]
+        drops = [self._drops(c, f"drops{n}", s * size, wobble) for n, size in enumerate((0.3, 0.15, 0.07))]
         for number in range(coats):
-            size = s * (1.0, 0.72, 0.85, 0.6)[number]
-            cover = self._coat(c, p, f"coat{number}", size, wobble, number)
+            size = s * (1.0, 0.78, 0.88)[number]
+            cover = self._coat(c, p, size, wobble, drops, number, coats)
             mask = c.edge(cover)
             plump = dome(cover, size * 0.05)
             color = self._color(c, p, number)
@@ -116,40 +117,70 @@ class Splatter(Family):
         light = float(rng.uniform(0.5, 0.82))
         return light, 0.9 * chroma * math.cos(hue), 0.9 * chroma * math.sin(hue)
 
-    def _coat(self, c: Canvas, p: Params, key: str, s: float, wobble: Tensor, number: int) -> Tensor:
+    @staticmethod
+    def _drops(c: Canvas, key: str, cell: float, wobble: Tensor) -> tuple[Tensor, Tensor]:
+        """One droplet in each cell of a grid: metres to its border, and its random number 0 to 1.
+
+        A droplet stays within its cell, the smaller it is the nearer to the border, so no neighbors are searched.
+        """
+        nx, ny = (max(3, n) for n in c.count(cell))
+        a, b = c.u * nx, c.v * ny
+        i, j = a.floor(), b.floor()
+        index = (torch.remainder(j, ny) * nx + torch.remainder(i, nx)).long()
+        one = c.table(key, nx * ny).take(index)
+        two, three = torch.remainder(one * 61.0, 1.0), torch.remainder(one * 977.0, 1.0)
+        four = c.table(f"{key}/turn", nx * ny).take(index)
+        unit = min(c.width_m / nx, c.height_m / ny)
+        radius = 0.06 + 0.2 * four * four * four
+        # Thrown drops are oval, and lie in any direction.
+        stretch = 1.0 + 0.7 * torch.remainder(four * 31.0, 1.0).square()
+        room = 0.5 - 1.1 * radius * stretch
+        x = a - i - 0.5 - (2.0 * two - 1.0) * room
+        y = b - j - 0.5 - (2.0 * three - 1.0) * room
+        angle = four * (math.tau * 7.0)
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        r = torch.sqrt(((x * cosine + y * sine) / stretch).square() + (y * cosine - x * sine).square())
+        return unit * (radius * (1.0 + 0.06 * wobble) - r), one
+
+    def _coat(
+        self,
+        c: Canvas,
+        p: Params,
+        s: float,
+        wobble: Tensor,
+        drops: list[tuple[Tensor, Tensor]],
+        number: int,
+        coats: int,
+    ) -> Tensor:
         """Metres to the border of what one paint covers, positive inside."""
-        share = 0.15 + 0.75 * p.density
-        # Blots: round, with a border of rays whose lengths differ from blot to blot.
-        blots = voronoi(c, f"{key}/blots", s * 1.5, jitter=0.9, at=None)
-        there = blots.random("there") < share
-        radius = s * (0.14 + 0.26 * blots.random("size").square()) * (0.75 + 0.5 * p.density)
-        turn = torch.atan2(blots.dy, blots.dx)
-        rays = (
-            torch.sin(turn * (5.0 + (blots.random("m") * 3.99).floor()) + math.tau * blots.random("a"))
-            + torch.sin(turn * (11.0 + (blots.random("n") * 6.99).floor()) + math.tau * blots.random("b"))
-            + 0.6 * torch.sin(turn * 23.0 + math.tau * blots.random("c"))
-        )
-        # Long rays thin out to needles.
-        needle = 0.5 + 0.5 * torch.sin(turn * (9.0 + (blots.random("k") * 4.99).floor()) + math.tau * blots.random("d"))
-        needle = needle.pow(7.0) * (0.3 + 0.5 * blots.random("wild"))
-        reach = radius * (1.0 + 0.075 * rays + needle) + 0.012 * s * wobble
-        cover = torch.where(there, reach - blots.distance, c.full(-s))
-        # Droplets: dense round the blots, some everywhere.
-        for name, size, much in (("drops", 0.21, 0.55), ("specks", 0.075, 0.5)):
-            drops = voronoi(c, f"{key}/{name}", s * size, jitter=0.95)
-            # A drop is there or not as a whole: what lies round it is asked at its middle, roughly.
-            close = torch.exp(-(blots.distance - radius).clamp(min=0.0) / (s * 0.22)) * there
-            chance = much * (0.07 + 0.22 * p.density + 0.75 * close)
-            grow = drops.random("size")
-            drop = s * size * (0.08 + 0.34 * grow * grow * grow)
-            # Thrown drops are oval, and point away from where they came from.
-            angle = drops.random("angle") * math.tau
-            along = drops.dx * torch.cos(angle) + drops.dy * torch.sin(angle)
-            across = drops.dy * torch.cos(angle) - drops.dx * torch.sin(angle)
-            stretch = 1.0 + 1.1 * drops.random("stretch").square()
-            r = torch.sqrt((along / stretch).square() + across.square())
-            inside = drop * (1.0 + 0.05 * wobble) - r
-            cover = torch.maximum(cover, torch.where(drops.random("there") < chance, inside, c.full(-s)))
+        key = f"coat{number}"
+        nothing = c.full(-s)
+        # Blots: few large ones, more small ones; rays of all lengths stand out of their border.
+        blots = voronoi(c, f"{key}/blots", s * (1.2 if coats == 1 else 1.5), jitter=0.95)
+        there = blots.random("there") < 0.15 + 0.75 * p.density
+        grow = blots.random("size")
+        radius = s * (0.07 + 0.42 * grow * grow * grow) * (0.75 + 0.5 * p.density)
+        turn = torch.atan2(blots.dy, blots.dx) * (1.0 / math.tau) + 0.5
+        sectors = 26
+        place = turn * sectors
+        sector = place.floor().clamp(max=sectors - 1)
+        ray = c.table(f"{key}/rays", blots.number * sectors).take(blots.index * sectors + sector.long())
+        spike = 1.0 - (2.0 * (place - sector) - 1.0).abs()
+        spike = spike * spike * spike * ray * ray * ray * ray * (0.35 + 1.0 * blots.random("wild"))
+        lumps = torch.sin(turn * (2.0 * math.tau) + 7.0 * grow) + torch.sin(turn * (5.0 * math.tau) + 29.0 * grow)
+        reach = radius * (1.0 + 0.07 * lumps + spike) + (0.012 * s + 0.05 * radius) * wobble
+        cover = torch.where(there, reach - blots.distance, nothing)
+        # Droplets: dense round the blots, some everywhere; each belongs to one coat.
+        close = torch.exp(-(blots.distance - radius).clamp(min=0.0) / (s * 0.25)) * there
+        chance = 0.1 + 0.3 * p.density + 0.55 * close
+        for inside, random in drops:
+            mine = torch.remainder(random * 389.0, 1.0)
+            mine = (
+                (mine >= number / coats)
+                & (mine < (number + 1) / coats)
+                & (torch.remainder(random * 53.0, 1.0) < chance)
+            )
+            cover = torch.maximum(cover, torch.where(mine, inside, nothing))
         if p.threads > 0.02 and number < 2:
             # A stick trails paint in loops: the contour of a slow field is such a line.
             loops = c.noise(f"{key}/loops", s * 2.6, 3, 0.42)
@@ -158,15 +189,15 @@ class Splatter(Family):
             # The field's slope is about its inverse size, which turns its value into metres.
             line = thin - loops.abs() * (s * 0.9)
             on = coverage(c.noise(f"{key}/on", s * 3.0, 2), 0.35 + 0.6 * p.threads, 0.15)
-            cover = torch.maximum(cover, torch.where(on > 0.5, line, c.full(-s)))
-        if p.runs > 0.02:
+            cover = torch.maximum(cover, torch.where(on > 0.5, line, nothing))
+        if p.runs > 0.02 and number < 2:
             cover = torch.maximum(cover, self._runs(c, p, key, s))
         return cover
 
     @staticmethod
     def _runs(c: Canvas, p: Params, key: str, s: float) -> Tensor:
         """Thin runs down the wall that end in a drop."""
-        nx, ny = c.count((s * 0.3, s * 3.0))
+        nx, ny = c.count((s * 0.42, s * 3.0))
         nx, ny = max(nx, 3), max(ny, 1)
         a = c.u * nx + 0.1 * c.noise(f"{key}/lean", (s * 0.5, s * 1.2), 3)
         column = a.floor()
@@ -177,11 +208,13 @@ class Splatter(Family):
         index = torch.remainder(row, ny).long() * nx + number
         there = c.table(f"{key}/run there", nx * ny).take(index) < 0.4 * p.runs
         long = 0.25 + 0.6 * c.table(f"{key}/run long", nx * ny).take(index)
-        wide = s * (0.008 + 0.012 * c.table(f"{key}/run wide", nx * ny).take(index))
+        wide = s * (0.011 + 0.016 * c.table(f"{key}/run wide", nx * ny).take(index))
         x = (a - column - 0.5).abs() * (c.width_m / nx)
         t = (b - row) / long
         left = (1.0 - t) * long * (c.height_m / ny)
         body = wide * (1.25 - 0.55 * t.clamp(0.0, 1.0)) - x
         body = torch.minimum(body, torch.minimum(left, (b - row) * (c.height_m / ny)))
         drop = wide * 1.35 - torch.sqrt(x.square() + (left - 1.2 * wide).square() * 0.5)
-        return torch.where(there, torch.maximum(body, drop), c.full(-s))
+        # It starts from a splash.
+        head = wide * 3.4 - torch.sqrt(x.square() + ((b - row - 0.04) * (c.height_m / ny)).square())
+        return torch.where(there, torch.maximum(torch.maximum(body, drop), head), c.full(-s))

@@ -160,7 +160,7 @@ class Wallpaper(Family):
         """Open blossoms with leaves round them, strewn over the paper, and small ones between."""
         ink, tone = c.zeros(), c.zeros()
         for key, size, share in (("sprigs", 0.42, 0.85), ("blossoms", 0.8, 1.0)):
-            cells = voronoi(c, key, s * size, jitter=0.45, at=c.warp(f"{key}/draw", s, s * 0.012, octaves=2))
+            cells = voronoi(c, key, s * size, jitter=0.45)
             there = cells.random("there") < share
             angle = torch.atan2(cells.dy, cells.dx) + cells.random("turn") * math.tau
             radius = s * size * (0.3 + 0.07 * cells.random("size"))
@@ -203,8 +203,8 @@ class Wallpaper(Family):
         lab = vary(lab, c, -0.06 * amount * smoothstep(-0.4, 0.4, field), warmth=0.02 * amount * wet)
         lab = blend_colors(c, lab, _STAIN, clamp01(0.3 * amount * wet * (0.8 + 0.3 * mottle) + 0.2 * runs))
         lab = blend_colors(c, lab, _STAIN_RIM, clamp01(0.5 * amount * rim * (0.8 + 0.4 * mottle)))
-        mold = coverage(c.noise("mold", 0.012, 4, 0.75) + 0.9 * mottle + field, 0.16 * max(0.0, amount - 0.4), 0.06)
-        lab = blend_colors(c, lab, (0.28, 0.0, 0.012), 0.7 * mold)
+        mold = coverage(c.noise("mold", 0.012, 4, 0.75) + 0.9 * mottle + field, 0.2 * max(0.0, amount - 0.6), 0.16)
+        lab = blend_colors(c, lab, (0.3, 0.0, 0.012), 0.6 * mold)
         return lab, rough + 0.08 * wet
 
     @staticmethod
@@ -212,8 +212,8 @@ class Wallpaper(Family):
         c: Canvas, p: Params, lab: Tensor, height: Tensor, rough: Tensor, cavity: Tensor, near: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Paper comes off from the seams, downwards in tongues; what is left curls and shows its white core."""
-        tear = c.noise("tear", (0.16, 0.42), 6, 0.5) + 0.4 * near
-        jag = 0.045 * c.noise("jag", 0.012, 4, 0.65)
+        tear = c.noise("tear", (0.16, 0.42), 5, 0.4) + 0.4 * near
+        jag = 0.016 * c.noise("jag", 0.02, 5, 0.6)
         level = uniform(tear) + jag - (1.0 - 0.72 * p.peeling)
         bare = smoothstep(-0.004, 0.004, level)
         # The printed layer tears further back than the paper under it.
