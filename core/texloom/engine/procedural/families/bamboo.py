@@ -38,7 +38,7 @@ class Bamboo(Family):
         Color(name="second_color", label="Node color", parts=("nodes", "rings", "knots"), spread=0.012),
         Choice(
             name="shape", label="Shape",
-            options={"round": ("round", "whole"), "split": ("split", "in slats", "slatted")},
+            options={"round": ("round", "whole"), "split": ("slatted", "in slats", "flattened")},
             weights={"round": 3.0},
         ),
         direction(natural="vertical"),

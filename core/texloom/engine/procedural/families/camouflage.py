@@ -12,6 +12,7 @@ from ..common import scale
 from ..family import Family
 from ..ops import smoothstep
 from ..parameters import Choice, Color, Params, Rng, Value
+from ..suited import suited
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
 
@@ -69,13 +70,8 @@ class Camouflage(Family):
     def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
         """As of every family; where the prompt names no color, the colors are those that suit the pattern."""
         values = super().sample(rng, given)
-        # Drawn in any case: what a prompt says must not change what it leaves open.
-        spare = (rng.integers(len(_WOODS)), rng.integers(len(_DESERTS)))
-        colors = [item for item in cls.parameters if isinstance(item, Color)]
-        if given is not None and any(item.name in given for item in colors):
-            return values
-        palette = _DESERTS[int(spare[1])] if values["pattern"] == "desert" else _WOODS[int(spare[0])]
-        return {**values, **{item.name: item.parse(palette[item.name]) for item in colors}}
+        palettes = _DESERTS if values["pattern"] == "desert" else _WOODS
+        return suited(cls.parameters, values, given, palettes, rng)
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c = canvas

@@ -6,10 +6,10 @@ from __future__ import annotations
 import torch
 
 from ..cells import voronoi
-from ..common import density, relief, scale, variation
+from ..common import relief, scale, variation
 from ..family import Family
 from ..ops import dome, smoothstep
-from ..parameters import Color, Params
+from ..parameters import Color, Number, Params
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
 
@@ -37,7 +37,11 @@ class Cork(Family):
             spread=0.012,
         ),
         scale("Granule size", 0.0008, 0.02, (0.003, 0.0055), 0.0016, 0.01),
-        density("Dark granules", (0.2, 0.5)),
+        Number(
+            name="flecks", label="Dark granules", natural=(0.2, 0.5),
+            words={"flecked": 0.7, "speckled": 0.75, "heavily flecked": 1.0, "unflecked": 0.0,
+                   "without dark grains": 0.0},
+        ),
         relief((0.25, 0.6)),
         variation((0.35, 0.75)),
     )  # fmt: skip
@@ -62,9 +66,9 @@ class Cork(Family):
         cloud = c.noise("cloud", s * 14.0, 4, 0.5)
         seam = smoothstep(s * 0.06, 0.0, edge + 0.012 * s * fine)
         # A crumb of the outer bark is dark throughout, others only in a lens or along a border.
-        share = 0.5 * p.density
+        share = 0.5 * p.flecks
         dark = smoothstep(share + 0.03, share - 0.03, dark_at)
-        lens = smoothstep(0.75, 1.3, lump + 1.6 * (dark_at - 0.55)) * 0.55 * (0.3 + p.density)
+        lens = smoothstep(0.75, 1.3, lump + 1.6 * (dark_at - 0.55)) * 0.55 * (0.3 + p.flecks)
         pore = smoothstep(1.35, 1.9, c.noise("pores", s * 0.26, 3, 0.6)) * (0.35 + 0.65 * level)
         light = v * (0.34 * (tone - 0.5) + 0.03 * cloud) + 0.05 * fine + 0.04 * lump - 0.26 * seam - 0.3 * pore
         lab = vary(p.color, c, light + 0.04, chroma=0.3 * v * (hue - 0.5), warmth=0.02 * v * (hue - 0.5))

@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from ..common import irregularity, scale, variation
 from ..family import Family
 from ..ops import clamp01, smoothstep
 from ..overlap import overlapping
-from ..parameters import Choice, Color, Number, Params
+from ..parameters import Choice, Color, Number, Params, Rng, Value
+from ..suited import suited
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
+
+_PEACOCK = (
+    {"color": "#2f6b4c", "second_color": "#1f3f8a"},
+    {"color": "#3b7a5a", "second_color": "#24489c"},
+    {"color": "#4f7a3c", "second_color": "#1d5a78"},
+)
 
 
 class Feathers(Family):
@@ -43,7 +52,7 @@ class Feathers(Family):
                 "tipped": ("tipped", "with dark tips"),
                 "barred": ("barred", "banded"),
                 "laced": ("laced", "edged"),
-                "eyed": ("with eyes", "with eyespots"),
+                "eyed": ("peacock", "with eyespots"),
             },
             weights={"plain": 2.0, "tipped": 1.2, "barred": 1.2, "laced": 1.2, "eyed": 0.4},
         ),
@@ -56,6 +65,13 @@ class Feathers(Family):
         variation((0.25, 0.65)),
     )  # fmt: skip
     attributes = ("wear", "dirt", "dust", "snow", "wetness")
+
+    @classmethod
+    def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """As of every family; where the prompt names no color, feathers with eyes have those of a peacock."""
+        values = super().sample(rng, given)
+        palettes = _PEACOCK if values["pattern"] == "eyed" else cls.palettes
+        return suited(cls.parameters, values, given, palettes, rng)
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, s, v = canvas, p.scale, p.variation

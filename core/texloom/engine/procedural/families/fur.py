@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,10 +12,37 @@ from ..cells import voronoi
 from ..common import scale, variation
 from ..family import Family
 from ..ops import clamp01, smoothstep
-from ..parameters import Choice, Color, Number, Params
+from ..parameters import Choice, Color, Number, Params, Rng, Value
 from ..strands import strands
+from ..suited import suited
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
+
+_WHITE = {"color": "#efeae0", "second_color": "#2a2724"}
+_PLAIN = (
+    {"color": "#8a6a48", "second_color": "#2e2118"},
+    {"color": "#b98c57", "second_color": "#3a2617"},
+    {"color": "#d8cdbb", "second_color": "#3b342d"},
+    {"color": "#6b6661", "second_color": "#25231f"},
+    {"color": "#3a2e26", "second_color": "#17120f"},
+    {"color": "#a8602f", "second_color": "#2b1a10"},
+    {"color": "#9b958b", "second_color": "#4a453f"},
+    _WHITE,
+)
+_TAWNY = (
+    {"color": "#c4975a", "second_color": "#2b1d12"},
+    {"color": "#d0ab74", "second_color": "#35261a"},
+    {"color": "#b98550", "second_color": "#241811"},
+)
+_TIGER = ({"color": "#c4742e", "second_color": "#1d1510"}, {"color": "#cf8a45", "second_color": "#251a12"})
+_ZEBRA = ({"color": "#eae6dc", "second_color": "#1f1d1c"}, {"color": "#e2dccf", "second_color": "#2a2320"})
+_COW = (
+    _WHITE,
+    {"color": "#ece4d6", "second_color": "#6b4024"},
+    {"color": "#e8e2d8", "second_color": "#2c2623"},
+    {"color": "#f0e9dc", "second_color": "#9a6236"},
+)
+_SUITED = {"plain": _PLAIN, "spots": _TAWNY, "rosettes": _TAWNY, "stripes": _TIGER, "zebra": _ZEBRA, "patches": _COW}
 
 
 class Fur(Family):
@@ -23,18 +52,9 @@ class Fur(Family):
         "fur", "animal fur", "faux fur", "fake fur", "shaggy fur", "pelt", "animal hair", "sheepskin", "fur coat",
     )  # fmt: skip
     rare_nouns = ("furry hide", "peltry", "fleece of a sheep")
-    modifiers = ("fluffy", "cozy", "soft", "wild")
+    modifiers = ("cozy", "soft", "warm", "wild")
     tile_width_m = 0.4
-    palettes = (
-        {"color": "#8a6a48", "second_color": "#2e2118"},
-        {"color": "#b98c57", "second_color": "#3a2617"},
-        {"color": "#d8cdbb", "second_color": "#3b342d"},
-        {"color": "#6b6661", "second_color": "#25231f"},
-        {"color": "#3a2e26", "second_color": "#17120f"},
-        {"color": "#a8602f", "second_color": "#2b1a10"},
-        {"color": "#efeae0", "second_color": "#2a2724"},
-        {"color": "#9b958b", "second_color": "#4a453f"},
-    )
+    palettes = (*_PLAIN, *_TAWNY, *_TIGER)
     parameters = (
         Color(name="color", label="Fur color", spread=0.016),
         Color(
@@ -45,12 +65,13 @@ class Fur(Family):
             name="pattern", label="Markings",
             options={
                 "plain": ("plain", "unmarked"),
-                "spots": ("spotted", "with spots"),
-                "rosettes": ("with rosettes", "leopard spotted"),
-                "stripes": ("striped", "with stripes", "tiger striped"),
-                "patches": ("piebald", "with patches"),
+                "spots": ("spotted", "cheetah", "with spots"),
+                "rosettes": ("leopard", "jaguar", "with rosettes"),
+                "stripes": ("tiger", "striped", "with stripes"),
+                "zebra": ("zebra",),
+                "patches": ("piebald", "cow", "with patches"),
             },
-            weights={"plain": 4.0, "spots": 0.8, "rosettes": 0.8, "stripes": 1.0, "patches": 0.7},
+            weights={"plain": 4.0, "spots": 0.8, "rosettes": 0.8, "stripes": 0.7, "zebra": 0.5, "patches": 0.7},
         ),
         Number(
             name="hair_length", label="Hair length", low=0.004, high=0.12, natural=(0.015, 0.045), log=True, unit="m",
@@ -66,6 +87,12 @@ class Fur(Family):
         variation((0.3, 0.7)),
     )  # fmt: skip
     attributes = ("wear", "dirt", "dust", "snow", "wetness")
+
+    @classmethod
+    def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """As of every family; where the prompt names no color, the colors are those of the marked animal."""
+        values = super().sample(rng, given)
+        return suited(cls.parameters, values, given, _SUITED[str(values["pattern"])], rng)
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, long, v = canvas, p.hair_length, p.variation
@@ -122,14 +149,16 @@ class Fur(Family):
         # Looked up along the hair, a border comes out frayed.
         fray = c.noise("fray", (0.0018, 0.012), 2, 0.7) * 0.09
         if p.pattern == "patches":
-            return smoothstep(-0.06, 0.06, c.noise("patches", s * 3.2, 3, 0.5, at=at) + fray - 0.25)
-        if p.pattern == "stripes":
+            return smoothstep(-0.06, 0.06, c.noise("patches", s * 2.2, 3, 0.5, at=at) + fray - 0.25)
+        if p.pattern in ("stripes", "zebra"):
             # Bands across that branch and end: the steep flanks of a slow field, cut by another.
             bands = c.count(s * 1.1)[1]
             sway = c.noise("sway", (s * 2.4, s * 3.6), 3, 0.5, at=at)
             wave = torch.sin((c.v * bands + 0.45 * sway) * 6.2831853)
             ends = c.noise("ends", (s * 2.2, s * 0.9), 3, 0.5, at=at)
-            return smoothstep(-0.12, 0.12, wave - 0.12 + 0.62 * ends + fray)
+            # A zebra is about half black, a tiger has thinner stripes that end within the flank.
+            wave = wave + (0.1 + 0.4 * ends if p.pattern == "zebra" else 0.62 * ends - 0.25)
+            return smoothstep(-0.12, 0.12, wave + fray)
         bent = c.noise("bent", s * 0.6, 3, 0.55)
         cells = voronoi(c, "spots", (s, s * 0.95), jitter=0.75, at=at)
         size = s * (0.25 + 0.12 * cells.random("size")) * (0.75 if p.pattern == "spots" else 1.1)

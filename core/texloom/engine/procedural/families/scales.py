@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -11,41 +13,63 @@ from ..common import gloss, irregularity, relief, scale, variation
 from ..family import Family
 from ..ops import clamp01, dome, smoothstep
 from ..overlap import Overlap, overlapping
-from ..parameters import Choice, Color, Params
+from ..parameters import Choice, Color, Params, Rng, Value
+from ..suited import suited
 from ..surface import Surface, blend_colors, surface, vary
 from ..tile import Canvas
+
+_SUITED = {
+    "fish": (
+        {"color": "#8d979c", "second_color": "#4e5a63"},
+        {"color": "#a9aca6", "second_color": "#5f645f"},
+        {"color": "#c0843a", "second_color": "#7a3f1b"},
+        {"color": "#3f7f86", "second_color": "#1d3f4c"},
+        {"color": "#5a7794", "second_color": "#2c3f55"},
+    ),
+    "snake": (
+        {"color": "#8a7a56", "second_color": "#3f3322"},
+        {"color": "#5f6f45", "second_color": "#2f3524"},
+        {"color": "#a08c68", "second_color": "#4a3826"},
+        {"color": "#6f6a5c", "second_color": "#2b2823"},
+        {"color": "#5c8a48", "second_color": "#274021"},
+    ),
+    "crocodile": (
+        {"color": "#6a6a48", "second_color": "#35321f"},
+        {"color": "#5a4b36", "second_color": "#2c2318"},
+        {"color": "#3a3834", "second_color": "#1b1a18"},
+        {"color": "#7a6a4e", "second_color": "#3f3424"},
+    ),
+    "dragon": (
+        {"color": "#6d2a22", "second_color": "#2a1512"},
+        {"color": "#37634f", "second_color": "#17322a"},
+        {"color": "#3a4a52", "second_color": "#1c2429"},
+        {"color": "#4b4540", "second_color": "#221f1d"},
+        {"color": "#b08a3f", "second_color": "#5b3f1b"},
+    ),
+}
 
 
 class Scales(Family):
     name = "scales"
     title = "Scales"
     nouns = (
-        "scales", "reptile scales", "dragon scales", "fish scales", "snake scales", "snake skin", "reptile skin",
-        "dragon skin", "crocodile skin", "lizard skin",
+        "scales", "scaly skin", "reptile scales", "reptile skin", "scaly hide", "overlapping scales",
+        "skin with scales", "scale pattern",
     )  # fmt: skip
-    rare_nouns = ("mermaid tail", "scaly hide", "serpent hide")
+    rare_nouns = ("lizard skin", "scaled leather", "squamous hide")
     modifiers = ("fantasy", "creature", "animal", "monster")
     tile_width_m = 0.25
-    palettes = (
-        {"color": "#5f6f45", "second_color": "#2f3524"},
-        {"color": "#8a7a56", "second_color": "#3f3322"},
-        {"color": "#6d2a22", "second_color": "#2a1512"},
-        {"color": "#3a4a52", "second_color": "#1c2429"},
-        {"color": "#8d979c", "second_color": "#4e5a63"},
-        {"color": "#37634f", "second_color": "#17322a"},
-        {"color": "#b08a3f", "second_color": "#5b3f1b"},
-        {"color": "#4b4540", "second_color": "#221f1d"},
-    )
+    palettes = tuple(palette for palettes in _SUITED.values() for palette in palettes)
     parameters = (
         Color(name="color", label="Scale color", spread=0.018),
         Color(name="second_color", label="Edge color", parts=("edges", "rims", "borders", "gaps"), spread=0.012),
         Choice(
             name="shape", label="Kind",
             options={
-                "fish": ("fish-like", "scalloped", "rounded"),
-                "snake": ("snake-like", "keeled", "diamond"),
-                "crocodile": ("crocodile-like", "alligator-like", "in plates"),
-                "dragon": ("dragon-like", "pointed"),
+                "fish": ("fish", "mermaid", "carp", "rounded"),
+                "snake": ("snake", "python", "serpent", "keeled"),
+                "crocodile": ("crocodile", "alligator", "caiman"),
+                "dragon": ("dragon", "wyvern", "pointed"),
             },
         ),
         scale("Scale size", 0.003, 0.12, (0.012, 0.026), 0.007, 0.05),
@@ -55,6 +79,12 @@ class Scales(Family):
         gloss((0.4, 0.75)),
     )  # fmt: skip
     attributes = ("wear", "cracks", "dirt", "moss", "dust", "wetness")
+
+    @classmethod
+    def sample(cls, rng: Rng, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """As of every family; where the prompt names no color, the colors are those of the kind of animal."""
+        values = super().sample(rng, given)
+        return suited(cls.parameters, values, given, _SUITED[str(values["shape"])], rng)
 
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         if p.shape == "crocodile":
