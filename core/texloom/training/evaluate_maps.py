@@ -282,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TexloomError as error:
         report(str(error))
         return 1
-    print(text)
+    report(text)
     return 0
 
 

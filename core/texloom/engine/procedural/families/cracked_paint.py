@@ -20,7 +20,8 @@ class CrackedPaint(Family):
     name = "cracked_paint"
     title = "Cracked paint"
     nouns = (
-        "cracked paint", "flaky paint", "peeling wall paint", "peeling paint on wood", "paint flakes",
+        "cracked paint", "peeling paint", "flaking paint",
+        "flaky paint", "peeling wall paint", "peeling paint on wood", "paint flakes",
         "crackled paint", "cracked paint on a wall", "paint layers", "alligatored paint",
     )  # fmt: skip
     rare_nouns = ("craquelure", "paint coming off", "scaling paint", "shabby paint", "peeled paint")

@@ -65,7 +65,8 @@ class Shingles(Family):
     name = "shingles"
     title = "Shingles"
     nouns = (
-        "shingle roof", "cedar shingles", "asphalt shingles", "wood shakes", "bitumen shingles", "shingle siding",
+        "shingle roof", "shingles", "wooden shingles", "roof shingles",
+        "cedar shingles", "asphalt shingles", "wood shakes", "bitumen shingles", "shingle siding",
         "shingled roof", "shake roof", "asphalt roof",
     )  # fmt: skip
     rare_nouns = ("felt shingles", "architectural shingles", "shingle cladding", "cedar roof", "wood shingles")
