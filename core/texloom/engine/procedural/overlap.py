@@ -86,14 +86,13 @@ def overlapping(
             number = line + torch.remainder(column, nx).long()
             x = a - shift - column - 0.5
             y = b - row
+            size: Tensor | float = 1.0
             if moves is not None:
                 one = moves.take(number)
                 two, three = torch.remainder(one * 61.0, 1.0), torch.remainder(one * 977.0, 1.0)
                 y = y - (one - 0.5) * (0.7 * jitter)
                 x = x - (two - 0.5) * (0.35 * jitter) - (three - 0.5) * (0.3 * jitter) * y * aspect
                 size = 1.0 + (one - 0.5) * (0.3 * jitter)
-            else:
-                size = 1.0
             t = y / reach
             n = (x / (half_width * size)).abs()
             bend = ((t - shoulder) / (1.0 - shoulder)).clamp(min=0.0)

@@ -72,9 +72,10 @@ def strands(
             t = (fraction + back) / (1.1 + 0.6 * two)
             shift = (three - 0.5) * 0.9 + (two - 0.5) * (2.0 * lean) * t * t
             half = (0.5 * width * (0.7 + 0.6 * three)) * (1.0 - taper * t * t).clamp(min=0.0)
-            # Narrower than a pixel it grows fainter instead.
+            # A coat is closed all over, so strands narrower than a pixel are drawn as wide as one; how much lower
+            # is measured: small pictures of it are then as bright as large ones.
             side = ((beside - shift) * cell_x).abs() / half.clamp(min=half_pixel)
-            bow = (1.0 - side * side).clamp(min=0.0).sqrt() * (half / half_pixel).clamp(max=1.0)
+            bow = (1.0 - side * side).clamp(min=0.0).sqrt() * (half / half_pixel).clamp(0.42, 1.0)
             z = bow * (0.3 + 0.35 * one + 0.35 * t) * ((t < 1.0) & (three < share))
             higher = z > best
             best = torch.where(higher, z, best)

@@ -68,7 +68,8 @@ class Bamboo(Family):
         moves = (c.table("border", count) - 0.5) * (0.75 * p.irregularity)
 
         def border(k: Tensor) -> Tensor:
-            return k + moves.take(torch.remainder(k, count).long())
+            moved: Tensor = k + moves.take(torch.remainder(k, count).long())
+            return moved
 
         base = torch.where(t < border(base), base - 1.0, torch.where(t >= border(base + 1.0), base + 1.0, base))
         left, right = border(base), border(base + 1.0)

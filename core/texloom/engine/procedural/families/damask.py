@@ -70,7 +70,7 @@ class Damask(Family):
         return surface(
             c,
             color=lab,
-            height=high + 0.000012 * slub + 0.0002 * fold,
+            height=high + 0.000012 * slub + 0.0001 * fold,
             low=-0.0003,
             high=depth + 0.0003,
             roughness=(rough + 0.05 * floats + 0.06 * rim).clamp(0.12, 1.0),

@@ -98,7 +98,7 @@ class Feathers(Family):
         split = split_at * smoothstep(0.2, 0.9, far) * smoothstep(0.25, 0.6, t) * (0.45 + 0.55 * p.irregularity)
         down = clamp01(p.fluff * smoothstep(0.75, 0.4, t) + 0.4 * p.fluff * smoothstep(0.12, 0.0, laid.edge))
         shaft_width = 0.055 * (1.1 - t)
-        shaft = smoothstep(shaft_width + 0.02, shaft_width * 0.4, far) * smoothstep(0.99, 0.9, t)
+        shaft = smoothstep(0.02, -0.033, far - shaft_width) * smoothstep(0.99, 0.9, t)
         shadow = laid.shadow
         fibre = c.noise("fibre", s * 0.05, 3, 0.75)
         cloud = c.noise("cloud", s * 4.0, 4, 0.55)

@@ -70,7 +70,7 @@ class Splatter(Family):
         grain = c.noise("grain", 0.004, 4, 0.7)
         cloud = c.noise("cloud", 0.4, 5, 0.55)
         lab = vary(p.third_color, c, 0.03 * grain + 0.03 * cloud)
-        height = 0.00012 * grain + 0.0004 * cloud
+        height = 0.00012 * grain + 0.00022 * cloud
         rough = 0.85 + 0.03 * grain
         thick, total = c.zeros(), c.zeros()
         wobble = c.noise("wobble", s * 0.12, 3, 0.55)
@@ -95,7 +95,7 @@ class Splatter(Family):
             c,
             color=lab,
             height=height * (1.0 - 0.5 * total) + coat * thick,
-            low=-0.0005,
+            low=-0.0006,
             high=3.0 * coat,
             roughness=rough,
             cavity=0.3 * (1.0 - total),

@@ -218,7 +218,7 @@ class Wallpaper(Family):
         bare = smoothstep(-0.004, 0.004, level)
         # The printed layer tears further back than the paper under it.
         split = 0.035 * (0.6 + uniform(c.noise("split", 0.05, 3)))
-        core = smoothstep(-split, -split + 0.006, level) * (1.0 - bare)
+        core = smoothstep(0.0, 0.006, level + split) * (1.0 - bare)
         lifted = smoothstep(-0.22, -0.01, level) * (1.0 - bare) * smoothstep(-0.4, 0.8, c.noise("lift", 0.12, 3))
         shadow = smoothstep(0.07, 0.0, level) * bare
         grit = c.noise("grit", 0.006, 4, 0.7)
