@@ -43,7 +43,7 @@ EXIT_CANCELLED: Final = 130
 
 _ENGINE_CODES: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN})
 _TRAININGS: Final = {"instant": "texloom.training.heads", "maps": "texloom.training.maps"}
-_EVALUATIONS: Final = {"instant": "texloom.training.evaluate"}
+_EVALUATIONS: Final = {"instant": "texloom.training.evaluate", "maps": "texloom.training.evaluate_maps"}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -254,9 +254,11 @@ def leave_dialogs() -> Iterator[None]:
         yield from pause(0.8)
         if name in ("save_asset", "export_set"):
             screenshot(f"12_dialog_{name}")
-        yield from hands.press("Escape")
+        # The first one may leave the text field only that a dialog begins with.
+        yield from hands.press("Escape", "Escape")
         yield from pause(0.6)
         notes["left"][name] = [sorted(answer), everything() == before]
+    screenshot("12_dialogs_left")
 
 
 def everything() -> dict[str, Any]:
@@ -288,6 +290,7 @@ def reload() -> Iterator[None]:
     notes["kept_lock"] = [item.name for item in bpy.context.scene.texloom_locks]
     _, area = viewport()
     yield from show_sidebar(area)
+    show_base_color(area)
     yield from pause(2.0)
     screenshot("13_reloaded")
     view = bpy.context.preferences.view

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import even_light, pbr
+from . import even_light, map_estimator, pbr
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .image_seams import Part, find_parts, join, look_of, refine, tiles, whole
 from .pictures import Picture, open_picture
@@ -40,7 +40,7 @@ _LIGHT_SIDE: Final = 64
 
 
 class ImageGenerator:
-    """A :class:`~.generator.Generator` without weights; needs ``request.source``."""
+    """A :class:`~.generator.Generator` with no weights but the map estimator's; needs ``request.source``."""
 
     info = GeneratorInfo(
         id=ID, name="Image", licence=LICENCE, native_maps=(IMAGE_MAP,), seamless=True, source="required"
@@ -245,7 +245,9 @@ def _add_maps(result: GeneratedImage, pixels: NDArray[np.uint8], request: Genera
     context.progress(75, _STEPS, stage="Estimating maps")
     began = time.perf_counter()
     rgb = torch.from_numpy(pixels).to(context.device).permute(2, 0, 1).float().div_(255.0)
-    guess = pbr.maps_from_image(rgb, result.tile_width_m, request.tile_x, request.tile_y)
+    guess = map_estimator.estimate(
+        rgb, result.tile_width_m, tile_x=request.tile_x, tile_y=request.tile_y, check=context.check_cancelled
+    )
     height: Pixels
     height, result.height_min_m, result.height_max_m = pbr.height_to_pixels(guess.height_m)
     result.maps["height"] = height

@@ -23,7 +23,7 @@ from .. import __version__
 from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
-from . import pbr
+from . import map_estimator, pbr
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
 from .sources import KeptSource
@@ -184,7 +184,7 @@ class _Maps:
         self._request = request
         self._context = context
         self._maps: dict[str, Pixels] = dict(image.maps)
-        self._guess: pbr.ImageMaps | None = None
+        self._guess: map_estimator.Estimated | None = None
         self._metres: Tensor | None = None
         self.height_range = (image.height_min_m, image.height_max_m)
         picture = self._maps.get("base_color", self._maps.get(IMAGE_MAP))
@@ -235,16 +235,22 @@ class _Maps:
             self._metres = pbr.height_from_pixels(pixels, low, high, self._context.device)
         return self._metres
 
-    def _guessed(self) -> pbr.ImageMaps:
+    def _guessed(self) -> map_estimator.Estimated:
         if self._guess is None:
             self._context.warn(
                 "maps_estimated",
-                "The model draws only a picture; the other maps are estimated from its brightness.",
+                "The model draws only a picture; the other maps are estimated from it.",
                 advice="Choose the model instant for exact maps.",
             )
             rgb = torch.from_numpy(self._maps["base_color"].astype(np.float32)).to(self._context.device)
             rgb = rgb.permute(2, 0, 1) / 255.0
-            self._guess = pbr.maps_from_image(rgb, self._image.tile_width_m, self._request.tile_x, self._request.tile_y)
+            self._guess = map_estimator.estimate(
+                rgb,
+                self._image.tile_width_m,
+                tile_x=self._request.tile_x,
+                tile_y=self._request.tile_y,
+                check=self._context.check_cancelled,
+            )
         return self._guess
 
 
