@@ -316,9 +316,9 @@ class TestDrawing:
     def test_a_size_without_room_for_margins_is_told(self, transformer_model: DiffusersFolderGenerator) -> None:
         notes = Notes()
         largest = 192 * 16  # its table of positions
-        transformer_model._warn(_request(), 5.0, notes)
-        assert transformer_model._frame(_request(width=largest, height=64)) is None
-        assert transformer_model._frame(_request(width=largest, height=64, tile_x=False)) is not None
+        transformer_model._warn(_request(), 5.0, transformer_model._parameters, notes)
+        assert transformer_model._frame(_request(), largest, 64) is None
+        assert transformer_model._frame(_request(tile_x=False), largest, 64) is not None
         assert notes.warnings == {}
 
     def test_negative_prompts_need_guidance(self, transformer_model: DiffusersFolderGenerator) -> None:

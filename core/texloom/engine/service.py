@@ -105,10 +105,14 @@ class Engine:
             with self._memory_guarded():
                 with context.timed("load"):
                     self._load(request.model, generator, context)
-                kept = keep_source(Path(request.source), job.path) if request.source else None
-                # From the copy: the original may change meanwhile, and the result must follow from what is kept.
-                drawn_from = request.replace(source=str(job.path / kept.file)) if kept is not None else request
-                with ResultWriter(request, generator.info, context, job.path, source=kept) as writer:
+                kept = {
+                    name: keep_source(Path(path), job.path, name)
+                    for name, path in (("source", request.source), ("mask", request.mask))
+                    if path
+                }
+                # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
+                drawn_from = request.replace(**{name: str(job.path / item.file) for name, item in kept.items()})
+                with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
                         writer.add(image)
@@ -213,19 +217,27 @@ class Engine:
 
 
 def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
-    for name in ("width", "height"):
-        value = getattr(request, name)
-        if value % info.size_step:
-            raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    if request.operation == "create":
+        for name in ("width", "height"):
+            value = getattr(request, name)
+            if value % info.size_step:
+                raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    elif "inpaint" not in info.tasks:
+        raise RequestError(
+            f"operation: {info.name} cannot fill in parts of a picture.",
+            advice="texloom models lists which models can; choose one of them.",
+        )
     if request.source and info.source == "none":
         raise RequestError(
             f"source: the model {info.name} starts from no picture.",
-            advice="Choose the model image, or give no picture.",
+            advice="texloom models lists which models can; choose one of them.",
         )
     if not request.source and info.source == "required":
         raise RequestError(
             f"source: the model {info.name} needs a picture to start from.", advice="Give the path of a picture."
         )
+    if request.strength is not None and not info.tasks:
+        raise RequestError(f"strength: the model {info.name} has none.")
 
 
 def _drawn(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:

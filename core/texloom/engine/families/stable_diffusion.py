@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
+
+_INPAINTING_CHANNELS: Final = 9  # latents, mask, and latents of what is masked
 
 
 class StableDiffusion(Family):
@@ -22,6 +24,10 @@ class StableDiffusion(Family):
         INPAINT: "StableDiffusionInpaintPipeline",
         CONTROL: "StableDiffusionControlNetPipeline",
     }
+
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
+        return _tasks(self.pipelines, folder)
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """The usual ones; the pipeline's own 50 steps bring nothing more."""
@@ -40,6 +46,10 @@ class StableDiffusionXL(Family):
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
 
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
+        return _tasks(self.pipelines, folder)
+
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """As for Stable Diffusion, with the guidance that SDXL's pipeline takes."""
         return Defaults(steps=30, guidance=5.0)
@@ -54,3 +64,10 @@ class Kolors(StableDiffusionXL):
         TEXT_TO_IMAGE: "KolorsPipeline",
         IMAGE_TO_IMAGE: "KolorsImg2ImgPipeline",
     }
+
+
+def _tasks(pipelines: Mapping[str, str], folder: ModelFolder) -> Mapping[str, str]:
+    unet = folder.component("unet")
+    if unet is None or unet.config.get("in_channels") != _INPAINTING_CHANNELS:
+        return pipelines
+    return {task: name for task, name in pipelines.items() if task == INPAINT}
