@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -38,6 +38,7 @@ from .events import Event
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
 from .request import GenerationRequest, new_id
+from .request import Lora as Lora
 from .request_makers import edit_request as edit_request
 from .request_makers import image_request as image_request
 from .request_makers import make_request as make_request
@@ -331,13 +332,8 @@ class Session:
 
 
 def _changed(request: GenerationRequest, changes: Mapping[str, Any]) -> GenerationRequest:
-    return make_request(**(_fields(request) | {"id": new_id()} | dict(changes)))
-
-
-def _fields(request: GenerationRequest) -> dict[str, Any]:
-    data = request.to_dict()
-    del data["schema"]
-    return data
+    values = {item.name: getattr(request, item.name) for item in fields(request)}
+    return make_request(**(values | {"id": new_id()} | dict(changes)))
 
 
 def generate(

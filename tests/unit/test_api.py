@@ -212,6 +212,11 @@ def test_session_without_a_backend_uses_the_settings(tmp_path: Path) -> None:
             session.generate("bricks")
 
 
+def test_repeat_keeps_loras(session: api.Session) -> None:
+    first = session.generate("bricks", model="sdxl", loras=(api.Lora("/a.safetensors", 0.5),))
+    assert session.repeat(first.folder).request.loras == (api.Lora("/a.safetensors", 0.5),)
+
+
 # Pictures changed by words.
 
 

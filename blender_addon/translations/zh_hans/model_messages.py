@@ -88,4 +88,16 @@ MESSAGES: dict[str, str] = {
     "loras: at most {0}, got {1}.": "LoRA: 最多 {0} 个,得到的是 {1} 个。",
     "loras: a weight must be from {0} to {1}, got {2}.": "LoRA: 权重必须介于 {0} 和 {1} 之间,得到的是 {2}。",
     "loras: the same file stands there twice.": "LoRA: 同一文件出现了两次。",
+    "loras: {0} takes no LoRA.": "LoRA: {0} 不支持 LoRA。",
+    "Choose another model, or no LoRA.": "请选择其他模型,或不使用 LoRA。",
+    "LoRAs need the package peft, which this engine lacks.": "LoRA 需要软件包 peft,而此引擎中没有该软件包。",
+    "loras: there is no file {0}.": "LoRA: 没有文件 {0}。",
+    "Give the path of a .safetensors file.": "请提供 .safetensors 文件的路径。",
+    "{0} is no LoRA.": "{0} 不是 LoRA。",
+    "Choose a LoRA, or give this file as the model if it is one.": (
+        "请选择一个 LoRA;如果此文件是模型,请将其作为模型使用。"
+    ),
+    "{0} does not fit {1}: {2}.": "{0} 不适合 {1}: {2}。",
+    "Choose a LoRA that was made for this model.": "请选择为此模型制作的 LoRA。",
+    "{0} has {1} layers, of which {2} are in the model {3}.": "{0} 有 {1} 层,其中 {2} 层在模型 {3} 中。",
 }

@@ -24,6 +24,7 @@ from .denoising import Run
 from .device import free_memory, is_out_of_memory
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
+from .loras import LoraStack
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .operations import Start, from_masked, from_whole
 from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
@@ -72,6 +73,7 @@ class DiffusersFolderGenerator:
         self._main_task = main_task(folder)
         # Pipelines of other tasks with the very same parts, made when they are first needed.
         self._others: dict[str, Any] = {}
+        self._loras: LoraStack | None = None
         self._info = self._describe({})
 
     @property
@@ -108,12 +110,14 @@ class DiffusersFolderGenerator:
         self._pipeline = pipeline
         self._parameters = parameters
         self._info = self._describe(files)
+        self._loras = LoraStack(pipeline, self._info.name)
         context.loading("Ready", 1.0)
 
     def unload(self) -> None:
         """See ``Generator``."""
         self._pipeline = None
         self._others.clear()
+        self._loras = None
 
     def prepare(self, prompt: str) -> None:
         """Nothing is done ahead: each family encodes its prompts in its own way."""
@@ -125,6 +129,8 @@ class DiffusersFolderGenerator:
         task = self._task(request)
         pipeline = self._for_task(task)
         parameters = dict(inspect.signature(type(pipeline).__call__).parameters)
+        assert self._loras is not None
+        loras = self._loras.use(request.loras, context)
         whole = self._whole(request, task, context)
         start = self._start(request, whole, context)
         steps, guidance = self._effective(request, parameters)
@@ -163,7 +169,8 @@ class DiffusersFolderGenerator:
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
                 details={"steps": steps, "guidance_scale": guidance, "seam_ratio": self._seams(pixels)}
-                | ({"strength": named.get("strength")} if start is not None else {}),
+                | ({"strength": named.get("strength")} if start is not None else {})
+                | ({"loras": loras} if loras else {}),
             )
 
     # Loading.
@@ -268,9 +275,6 @@ class DiffusersFolderGenerator:
         return [file for file in self._folder.weights if file.parts[0] == item.name]
 
     def _part(self, item: Component, device: str) -> Any:
-        own = self._family.part(item, self._folder)
-        if own is not None:
-            return own
         kind = part_class(item)
         folder = self._folder.path / item.name
         if item.name == self._file_part and self._file is not None:
@@ -282,7 +286,8 @@ class DiffusersFolderGenerator:
             if self._folder.variant:
                 named["variant"] = self._folder.variant
         try:
-            return kind.from_pretrained(folder, **named)
+            own = self._family.part(item, self._folder)
+            return own if own is not None else kind.from_pretrained(folder, **named)
         except ImportError as error:
             text = " ".join(str(error).split())[:300]
             raise ModelInvalidError(

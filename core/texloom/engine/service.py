@@ -236,6 +236,8 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
         raise RequestError(
             f"source: the model {info.name} needs a picture to start from.", advice="Give the path of a picture."
         )
+    if request.loras and not info.tasks:
+        raise RequestError(f"loras: {info.name} takes no LoRA.", advice="Choose another model, or no LoRA.")
     if request.strength is not None and not info.tasks:
         raise RequestError(f"strength: the model {info.name} has none.")
 
