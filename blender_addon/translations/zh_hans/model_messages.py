@@ -100,4 +100,8 @@ MESSAGES: dict[str, str] = {
     "{0} does not fit {1}: {2}.": "{0} 不适合 {1}: {2}。",
     "Choose a LoRA that was made for this model.": "请选择为此模型制作的 LoRA。",
     "{0} has {1} layers, of which {2} are in the model {3}.": "{0} 有 {1} 层,其中 {2} 层在模型 {3} 中。",
+    "{0} reads sentences: weights of words have no effect.": "{0} 阅读的是句子: 词语的权重不起作用。",
+    "Say in words what matters more.": "请用文字说明什么更重要。",
+    "prompt: with the seed {0} nothing is left of it.": "提示词: 使用种子 {0} 时没有剩下任何内容。",
+    "Put words outside of the braces.": "请在花括号之外写一些文字。",
 }

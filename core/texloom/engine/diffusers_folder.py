@@ -22,15 +22,16 @@ from ..errors import ModelInvalidError, RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from .denoising import Run
 from .device import free_memory, is_out_of_memory
+from .drawn_frame import drawn_frame
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .loras import LoraStack
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .operations import Start, from_masked, from_whole
 from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
-from .prompt_length import words_dropped
+from .prompts import read_prompts
 from .seamless import seam_ratio
-from .wrapped_context import MARGIN_PIXELS, Frame, frame
+from .wrapped_context import Frame
 
 DEFAULT_TILE_M: Final = 1.0
 
@@ -131,7 +132,7 @@ class DiffusersFolderGenerator:
         parameters = dict(inspect.signature(type(pipeline).__call__).parameters)
         assert self._loras is not None
         loras = self._loras.use(request.loras, context)
-        whole = self._whole(request, task, context)
+        whole = self._whole(request, context)
         start = self._start(request, whole, context)
         steps, guidance = self._effective(request, parameters)
         self._warn(request, guidance, parameters, context)
@@ -148,7 +149,9 @@ class DiffusersFolderGenerator:
         # Editors have no strength: they see the whole picture beside the one that they draw.
         follows = task in self._family.follows or ("image" in named and "strength" not in named)
         token = self._family.size_step(self._folder) if follows else 0
-        named |= {"prompt": request.prompt, "num_inference_steps": steps}
+        negative = named.pop("negative_prompt", "")
+        named |= read_prompts(pipeline, self._family, request.prompt, negative, self._info.name, context)
+        named["num_inference_steps"] = steps
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
@@ -392,30 +395,16 @@ class DiffusersFolderGenerator:
             owner=self._pipeline,
         )
 
-    def _whole(self, request: GenerationRequest, task: str, context: Context) -> Frame:
+    def _whole(self, request: GenerationRequest, context: Context) -> Frame:
         """What is drawn: a picture of the request's size, or of one near it where only parts of it are used."""
-        width, height = request.width, request.height
-        if request.operation == "create":
-            whole = self._frame(request, width, height)
-        else:
-            width, height = self._family.masked_size(self._folder, width, height)
-            tiles = request.tile_x or request.tile_y
-            whole = self._frame(request, width, height) if self._family.masked_margins or not tiles else None
-            most, shrunk = self._family.masked_pixels, 1.0
-            while whole is not None and most is not None and whole.full_width * whole.full_height > most:
-                if min(whole.width, whole.height) <= MARGIN_PIXELS:
-                    break
-                shrunk *= 0.97
-                size = round(request.width * shrunk), round(request.height * shrunk)
-                whole = self._frame(request, *self._family.masked_size(self._folder, *size))
-        if whole is None:
-            whole = Frame(width=width, height=height)
+        found = drawn_frame(request, self._family, self._folder)
+        if found.approximate:
             context.warn(
                 "seamless_approximate",
                 f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
                 advice="A seam may show. Choose a smaller size.",
             )
-        return whole
+        return found.frame
 
     def _warn(
         self,
@@ -440,14 +429,6 @@ class DiffusersFolderGenerator:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
         if request.strength is not None and "strength" not in parameters:
             context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
-        dropped = words_dropped(self._pipeline, request.prompt)
-        if dropped:
-            context.warn(
-                "prompt_too_long",
-                f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
-                advice="Shorten the prompt, or put what matters first.",
-                words=dropped,
-            )
 
     def _effective(
         self, request: GenerationRequest, parameters: Mapping[str, inspect.Parameter]
@@ -458,19 +439,6 @@ class DiffusersFolderGenerator:
             return steps, None
         wanted = request.guidance_scale
         return steps, wanted if wanted is not None else info.default_guidance_scale
-
-    def _frame(self, request: GenerationRequest, width: int, height: int) -> Frame | None:
-        """How the picture is drawn: as it is where convolutions wrap or nothing tiles, else within margins."""
-        if self._family.convolutional(self._folder):
-            return Frame(width=width, height=height)
-        return frame(
-            width,
-            height,
-            tile_x=request.tile_x,
-            tile_y=request.tile_y,
-            step=self._family.size_step(self._folder),
-            largest=self._family.largest_side(self._folder),
-        )
 
     def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.

@@ -155,7 +155,7 @@ class ResultWriter:
         color = name in _COLORS
         file = f"{image.index:02d}_{name}.png"
         text = {
-            "texloom:prompt": self._request.prompt,
+            "texloom:prompt": str(image.details.get("prompt", self._request.prompt)),
             "texloom:seed": str(image.seed),
             "texloom:model": self._info.id,
             "texloom:version": __version__,

@@ -19,10 +19,12 @@ from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomErro
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
 from ..storage import JobFolder, Library
+from ..wildcards import has_choices, pick
 from . import catalog
 from . import device as devices
+from .clip_prompts import without_weights
 from .context import JobContext, SilentContext
-from .generator import GeneratedImage, Generator, GeneratorInfo
+from .generator import GeneratedImage, Generator, GeneratorInfo, Pixels
 from .results import ResultWriter
 from .sources import keep_source
 from .text_encoder import TextEncoder, downloads_allowed
@@ -244,7 +246,7 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
 
 def _drawn(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:
     """What the generator yields, checked, and timed without the time its user takes."""
-    images = generator.generate(request, context)
+    images = _generated(generator, request, context)
     for index in range(request.count):
         with context.timed("draw"):
             image = next(images, None)
@@ -258,3 +260,68 @@ def _drawn(generator: Generator, request: GenerationRequest, context: JobContext
         context.drawn(index)
         yield image
         context.check_cancelled()
+
+
+def _generated(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:
+    """The variations; where the prompts leave something to the seed, each with words of its own."""
+    # The model image takes the prompt as a name.
+    reads = generator.info.tasks or generator.info.source == "none"
+    if reads and not generator.info.tasks:
+        request = _unweighted(generator, request, context)
+    if not reads or not (has_choices(request.prompt) or has_choices(request.negative_prompt)):
+        yield from generator.generate(request, context)
+        return
+    for index in range(request.count):
+        seed = request.variation_seed(index)
+        prompt, negative = pick(request.prompt, seed), pick(request.negative_prompt, seed)
+        try:
+            single = request.replace(prompt=prompt, negative_prompt=negative, seed=seed, count=1)
+        except RequestError as error:
+            raise RequestError(
+                f"prompt: with the seed {seed} nothing is left of it.", advice="Put words outside of the braces."
+            ) from error
+        for image in generator.generate(single, _OfVariation(context, index)):
+            image.index = index
+            image.details["prompt"] = prompt
+            if negative:
+                image.details["negative_prompt"] = negative
+            yield image
+
+
+def _unweighted(generator: Generator, request: GenerationRequest, context: JobContext) -> GenerationRequest:
+    plain = without_weights(request.prompt)
+    if plain == request.prompt or not plain.strip():
+        return request
+    context.warn(
+        "weights_ignored",
+        f"{generator.info.name} reads sentences: weights of words have no effect.",
+        advice="Say in words what matters more.",
+    )
+    return request.replace(prompt=plain)
+
+
+class _OfVariation:
+    """A context for one variation that is drawn on its own."""
+
+    def __init__(self, context: JobContext, index: int) -> None:
+        self.device = context.device
+        self._context = context
+        self._index = index
+
+    def check_cancelled(self) -> None:
+        self._context.check_cancelled()
+
+    def loading(self, stage: str, fraction: float | None = None) -> None:
+        self._context.loading(stage, fraction)
+
+    def progress(self, step: int, steps: int, *, index: int = 0, stage: str = "") -> None:
+        self._context.progress(step, steps, index=self._index + index, stage=stage)
+
+    def preview(self, pixels: Pixels, *, index: int = 0, step: int = 0) -> None:
+        self._context.preview(pixels, index=self._index + index, step=step)
+
+    def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
+        self._context.warn(code, message, advice=advice, words=words)
+
+    def timing(self, stage: str, seconds: float) -> None:
+        self._context.timing(stage, seconds)

@@ -45,6 +45,7 @@ class Family:
         guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
         guidance_off: up to this guidance the negative prompt has no effect.
         negative: whether negative prompts work.
+        clip_prompts: whether CLIPs alone read the prompt, so that it may be of any length and have weights.
         follows: tasks in which tokens of the picture to follow come behind those of the picture that is drawn.
         masked_pixels: the most pixels that its pipeline draws to fill in parts of a picture; None: no limit.
         masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
@@ -58,6 +59,7 @@ class Family:
     guidance_argument: ClassVar[str] = "guidance_scale"
     guidance_off: ClassVar[float] = 1.0
     negative: ClassVar[bool] = True
+    clip_prompts: ClassVar[bool] = False
     follows: ClassVar[tuple[str, ...]] = ()
     masked_pixels: ClassVar[int | None] = None
     masked_margins: ClassVar[bool] = True

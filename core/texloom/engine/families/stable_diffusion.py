@@ -24,6 +24,7 @@ class StableDiffusion(Family):
         INPAINT: "StableDiffusionInpaintPipeline",
         CONTROL: "StableDiffusionControlNetPipeline",
     }
+    clip_prompts = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -45,6 +46,7 @@ class StableDiffusionXL(Family):
         INPAINT: "StableDiffusionXLInpaintPipeline",
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
+    clip_prompts = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -64,6 +66,7 @@ class Kolors(StableDiffusionXL):
         TEXT_TO_IMAGE: "KolorsPipeline",
         IMAGE_TO_IMAGE: "KolorsImg2ImgPipeline",
     }
+    clip_prompts = False
 
 
 def _tasks(pipelines: Mapping[str, str], folder: ModelFolder) -> Mapping[str, str]:
