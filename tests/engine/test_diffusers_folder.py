@@ -20,6 +20,8 @@ from texloom.engine.model_folder import hash_files, read_folder
 from texloom.errors import CancelledError, ModelInvalidError
 from texloom.request import GenerationRequest
 
+pytestmark = pytest.mark.usefixtures("unrepaired")
+
 
 class Notes:
     """A context that writes everything down, and cancels when told."""
@@ -317,7 +319,6 @@ class TestDrawing:
     def test_a_size_without_room_for_margins_is_told(self, transformer_model: DiffusersFolderGenerator) -> None:
         notes = Notes()
         largest = 192 * 16  # its table of positions
-        transformer_model._warn(_request(), 5.0, transformer_model._parameters, notes)
         family, folder = transformer_model._family, transformer_model._folder
         assert drawn_frame(_request(width=largest), family, folder).approximate
         assert not drawn_frame(_request(width=largest, tile_x=False), family, folder).approximate

@@ -24,6 +24,8 @@ from texloom.errors import CancelledError, ModelInvalidError, RequestError
 from texloom.request import GenerationRequest, Lora
 from texloom.storage import read_manifest
 
+pytestmark = pytest.mark.usefixtures("unrepaired")
+
 NONE = ("pixart-sigma", "prx", "generic")
 TAKERS = tuple(name for name in tiny_families.NAMES if name not in NONE)
 

@@ -21,6 +21,8 @@ from texloom.errors import CancelledError, RequestError
 from texloom.request import GenerationRequest
 from texloom.storage import read_manifest
 
+pytestmark = pytest.mark.usefixtures("unrepaired")
+
 OVER_PICTURES = ("stable-diffusion", "sdxl", "sd3", "flux", "chroma", "z-image", "qwen-image", "sana-sprint")
 EDITORS = ("flux2", "flux2-klein", "qwen-image-edit", "flux-control")
 """They see the picture beside the one that they draw."""

@@ -104,4 +104,6 @@ MESSAGES: dict[str, str] = {
     "Say in words what matters more.": "请用文字说明什么更重要。",
     "prompt: with the seed {0} nothing is left of it.": "提示词: 使用种子 {0} 时没有剩下任何内容。",
     "Put words outside of the braces.": "请在花括号之外写一些文字。",
+    "A seam may show where the picture repeats.": "图像重复之处可能会显出接缝。",
+    "Make another variation, or repair it with another model.": "请再生成一个变体,或使用其他模型修复。",
 }

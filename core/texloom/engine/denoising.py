@@ -43,6 +43,7 @@ class Run:
         name: the model's, for messages.
         token: pixels of a token, where tokens of pictures to follow come behind those of the picture, else 0.
         owner: the pipeline that moves parts to the device; None: this one.
+        stage: what it is doing, for people.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Run:
         name: str,
         token: int = 0,
         owner: Any = None,
+        stage: str = "Drawing",
     ) -> None:
         self._pipeline = pipeline
         self._family = family
@@ -68,6 +70,7 @@ class Run:
         self._index = index
         self._name = name
         self._token = token
+        self._stage = stage
         self._owner = owner if owner is not None else pipeline
         self._steps = 0
         self._done = 0
@@ -92,7 +95,7 @@ class Run:
         drawing = {k: part for k, part in networks.items() if type(part).__module__.startswith("diffusers.")}
         denoisers = [part for key, part in drawing.items() if _denoises(key)]
         wrapping = drawing.values() if self._convolutional else [p for k, p in drawing.items() if not _denoises(k)]
-        self._context.progress(0, self._steps, index=self._index, stage="Drawing")
+        self._context.progress(0, self._steps, index=self._index, stage=self._stage)
         try:
             with (
                 torch.inference_mode(),
@@ -157,7 +160,7 @@ class Run:
         self._done += 1
         # Schedulers of higher order take more calls than steps were asked for.
         total = max(self._steps, self._done, getattr(self._pipeline, "num_timesteps", None) or len(scheduler.timesteps))
-        self._context.progress(self._done, total, index=self._index, stage="Drawing")
+        self._context.progress(self._done, total, index=self._index, stage=self._stage)
         every = self._request.preview_interval
         if every and self._done % every == 0 and self._done < total:
             self._preview(_clean(scheduler, result, args, named))

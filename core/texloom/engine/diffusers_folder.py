@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,16 +19,16 @@ from torch import nn
 from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from .denoising import Run
+from . import seam_repair
 from .device import free_memory, is_out_of_memory
+from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .loras import LoraStack
 from .model_folder import Component, ModelFolder, hash_files, read_folder
-from .operations import Start, from_masked, from_whole
+from .operations import Start, from_masked, from_whole, repairing
 from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
-from .prompts import read_prompts
 from .seamless import seam_ratio
 from .wrapped_context import Frame
 
@@ -129,40 +128,25 @@ class DiffusersFolderGenerator:
             raise TexloomError(f"{self._info.name} is not loaded.")
         task = self._task(request)
         pipeline = self._for_task(task)
-        parameters = dict(inspect.signature(type(pipeline).__call__).parameters)
         assert self._loras is not None
         loras = self._loras.use(request.loras, context)
         whole = self._whole(request, context)
         start = self._start(request, whole, context)
-        steps, guidance = self._effective(request, parameters)
-        self._warn(request, guidance, parameters, context)
-        started: dict[str, Any] = {}
-        if start is not None:
-            picture, mask = start.images(whole)
-            started = self._family.picture_arguments(parameters, picture=picture, mask=mask, strength=start.strength)
-            if "strength" in started and start.strength > 0.0:
-                # The pipelines leave out the first steps; one at least is to be left.
-                steps = max(steps, math.ceil(1.0 / start.strength - 1e-6))
-        named = started | self._family.arguments(
-            parameters, steps=steps, guidance=guidance, negative_prompt=request.negative_prompt.strip()
-        )
-        # Editors have no strength: they see the whole picture beside the one that they draw.
-        follows = task in self._family.follows or ("image" in named and "strength" not in named)
-        token = self._family.size_step(self._folder) if follows else 0
-        negative = named.pop("negative_prompt", "")
-        named |= read_prompts(pipeline, self._family, request.prompt, negative, self._info.name, context)
-        named["num_inference_steps"] = steps
+        drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
+        self._warn(request, drawing, context)
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
-            if start is not None and named.get("strength") == 0.0:
-                pixels = start.finished(start.picture)
-            else:
-                # On the CPU, so that a seed means the same noise on every device.
-                generator = torch.Generator("cpu").manual_seed(seed)
-                run = self._run(pipeline, whole, request, context, index=index, token=token)
-                pixels = run.draw({**named, "generator": generator})
-                pixels = start.finished(pixels) if start is not None else pixels
+            pixels = drawing.picture(index, seed)
+            facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
+            if start is not None:
+                facts["strength"] = drawing.strength
+            if loras:
+                facts["loras"] = loras
+            # Edges of a picture that only grew, or changed inside, are its owner's.
+            if request.operation == "create":
+                pixels, repair = self._repaired(pixels, request, index, seed, context)
+                facts |= repair
             width_m = request.real_world_width or DEFAULT_TILE_M
             yield GeneratedImage(
                 index=index,
@@ -171,9 +155,7 @@ class DiffusersFolderGenerator:
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
-                details={"steps": steps, "guidance_scale": guidance, "seam_ratio": self._seams(pixels)}
-                | ({"strength": named.get("strength")} if start is not None else {})
-                | ({"loras": loras} if loras else {}),
+                details={**facts, "seam_ratio": self._seams(pixels)},
             )
 
     # Loading.
@@ -379,21 +361,65 @@ class DiffusersFolderGenerator:
         size = (whole.width, whole.height)
         return from_masked(request, 1.0 if strength is None else strength, size, self._folder.latent_pixels)
 
-    def _run(
-        self, pipeline: Any, whole: Frame, request: GenerationRequest, context: Context, *, index: int, token: int
-    ) -> Run:
-        return Run(
-            pipeline,
-            self._family,
-            whole,
-            self._family.convolutional(self._folder),
-            request,
-            context,
-            index=index,
-            name=self._info.name,
-            token=token,
-            owner=self._pipeline,
+    def _model(self) -> LoadedModel:
+        return LoadedModel(pipeline=self._pipeline, family=self._family, folder=self._folder, info=self._info)
+
+    def _repaired(
+        self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int, seed: int, context: Context
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """The picture with its seams drawn anew where they show, and what the manifest says of it."""
+        step = self._family.size_step(self._folder)
+        x = request.tile_x and seam_repair.shows(pixels, 1, step)
+        y = request.tile_y and seam_repair.shows(pixels, 0, step)
+        if not x and not y:
+            return pixels, {}
+        before = self._seams(pixels)
+        way, found = "drawn", self._seam_drawn(pixels, request, (x, y), index, seed, context)
+        if found is None:
+            # The family cannot fill in parts: strips of the picture itself can.
+            way, found = "strips", pixels
+            check, device = context.check_cancelled, context.device
+            if x:
+                found = seam_repair.mended(found, 1, wraps=request.tile_y and not y, check=check, device=device)
+            if y:
+                found = seam_repair.mended(found, 0, wraps=request.tile_x, check=check, device=device)
+        after = self._seams(found)
+        axes = [axis for axis, wanted in (("x", x), ("y", y)) if wanted]
+        kept = max(after[axis] for axis in axes) < max(before[axis] for axis in axes)
+        pixels = found if kept else pixels
+        if any(seam_repair.shows(pixels, 1 if axis == "x" else 0, step) for axis in axes):
+            context.warn(
+                "seam_left",
+                "A seam may show where the picture repeats.",
+                advice="Make another variation, or repair it with another model.",
+            )
+        return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
+
+    def _seam_drawn(
+        self,
+        pixels: NDArray[np.uint8],
+        request: GenerationRequest,
+        axes: tuple[bool, bool],
+        index: int,
+        seed: int,
+        context: Context,
+    ) -> NDArray[np.uint8] | None:
+        """The picture with its seams drawn anew; None where the model cannot do that."""
+        if INPAINT not in self._tasks():
+            return None
+        try:
+            pipeline = self._for_task(INPAINT)
+        except RequestError:
+            return None
+        # What it starts from is at hand; the request only has to name something.
+        job = request.replace(
+            operation="repair_seams", source=request.source or self._info.id, strength=None, preview_interval=0
         )
+        whole = self._whole(job, context)
+        size = (whole.width, whole.height)
+        start = repairing(pixels, axes[0], axes[1], 1.0, size=size, latent=self._folder.latent_pixels)
+        drawing = Drawing(self._model(), pipeline, INPAINT, job, context, whole, start)
+        return drawing.picture(index, seed, stage="Repairing the seam")
 
     def _whole(self, request: GenerationRequest, context: Context) -> Frame:
         """What is drawn: a picture of the request's size, or of one near it where only parts of it are used."""
@@ -406,13 +432,8 @@ class DiffusersFolderGenerator:
             )
         return found.frame
 
-    def _warn(
-        self,
-        request: GenerationRequest,
-        guidance: float | None,
-        parameters: Mapping[str, inspect.Parameter],
-        context: Context,
-    ) -> None:
+    def _warn(self, request: GenerationRequest, drawing: Drawing, context: Context) -> None:
+        guidance = drawing.guidance
         name = self._info.name
         if request.negative_prompt.strip():
             if not self._info.supports_negative_prompt:
@@ -427,18 +448,8 @@ class DiffusersFolderGenerator:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
         if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        if request.strength is not None and "strength" not in parameters:
+        if request.strength is not None and "strength" not in drawing.parameters:
             context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
-
-    def _effective(
-        self, request: GenerationRequest, parameters: Mapping[str, inspect.Parameter]
-    ) -> tuple[int, float | None]:
-        info = self._info
-        steps = request.steps if request.steps is not None else info.default_steps
-        if self._family.guidance_argument not in parameters:
-            return steps, None
-        wanted = request.guidance_scale
-        return steps, wanted if wanted is not None else info.default_guidance_scale
 
     def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.

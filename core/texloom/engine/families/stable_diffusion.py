@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
 
+_CHANNELS: Final = 4
 _INPAINTING_CHANNELS: Final = 9  # latents, mask, and latents of what is masked
 
 
@@ -71,6 +72,7 @@ class Kolors(StableDiffusionXL):
 
 def _tasks(pipelines: Mapping[str, str], folder: ModelFolder) -> Mapping[str, str]:
     unet = folder.component("unet")
-    if unet is None or unet.config.get("in_channels") != _INPAINTING_CHANNELS:
+    channels = unet.config.get("in_channels", _CHANNELS) if unet is not None else _CHANNELS
+    if channels == _CHANNELS:
         return pipelines
-    return {task: name for task, name in pipelines.items() if task == INPAINT}
+    return {task: name for task, name in pipelines.items() if task == INPAINT and channels == _INPAINTING_CHANNELS}
