@@ -92,10 +92,11 @@ class Lora:
 class GenerationRequest:
     """One job, frozen: the same request with the same model on the same device gives the same bytes.
 
-    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres (or of all that
-    ``source`` shows), or None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's
-    own default.  ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the
-    instant model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
+    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres (for the model
+    ``image``, of all that ``source`` shows), or None for what suits the material.  ``steps`` and ``guidance_scale``
+    None mean the model's own default.  ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks
+    parameters of the instant model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed
+    ``seed + i``; ``prompt`` and ``negative_prompt`` may leave words to it (:mod:`texloom.wildcards`).
     ``source`` is the path of a picture that the result is made from, for models that start from one; empty
     for none.  ``strength`` is how much of it is drawn anew, 0 (it stays) to 1 (only the words count), or None for
     what suits the operation.  ``mask`` is the path of a picture that is white where ``inpaint`` draws; empty takes

@@ -158,6 +158,12 @@ class TestOverAPicture:
         image = _draw(models("stable-diffusion"), job, notes)
         assert (image.maps["image"] == (200, 100, 50)).all() and set(notes.warnings) == {"picture_cropped"}
 
+    def test_rounding_of_the_size_is_no_news(self, models: Models, tmp_path: Path) -> None:
+        notes = Notes()
+        path = _picture(tmp_path / "odd.png", 144, 96)
+        _draw(models("stable-diffusion"), _request(path, strength=0.0, width=160, height=96), notes)
+        assert notes.warnings == {}
+
     def test_cancelled_in_a_step_it_goes_on_as_before(self, models: Models, source: Path) -> None:
         model = models("flux")
         expected = _draw(model, _request(source, strength=0.5)).maps["image"]

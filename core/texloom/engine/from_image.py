@@ -98,7 +98,11 @@ def start_from(picture: Picture, request: GenerationRequest, context: Context) -
 
     What models start from that draw over a picture.  (height, width, 3); of a picture without alpha.
     """
-    quiet = _Quiet(context)
+    height, width = picture.pixels.shape[:2]
+    # Sizes that models draw are multiples of 32: what that takes off the proportions is nobody's news.
+    rounded = 16.0 / request.width + 16.0 / request.height
+    ratio = (width / height) / (request.width / request.height)
+    quiet = _Quiet(context, tells_crop=abs(np.log(ratio)) > rounded)
     plan = _plan(picture, request, {EVEN_LIGHT: False, COLOR: True}, quiet)
     return _made(picture.pixels, plan, request, {EVEN_LIGHT: False, COLOR: True}, quiet)
 
@@ -106,9 +110,10 @@ def start_from(picture: Picture, request: GenerationRequest, context: Context) -
 class _Quiet:
     """A context that passes on only what concerns a job that goes on afterwards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, tells_crop: bool) -> None:
         self.device = context.device
         self._context = context
+        self._passed_over = {"tiles_already"} | (set() if tells_crop else {"picture_cropped"})
 
     def check_cancelled(self) -> None:
         self._context.check_cancelled()
@@ -123,7 +128,7 @@ class _Quiet:
         pass
 
     def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
-        if code != "tiles_already":
+        if code not in self._passed_over:
             self._context.warn(code, message, advice=advice, words=words)
 
     def timing(self, stage: str, seconds: float) -> None:
