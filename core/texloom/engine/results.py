@@ -53,7 +53,7 @@ class ResultWriter:
     """Takes the variations of one request and writes their files into ``folder``.
 
     A context manager: leaving it waits until no thread writes any more, whatever happened, so that the folder may
-    be removed.  ``source`` is the copy of the request's picture in ``folder``.
+    be removed.  ``kept`` are copies in ``folder`` of the pictures that the request names: ``source`` and ``mask``.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class ResultWriter:
         context: JobContext,
         folder: Path,
         *,
-        source: KeptSource | None = None,
+        kept: Mapping[str, KeptSource] | None = None,
     ) -> None:
         self.files: list[WrittenFile] = []
         self._request = request
         self._info = info
         self._context = context
         self._folder = folder
-        self._source = source
+        self._kept = dict(kept or {})
         self._results: list[dict[str, Any]] = []
         self._pending: deque[Future[None]] = deque()
         # One thread derives maps, several compress them.
@@ -130,8 +130,7 @@ class ResultWriter:
             ],
             "results": self._results,
         }
-        if self._source is not None:
-            data["source"] = self._source.to_dict()
+        data |= {name: item.to_dict() for name, item in self._kept.items()}
         write_json_atomic(self._folder / MANIFEST_NAME, data)
         return MANIFEST_NAME
 
@@ -156,7 +155,7 @@ class ResultWriter:
         color = name in _COLORS
         file = f"{image.index:02d}_{name}.png"
         text = {
-            "texloom:prompt": self._request.prompt,
+            "texloom:prompt": str(image.details.get("prompt", self._request.prompt)),
             "texloom:seed": str(image.seed),
             "texloom:model": self._info.id,
             "texloom:version": __version__,
