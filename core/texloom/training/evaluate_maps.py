@@ -25,6 +25,7 @@ from ..engine.map_net import slopes_of
 from ..engine.procedural.draw import draw
 from ..engine.procedural.family import families
 from ..errors import StorageError, TexloomError
+from ..png import write_png
 from ..storage import write_bytes_atomic
 from .heads import report
 from .relight import normals, render
@@ -236,6 +237,31 @@ def sheet(estimator: MapEstimator, path: Path, names: Sequence[str], size: int =
     Image.fromarray(whole).save(path)
 
 
+def export(estimator: MapEstimator, folder: Path, size: int, every: int) -> None:
+    """Write maps of some materials as PNG files, below a folder each: ``truth`` and one for each way."""
+    for number, family in enumerate(list(families())[::every]):
+        truth, width = held_out(number, family, size)
+        maps = (truth.base_color, truth.slope, truth.occlusion, truth.roughness, truth.metallic)
+        seen = (render(*maps, torch.Generator().manual_seed(number)) * 255.0).round() / 255.0
+        ways = {
+            "truth": truth,
+            "estimator": by_network(estimator, seen, width),
+            "heuristic": by_heuristic(seen, width),
+            "flat": by_constants(seen, width),
+        }
+        for way, found in ways.items():
+            place = folder / family / way
+            place.mkdir(parents=True, exist_ok=True)
+            values = {
+                "base_color": found.base_color[0],
+                "normal": normals(found.slope)[0] * 0.5 + 0.5,
+                "roughness": found.roughness[0, 0],
+                "metallic": found.metallic[0, 0],
+            }
+            for name, value in values.items():
+                write_png(place / f"{name}.png", pbr.to_uint8(value), srgb=name == "base_color")
+
+
 def write_card(folder: Path, text: str) -> None:
     """Replace what stands between the markers of the card.
 
@@ -262,10 +288,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=512, help="pixels a side")
     parser.add_argument("--write", action="store_true", help="into the model card")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="a picture of some materials, true and estimated")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="only write maps of some materials there")
+    parser.add_argument("--every", type=int, default=1, help="with --export: each how many families")
     arguments = parser.parse_args(argv)
     estimator = MapEstimator(arguments.model)
     try:
         estimator.load("cpu")
+        if arguments.export is not None:
+            export(estimator, arguments.export, arguments.size, arguments.every)
+            return 0
         if arguments.sheet is not None:
             every = list(families())
             sheet(estimator, arguments.sheet, every[:: max(1, len(every) // 10)])
