@@ -14,7 +14,8 @@ import tiny_families
 from PIL import Image
 from test_diffusers_folder import Notes
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
-from texloom.engine.operations import filled, from_masked, soft_edge
+from texloom.engine.masks import filled, grown, soft_edge
+from texloom.engine.operations import from_masked
 from texloom.engine.seamless import seam_ratio
 from texloom.engine.service import Engine
 from texloom.errors import CancelledError, RequestError
@@ -286,6 +287,19 @@ class TestEdges:
         assert (soft_edge(mask)[:, 0] == 1.0).all()
         wrapped = soft_edge(mask, (True, False))
         assert (wrapped[:, 0] < 0.5).all() and (wrapped[:, 16] == 1.0).all()
+
+    @pytest.mark.parametrize("wraps", [(False, False), (True, False), (True, True)])
+    def test_masks_grow_by_squares(self, wraps: tuple[bool, bool]) -> None:
+        mask = (np.random.default_rng(0).random((40, 50)) > 0.99).astype(np.uint8) * 255
+        for reach in (1, 2, 5, 8, 60):
+            expected = np.zeros_like(mask)
+            for row, column in np.argwhere(mask):
+                rows = np.arange(row - reach, row + reach + 1)
+                columns = np.arange(column - reach, column + reach + 1)
+                rows = rows % 40 if wraps[1] else rows[(rows >= 0) & (rows < 40)]
+                columns = columns % 50 if wraps[0] else columns[(columns >= 0) & (columns < 50)]
+                expected[np.ix_(rows, columns)] = 255
+            assert np.array_equal(grown(mask, reach, wraps), expected)
 
     def test_holes_get_the_colors_around_them(self) -> None:
         pixels = np.full((65, 40, 3), (200, 20, 90), np.uint8)

@@ -8,7 +8,6 @@ were, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,21 +17,17 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ..errors import RequestError
 from ..request import GenerationRequest
 from .from_image import start_from
 from .generator import Context
+from .masks import filled, grown, soft_edge
 from .pictures import opaque, open_picture
 from .resample import Span, resample
 from .wrapped_context import Frame
 
 Pixels = NDArray[np.uint8]
-
-FEATHER_SHARE: Final = 1 / 64
-"""Width of the soft edge inside a mask, as a part of the picture's shorter side."""
-MOST_FEATHER: Final = 32
 
 CROSS_SHARE: Final = 1 / 8
 """Part of a side that is drawn anew to repair the seam across it."""
@@ -155,35 +150,6 @@ def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     return resample(pixels, x, y, color=True)
 
 
-def soft_edge(mask: Pixels, wraps: tuple[bool, bool] = (False, False)) -> NDArray[np.float32]:
-    """How much of each pixel is replaced: 0 outside a mask (height, width), rising to 1 some pixels inside of it.
-
-    In parts of the mask that are thinner than twice the edge it rises to 1 in their middle.  Grey of the mask counts
-    as well.  ``wraps`` says whether the mask goes on across its right and its bottom side.
-    """
-    reach = int(min(MOST_FEATHER, max(2, min(mask.shape) * FEATHER_SHARE)))
-    inside = torch.from_numpy((mask > 0).astype(np.float32))[None, None]
-    depth = inside.clone()
-    left = inside
-    for _ in range(reach - 1):
-        # Beyond the picture's sides counts as inside, else the picture's own rim would be softened.
-        left = -_pooled(-left, 1, wraps, outside=-1.0)
-        depth += left
-    deepest = _pooled(depth, reach, wraps, outside=0.0).clamp(min=1.0)
-    share = torch.where(depth < deepest, depth / (deepest + 1.0), torch.ones(())) * inside
-    return np.asarray(share[0, 0].numpy() * (mask.astype(np.float32) / 255.0), np.float32)
-
-
-def filled(pixels: Pixels, mask: Pixels) -> Pixels:
-    """The picture (height, width, 3) with its masked places in the colors around them, softly."""
-    hole = torch.from_numpy((mask > 0).astype(np.float32))[None, None]
-    colors = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
-    known = 1.0 - hole
-    found = _pulled(colors * known, known)
-    result = torch.where(hole > 0, found, colors)
-    return result[0].permute(1, 2, 0).clamp(0.0, 255.0).add(0.5).to(torch.uint8).contiguous().numpy()
-
-
 def _masked(
     canvas: Pixels,
     mask: Pixels,
@@ -201,12 +167,12 @@ def _masked(
         )
     across, down = size
     # Thin lines must not slip through between two latents.
-    wide = _pooled(torch.from_numpy((mask > 0).astype(np.float32))[None, None], latent, wraps, outside=0.0)
-    large = F.interpolate(wide, (down, across), mode="nearest")[0, 0]
+    wide = grown((mask > 0).astype(np.uint8) * 255, latent, wraps)
+    large = F.interpolate(torch.from_numpy(wide)[None, None], (down, across), mode="nearest")[0, 0]
     return Start(
         picture=resized(filled(canvas, mask), across, down),
         strength=strength,
-        mask=(large.numpy() * 255.0).astype(np.uint8),
+        mask=large.numpy(),
         canvas=canvas,
         share=soft_edge(mask, wraps),
         turned=turned,
@@ -278,29 +244,3 @@ def _at_size(pixels: Pixels, request: GenerationRequest) -> Pixels:
 
 def _half_cross(side: int) -> int:
     return max(1, min(side // 4, max(LEAST_CROSS, round(side * CROSS_SHARE)) // 2))
-
-
-def _pooled(values: Tensor, reach: int, wraps: tuple[bool, bool], *, outside: float) -> Tensor:
-    """The largest value (1, 1, H, W) within ``reach`` pixels of each."""
-    for axis, wrap in ((3, wraps[0]), (2, wraps[1])):
-        count = min(reach, values.shape[axis]) if wrap else reach
-        size = [0, 0, 0, 0]
-        size[0 if axis == 3 else 2] = size[1 if axis == 3 else 3] = count
-        padded = F.pad(values, size, mode="circular") if wrap else F.pad(values, size, value=outside)
-        kernel = (1, 2 * count + 1) if axis == 3 else (2 * count + 1, 1)
-        values = F.max_pool2d(padded, kernel, stride=1)
-    return values
-
-
-def _pulled(colors: Tensor, known: Tensor) -> Tensor:
-    """Colors for the unknown places, by averages of ever larger squares (pull and push: S. Gortler et al., "The
-    Lumigraph", 1996)."""
-    height, width = colors.shape[2:]
-    if height <= 1 and width <= 1:
-        return colors / known.clamp(min=1e-6)
-    size = ((height + 1) // 2, (width + 1) // 2)
-    below: Callable[[Tensor], Tensor] = lambda plane: F.adaptive_avg_pool2d(plane, size)  # noqa: E731
-    coarse = _pulled(below(colors), below(known))
-    wide = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-    cover = known.clamp(max=1.0)
-    return colors + wide * (1.0 - cover)
