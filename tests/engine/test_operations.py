@@ -13,8 +13,10 @@ import pytest
 import tiny_families
 from PIL import Image
 from test_diffusers_folder import Notes
+from texloom.engine import diffusers_folder
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
-from texloom.engine.operations import filled, from_masked, soft_edge
+from texloom.engine.masks import filled, grown, soft_edge
+from texloom.engine.operations import Masked, Window, masked
 from texloom.engine.seamless import seam_ratio
 from texloom.engine.service import Engine
 from texloom.errors import CancelledError, RequestError
@@ -233,10 +235,10 @@ class TestInParts:
     def test_large_pictures_are_drawn_as_large_as_the_pipeline_takes(self, models: Models, source: Path) -> None:
         model = models("flux2-klein")
         job = _request(source, operation="repair_seams", width=2048, height=1536, tile_x=True, tile_y=True)
-        whole = model._whole(job, Notes())
+        whole = model._whole(job, Notes(), (2048, 1536))
         assert whole.full_width * whole.full_height <= 1024 * 1024 and whole.framed
         assert whole.width / whole.height == pytest.approx(4 / 3, rel=0.03)
-        large = models("flux")._whole(job, Notes())
+        large = models("flux")._whole(job, Notes(), (2048, 1536))
         assert (large.width, large.height) == (2048, 1536)
 
     def test_models_that_fill_in_do_nothing_else(self, models: Models, source: Path) -> None:
@@ -253,11 +255,52 @@ class TestInParts:
         Image.new("L", (128, 96), 0).save(black)
         for path, words in ((small, "64 × 64"), (black, "nothing in it"), ("", "no transparent places")):
             with pytest.raises(RequestError, match=f"^mask: .*{words}"):
-                from_masked(_request(source, operation="inpaint", mask=str(path)), 1.0, (128, 96), 8)
+                masked(_request(source, operation="inpaint", mask=str(path)))
         with pytest.raises(RequestError, match="proportions"):
-            from_masked(_request(source, operation="repair_seams", width=96, tile_x=True), 1.0, (96, 96), 8)
+            masked(_request(source, operation="repair_seams", width=96, tile_x=True))
         with pytest.raises(RequestError, match="proportions"):
-            from_masked(_request(source, operation="outpaint", expand=(1, 0, 0, 0)), 1.0, (128, 96), 8)
+            masked(_request(source, operation="outpaint", expand=(1, 0, 0, 0)))
+
+
+class TestWindows:
+    """Of a large picture only what is masked is drawn, with what surrounds it."""
+
+    def _masked(self, *places: tuple[slice, slice], wraps: bool = False) -> Masked:
+        mask = np.zeros((800, 1200), np.uint8)
+        for place in places:
+            mask[place] = 255
+        return Masked(canvas=np.zeros((800, 1200, 3), np.uint8), mask=mask, wraps=(wraps, False))
+
+    def test_they_hold_the_mask_in_their_middle(self) -> None:
+        one = self._masked((slice(300, 400), slice(500, 700)))
+        assert one.window(64) == Window(top=275, left=450, height=150, width=300)
+        assert one.window(256) == Window(top=222, left=450, height=256, width=300)
+
+    def test_they_stay_inside(self) -> None:
+        corner = self._masked((slice(0, 10), slice(1190, 1200)))
+        assert corner.window(300) == Window(top=0, left=900, height=300, width=300)
+
+    def test_all_of_it_where_that_is_hardly_more_or_it_wraps(self) -> None:
+        whole = Window(top=0, left=0, height=800, width=1200)
+        assert self._masked((slice(0, 10), slice(0, 10)), (slice(790, 800), slice(1190, 1200))).window(64) == whole
+        assert self._masked((slice(0, 10), slice(0, 10))).window(2048) == whole
+        assert self._masked((slice(0, 10), slice(0, 10)), wraps=True).window(64) == whole
+
+    @pytest.mark.parametrize("name", ["stable-diffusion", "flux"])
+    def test_the_rest_stays(self, name: str, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(diffusers_folder, "USUAL_SIDE", 128)
+        path = _picture(tmp_path / "large.png", 700, 500)
+        mask = np.zeros((500, 700), np.uint8)
+        mask[300:340, 500:560] = 255
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+        notes = Notes()
+        job = _request(
+            path, operation="inpaint", mask=str(tmp_path / "mask.png"), width=700, height=500, preview_interval=1
+        )
+        image, before = _draw(models(name), job, notes).maps["image"], _read(path)
+        assert np.array_equal(image[mask == 0], before[mask == 0])
+        assert (image[mask > 0] != before[mask > 0]).any(-1).mean() > 0.9
+        assert notes.previews[0][2].shape == (128, 128, 3)
 
 
 class TestEdges:
@@ -286,6 +329,19 @@ class TestEdges:
         assert (soft_edge(mask)[:, 0] == 1.0).all()
         wrapped = soft_edge(mask, (True, False))
         assert (wrapped[:, 0] < 0.5).all() and (wrapped[:, 16] == 1.0).all()
+
+    @pytest.mark.parametrize("wraps", [(False, False), (True, False), (True, True)])
+    def test_masks_grow_by_squares(self, wraps: tuple[bool, bool]) -> None:
+        mask = (np.random.default_rng(0).random((40, 50)) > 0.99).astype(np.uint8) * 255
+        for reach in (1, 2, 5, 8, 60):
+            expected = np.zeros_like(mask)
+            for row, column in np.argwhere(mask):
+                rows = np.arange(row - reach, row + reach + 1)
+                columns = np.arange(column - reach, column + reach + 1)
+                rows = rows % 40 if wraps[1] else rows[(rows >= 0) & (rows < 40)]
+                columns = columns % 50 if wraps[0] else columns[(columns >= 0) & (columns < 50)]
+                expected[np.ix_(rows, columns)] = 255
+            assert np.array_equal(grown(mask, reach, wraps), expected)
 
     def test_holes_get_the_colors_around_them(self) -> None:
         pixels = np.full((65, 40, 3), (200, 20, 90), np.uint8)

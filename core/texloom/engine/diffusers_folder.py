@@ -27,7 +27,7 @@ from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults,
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .loras import LoraStack
 from .model_folder import Component, ModelFolder, hash_files, read_folder
-from .operations import Start, from_masked, from_whole, repairing
+from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
 from .seamless import seam_ratio
 from .wrapped_context import Frame
@@ -36,6 +36,9 @@ DEFAULT_TILE_M: Final = 1.0
 
 STRENGTH: Final = 0.6
 """How much of a picture is drawn anew where the request does not tell; in masks it is all."""
+
+USUAL_SIDE: Final = 1024
+"""What models like to draw where the catalogue does not tell."""
 
 _HASH_SHARE: Final = 0.2
 _HEADROOM: Final = 1.2
@@ -130,8 +133,7 @@ class DiffusersFolderGenerator:
         pipeline = self._for_task(task)
         assert self._loras is not None
         loras = self._loras.use(request.loras, context)
-        whole = self._whole(request, context)
-        start = self._start(request, whole, context)
+        whole, start = self._start(request, context)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
         self._warn(request, drawing, context)
         for index in range(request.count):
@@ -352,14 +354,22 @@ class DiffusersFolderGenerator:
             found = self._others[task] = joined(self._pipeline, kind)
         return found
 
-    def _start(self, request: GenerationRequest, whole: Frame, context: Context) -> Start | None:
-        if not request.source:
-            return None
+    def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
         strength = request.strength
-        if request.operation == "create":
-            return from_whole(request, STRENGTH if strength is None else strength, context)
+        if request.operation != "create":
+            return self._masked_start(request, masked(request), 1.0 if strength is None else strength, context)
+        whole = self._whole(request, context)
+        if not request.source:
+            return whole, None
+        return whole, from_whole(request, STRENGTH if strength is None else strength, context)
+
+    def _masked_start(
+        self, request: GenerationRequest, picture: Masked, strength: float, context: Context
+    ) -> tuple[Frame, Start]:
+        window = picture.window(self._row.size if self._row is not None else USUAL_SIDE)
+        whole = self._whole(request, context, (window.width, window.height))
         size = (whole.width, whole.height)
-        return from_masked(request, 1.0 if strength is None else strength, size, self._folder.latent_pixels)
+        return whole, picture.start(window, size, strength, self._folder.latent_pixels)
 
     def _model(self) -> LoadedModel:
         return LoadedModel(pipeline=self._pipeline, family=self._family, folder=self._folder, info=self._info)
@@ -415,15 +425,13 @@ class DiffusersFolderGenerator:
         job = request.replace(
             operation="repair_seams", source=request.source or self._info.id, strength=None, preview_interval=0
         )
-        whole = self._whole(job, context)
-        size = (whole.width, whole.height)
-        start = repairing(pixels, axes[0], axes[1], 1.0, size=size, latent=self._folder.latent_pixels)
+        whole, start = self._masked_start(job, across_seams(pixels, *axes), 1.0, context)
         drawing = Drawing(self._model(), pipeline, INPAINT, job, context, whole, start)
         return drawing.picture(index, seed, stage="Repairing the seam")
 
-    def _whole(self, request: GenerationRequest, context: Context) -> Frame:
+    def _whole(self, request: GenerationRequest, context: Context, part: tuple[int, int] | None = None) -> Frame:
         """What is drawn: a picture of the request's size, or of one near it where only parts of it are used."""
-        found = drawn_frame(request, self._family, self._folder)
+        found = drawn_frame(request, self._family, self._folder, part)
         if found.approximate:
             context.warn(
                 "seamless_approximate",

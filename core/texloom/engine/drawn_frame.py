@@ -19,9 +19,18 @@ class DrawnFrame:
     approximate: bool = False
 
 
-def drawn_frame(request: GenerationRequest, family: Family, folder: ModelFolder) -> DrawnFrame:
-    """The request's own size, or one near it where only parts of what is drawn are used."""
-    width, height = request.width, request.height
+def drawn_frame(
+    request: GenerationRequest, family: Family, folder: ModelFolder, part: tuple[int, int] | None = None
+) -> DrawnFrame:
+    """The request's own size, or one near it where only parts of what is drawn are used.
+
+    Args:
+        request: for the axes that tile.
+        family: its adapter.
+        folder: of the model.
+        part: width and height of what is drawn of a larger picture; default the request's.
+    """
+    width, height = wanted = part or (request.width, request.height)
     if request.operation == "create":
         found = frame_of(request, family, folder, width, height)
         return DrawnFrame(frame=found or Frame(width=width, height=height), approximate=found is None)
@@ -33,7 +42,7 @@ def drawn_frame(request: GenerationRequest, family: Family, folder: ModelFolder)
         if min(whole.width, whole.height) <= MARGIN_PIXELS:
             break
         shrunk *= 0.97
-        size = round(request.width * shrunk), round(request.height * shrunk)
+        size = round(wanted[0] * shrunk), round(wanted[1] * shrunk)
         whole = frame_of(request, family, folder, *family.masked_size(folder, *size))
     return DrawnFrame(frame=whole or Frame(width=width, height=height), approximate=whole is None)
 

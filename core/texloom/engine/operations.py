@@ -8,7 +8,6 @@ were, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,27 +17,25 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ..errors import RequestError
 from ..request import GenerationRequest
 from .from_image import start_from
 from .generator import Context
+from .masks import filled, grown, soft_edge
 from .pictures import opaque, open_picture
 from .resample import Span, resample
 from .wrapped_context import Frame
 
 Pixels = NDArray[np.uint8]
 
-FEATHER_SHARE: Final = 1 / 64
-"""Width of the soft edge inside a mask, as a part of the picture's shorter side."""
-MOST_FEATHER: Final = 32
-
 CROSS_SHARE: Final = 1 / 8
 """Part of a side that is drawn anew to repair the seam across it."""
 LEAST_CROSS: Final = 48
 
 _PROPORTIONS: Final = 0.02
+_AROUND: Final = 0.25
+_WORTH: Final = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +46,8 @@ class Start:
         picture: (height, width, 3) at the size that is drawn.
         mask: (height, width), 255 where it is drawn; None: everywhere.
         canvas: the whole picture at the size of the result, for a masked one.
-        share: (height, width) at the size of the result, 0 to 1: how much of each pixel comes from what was drawn.
+        window: the part of the canvas that is drawn.
+        share: (height, width) of the window, 0 to 1: how much of each pixel comes from what was drawn.
         turned: rows and columns that the canvas was rolled by.
         strength: how much is drawn anew.
     """
@@ -58,6 +56,7 @@ class Start:
     strength: float
     mask: Pixels | None = None
     canvas: Pixels | None = None
+    window: Window | None = None
     share: NDArray[np.float32] | None = None
     turned: tuple[int, int] = (0, 0)
 
@@ -71,13 +70,14 @@ class Start:
 
     def finished(self, drawn: Pixels) -> Pixels:
         """The result: what was drawn, put into the canvas where there is one."""
-        if self.canvas is None or self.share is None:
+        if self.canvas is None or self.window is None or self.share is None:
             return drawn
-        height, width = self.canvas.shape[:2]
-        fitted = resized(drawn, width, height)
+        pixels = self.canvas.copy()
+        below = pixels[self.window.place]
+        fitted = resized(drawn, self.window.width, self.window.height).astype(np.float32)
         share = self.share[..., None]
-        mixed = self.canvas + (fitted.astype(np.float32) - self.canvas) * share
-        pixels = np.where(share > 0.0, (mixed + 0.5).astype(np.uint8), self.canvas)
+        mixed = below + (fitted - below) * share
+        below[:] = np.where(share > 0.0, (mixed + 0.5).astype(np.uint8), below)
         return np.ascontiguousarray(np.roll(pixels, (-self.turned[0], -self.turned[1]), (0, 1)))
 
 
@@ -93,14 +93,76 @@ def from_whole(request: GenerationRequest, strength: float, context: Context) ->
     return Start(picture=start_from(picture, request, context), strength=strength)
 
 
-def from_masked(request: GenerationRequest, strength: float, size: tuple[int, int], latent: int) -> Start:
-    """Inpaint, outpaint or the repair of seams, as the request says.
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A part of a picture, in pixels."""
 
-    Args:
-        request: its operation is not ``create``.
-        strength: how much is drawn anew.
-        size: width and height that are drawn.
-        latent: pixels of a latent, by which the drawn mask is larger than the one that is pasted.
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masked:
+    """A picture (height, width, 3) with a mask of what is drawn anew, both at the size of the result.
+
+    ``wraps`` says whether it goes on across its right and its bottom side; ``turned`` by how many rows and columns
+    it was rolled.
+    """
+
+    canvas: Pixels
+    mask: Pixels
+    wraps: tuple[bool, bool]
+    turned: tuple[int, int] = (0, 0)
+
+    def window(self, least: int) -> Window:
+        """What is drawn: the masked places with what surrounds them, in a large picture; else all of it.
+
+        Args:
+            least: pixels of each side at least, as many as the model likes to draw.
+        """
+        height, width = self.mask.shape
+        if any(self.wraps):
+            return Window(top=0, left=0, height=height, width=width)
+        top, tall = _stretch(self.mask.any(1), least)
+        left, wide = _stretch(self.mask.any(0), least)
+        if tall * wide > _WORTH * height * width:
+            return Window(top=0, left=0, height=height, width=width)
+        return Window(top=top, left=left, height=tall, width=wide)
+
+    def start(self, window: Window, size: tuple[int, int], strength: float, latent: int) -> Start:
+        """What a pipeline gets.
+
+        Args:
+            window: see :meth:`window`.
+            size: width and height at which it is drawn.
+            strength: how much is drawn anew.
+            latent: pixels of a latent, by which the drawn mask is larger than the one that is pasted, so that thin
+                lines do not slip through between two latents.
+        """
+        across, down = size
+        mask = np.ascontiguousarray(self.mask[window.place])
+        wide = grown((mask > 0).astype(np.uint8) * 255, latent, self.wraps)
+        large = F.interpolate(torch.from_numpy(wide)[None, None], (down, across), mode="nearest")[0, 0]
+        return Start(
+            picture=resized(filled(np.ascontiguousarray(self.canvas[window.place]), mask), across, down),
+            strength=strength,
+            mask=large.numpy(),
+            canvas=self.canvas,
+            window=window,
+            share=soft_edge(mask, self.wraps),
+            turned=self.turned,
+        )
+
+
+def masked(request: GenerationRequest) -> Masked:
+    """Inpaint, outpaint or the repair of seams, as the request says; its operation is not ``create``.
 
     Raises:
         RequestError: nothing is masked, or the sizes do not fit; as :func:`.pictures.open_picture`.
@@ -112,25 +174,22 @@ def from_masked(request: GenerationRequest, strength: float, size: tuple[int, in
     elif request.operation == "outpaint":
         canvas, mask = _to_outpaint(pixels, request)
     else:
-        return repairing(
-            _at_size(opaque(pixels), request), request.tile_x, request.tile_y, strength, size=size, latent=latent
+        return across_seams(_at_size(opaque(pixels), request), request.tile_x, request.tile_y)
+    if not mask.any():
+        raise RequestError(
+            "mask: nothing in it is to be drawn.",
+            advice="Paint white into the mask, or make places of the picture transparent.",
         )
-    wraps = (request.tile_x, request.tile_y)
-    return _masked(canvas, mask, wraps, strength, size=size, latent=latent)
+    return Masked(canvas=canvas, mask=mask, wraps=(request.tile_x, request.tile_y))
 
 
-def repairing(
-    canvas: Pixels, tile_x: bool, tile_y: bool, strength: float, *, size: tuple[int, int], latent: int
-) -> Start:
+def across_seams(canvas: Pixels, tile_x: bool, tile_y: bool) -> Masked:
     """The picture rolled by half, so that its sides meet inside, with a cross over them to draw anew.
 
     Args:
         canvas: (height, width, 3).
         tile_x: whether right and left are to meet.
         tile_y: whether bottom and top are to meet.
-        strength: how much is drawn anew.
-        size: as :func:`from_masked`.
-        latent: as :func:`from_masked`.
     """
     height, width = canvas.shape[:2]
     turned = (height // 2 if tile_y else 0, width // 2 if tile_x else 0)
@@ -142,7 +201,7 @@ def repairing(
         half = _half_cross(height)
         mask[turned[0] - half : turned[0] + half] = 255
     rolled = np.ascontiguousarray(np.roll(canvas, turned, (0, 1)))
-    return _masked(rolled, mask, (tile_x, tile_y), strength, size=size, latent=latent, turned=turned)
+    return Masked(canvas=rolled, mask=mask, wraps=(tile_x, tile_y), turned=turned)
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
@@ -155,62 +214,13 @@ def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     return resample(pixels, x, y, color=True)
 
 
-def soft_edge(mask: Pixels, wraps: tuple[bool, bool] = (False, False)) -> NDArray[np.float32]:
-    """How much of each pixel is replaced: 0 outside a mask (height, width), rising to 1 some pixels inside of it.
-
-    In parts of the mask that are thinner than twice the edge it rises to 1 in their middle.  Grey of the mask counts
-    as well.  ``wraps`` says whether the mask goes on across its right and its bottom side.
-    """
-    reach = int(min(MOST_FEATHER, max(2, min(mask.shape) * FEATHER_SHARE)))
-    inside = torch.from_numpy((mask > 0).astype(np.float32))[None, None]
-    depth = inside.clone()
-    left = inside
-    for _ in range(reach - 1):
-        # Beyond the picture's sides counts as inside, else the picture's own rim would be softened.
-        left = -_pooled(-left, 1, wraps, outside=-1.0)
-        depth += left
-    deepest = _pooled(depth, reach, wraps, outside=0.0).clamp(min=1.0)
-    share = torch.where(depth < deepest, depth / (deepest + 1.0), torch.ones(())) * inside
-    return np.asarray(share[0, 0].numpy() * (mask.astype(np.float32) / 255.0), np.float32)
-
-
-def filled(pixels: Pixels, mask: Pixels) -> Pixels:
-    """The picture (height, width, 3) with its masked places in the colors around them, softly."""
-    hole = torch.from_numpy((mask > 0).astype(np.float32))[None, None]
-    colors = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
-    known = 1.0 - hole
-    found = _pulled(colors * known, known)
-    result = torch.where(hole > 0, found, colors)
-    return result[0].permute(1, 2, 0).clamp(0.0, 255.0).add(0.5).to(torch.uint8).contiguous().numpy()
-
-
-def _masked(
-    canvas: Pixels,
-    mask: Pixels,
-    wraps: tuple[bool, bool],
-    strength: float,
-    *,
-    size: tuple[int, int],
-    latent: int,
-    turned: tuple[int, int] = (0, 0),
-) -> Start:
-    if not mask.any():
-        raise RequestError(
-            "mask: nothing in it is to be drawn.",
-            advice="Paint white into the mask, or make places of the picture transparent.",
-        )
-    across, down = size
-    # Thin lines must not slip through between two latents.
-    wide = _pooled(torch.from_numpy((mask > 0).astype(np.float32))[None, None], latent, wraps, outside=0.0)
-    large = F.interpolate(wide, (down, across), mode="nearest")[0, 0]
-    return Start(
-        picture=resized(filled(canvas, mask), across, down),
-        strength=strength,
-        mask=(large.numpy() * 255.0).astype(np.uint8),
-        canvas=canvas,
-        share=soft_edge(mask, wraps),
-        turned=turned,
-    )
+def _stretch(found: NDArray[np.bool_], least: int) -> tuple[int, int]:
+    """Where the masked lines begin, and how many there are, with what is to be seen around them."""
+    lines = np.flatnonzero(found)
+    first, count = int(lines[0]), int(lines[-1] - lines[0] + 1)
+    wanted = min(len(found), max(least, round(count * (1.0 + 2.0 * _AROUND))))
+    start = min(max(0, first - (wanted - count) // 2), len(found) - wanted)
+    return start, wanted
 
 
 def _to_inpaint(pixels: Pixels, request: GenerationRequest) -> tuple[Pixels, Pixels]:
@@ -278,29 +288,3 @@ def _at_size(pixels: Pixels, request: GenerationRequest) -> Pixels:
 
 def _half_cross(side: int) -> int:
     return max(1, min(side // 4, max(LEAST_CROSS, round(side * CROSS_SHARE)) // 2))
-
-
-def _pooled(values: Tensor, reach: int, wraps: tuple[bool, bool], *, outside: float) -> Tensor:
-    """The largest value (1, 1, H, W) within ``reach`` pixels of each."""
-    for axis, wrap in ((3, wraps[0]), (2, wraps[1])):
-        count = min(reach, values.shape[axis]) if wrap else reach
-        size = [0, 0, 0, 0]
-        size[0 if axis == 3 else 2] = size[1 if axis == 3 else 3] = count
-        padded = F.pad(values, size, mode="circular") if wrap else F.pad(values, size, value=outside)
-        kernel = (1, 2 * count + 1) if axis == 3 else (2 * count + 1, 1)
-        values = F.max_pool2d(padded, kernel, stride=1)
-    return values
-
-
-def _pulled(colors: Tensor, known: Tensor) -> Tensor:
-    """Colors for the unknown places, by averages of ever larger squares (pull and push: S. Gortler et al., "The
-    Lumigraph", 1996)."""
-    height, width = colors.shape[2:]
-    if height <= 1 and width <= 1:
-        return colors / known.clamp(min=1e-6)
-    size = ((height + 1) // 2, (width + 1) // 2)
-    below: Callable[[Tensor], Tensor] = lambda plane: F.adaptive_avg_pool2d(plane, size)  # noqa: E731
-    coarse = _pulled(below(colors), below(known))
-    wide = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-    cover = known.clamp(max=1.0)
-    return colors + wide * (1.0 - cover)
