@@ -344,3 +344,13 @@ def test_check_of_a_python_without_torch_says_so(texloom: ModuleType, tmp_path: 
             bpy.ops.texloom.check_engine()
     finally:
         preferences.engine_python = ""
+
+
+def test_rolling_takes_another_seed(texloom: ModuleType) -> None:
+    settings = bpy.context.scene.texloom
+    settings.seed = 5
+    seeds = set()
+    for _ in range(4):
+        assert bpy.ops.texloom.roll_seed() == {"FINISHED"}
+        seeds.add(settings.seed)
+    assert len(seeds - {5}) >= 3 and min(seeds) >= 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -490,3 +492,20 @@ class TestApi:
         assert not hasattr(bpy.types.WindowManager, "texloom_library") and watcher._thread is None
         addon_utils.enable(texloom.__name__)
         assert bpy.context.window_manager.texloom_library.search == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what opens a folder has another name there")
+def test_folders_open_in_the_file_manager(
+    library: Path, add: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, opened, manager = add("bricks"), tmp_path / "opened", tmp_path / "bin" / "xdg-open"
+    manager.parent.mkdir()
+    manager.write_text(f'#!/bin/sh\nprintf "%s" "$1" > "{opened}"\n', encoding="utf-8")
+    manager.chmod(0o755)
+    monkeypatch.setenv("PATH", str(manager.parent), prepend=os.pathsep)
+    assert bpy.ops.texloom.library_open(folder="bricks") == {"FINISHED"}
+    assert Path(opened.read_text(encoding="utf-8")) == folder
+    assert bpy.ops.texloom.open_folder() == {"FINISHED"}
+    assert Path(opened.read_text(encoding="utf-8")) == library
+    with pytest.raises(RuntimeError):
+        bpy.ops.texloom.library_open(folder="nothing of that name")

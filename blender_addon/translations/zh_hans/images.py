@@ -62,5 +62,6 @@ TEXTS: dict[str, str] = {
     "Reading the picture": "正在读取图片",
     "Looking for what repeats": "正在寻找重复的部分",
     "Making it seamless": "正在消除接缝",
+    "Repairing the seam": "正在修复接缝",
     "Estimating maps": "正在估算贴图",
 }
