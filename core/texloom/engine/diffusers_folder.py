@@ -23,11 +23,13 @@ from ..errors import ModelInvalidError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from .denoising import Run
 from .device import free_memory, is_out_of_memory
-from .families import TEXT_TO_IMAGE, Defaults, Family, family_of
+from .families import TEXT_TO_IMAGE, Defaults, Drawn, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
+from .learned_text import words_dropped as shared_words_dropped
 from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .prompt_length import words_dropped
 from .seamless import seam_ratio
+from .text_encoder import TextEncoder
 from .wrapped_context import Frame, frame
 
 DEFAULT_TILE_M: Final = 1.0
@@ -39,20 +41,30 @@ _HEADROOM: Final = 1.2
 class DiffusersFolderGenerator:
     """Loads a pipeline part by part and draws with it; what differs by family is in :mod:`.families`.
 
-    Only text-to-image: its one map is ``image``.  UNets (and Sana) tile exactly, since all their layers can wrap
-    around; other networks draw within margins that repeat the picture (:mod:`.wrapped_context`).
+    Only text-to-image: its one map is ``image``, but for families with maps of their own.  UNets (and Sana) tile
+    exactly, since all their layers can wrap around; other networks draw within margins that repeat the picture
+    (:mod:`.wrapped_context`).
 
     Args:
         path: folder with ``model_index.json``.
         row: its row in the catalogue, for what suits it.
         file: weights in a single file that stand in for the folder's: all of them, or those of ``part``.
         part: the part that ``file`` holds; empty: the whole model, of which the folder gives the configuration.
+        encoder: the engine's, for the families that share it; None makes one when it is needed.
 
     Raises:
         ModelInvalidError: no diffusers folder, or one with pickled weights or code of its own.
     """
 
-    def __init__(self, path: Path, *, row: CatalogRow | None = None, file: Path | None = None, part: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        row: CatalogRow | None = None,
+        file: Path | None = None,
+        part: str = "",
+        encoder: TextEncoder | None = None,
+    ) -> None:
         folder = read_folder(path, configuration_only=file is not None and not part)
         if file is not None:
             folder = replace(folder, weights=(*(own for own in folder.weights if own.parts[0] != part), file))
@@ -61,6 +73,7 @@ class DiffusersFolderGenerator:
         self._file = file
         self._file_part = part
         self._family: Family = family_of(self._folder)
+        self._encoder = (encoder or TextEncoder()) if self._family.shared_text else None
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
         self._info = self._describe({})
@@ -92,6 +105,9 @@ class DiffusersFolderGenerator:
         pipeline_class = _pipeline_class(self._folder)
         parameters = dict(inspect.signature(pipeline_class.__call__).parameters)
         _check_call(self._folder, parameters)
+        if self._encoder is not None:
+            context.loading("Loading the text encoder", _HASH_SHARE)
+            self._encoder.load(context.device, context.check_cancelled)
         pipeline = self._assembled(pipeline_class, context)
         self._family.prepare(pipeline)
         context.loading("Moving to the device", 0.95)
@@ -106,7 +122,9 @@ class DiffusersFolderGenerator:
         self._pipeline = None
 
     def prepare(self, prompt: str) -> None:
-        """Nothing is done ahead: each family encodes its prompts in its own way."""
+        """Encodes it where the engine's text encoder reads it; other families do that in ways of their own."""
+        if self._encoder is not None and self.loaded:
+            self._encoder.encode([prompt])
 
     def generate(self, request: GenerationRequest, context: Context) -> Iterator[GeneratedImage]:
         """See ``Generator``."""
@@ -125,7 +143,7 @@ class DiffusersFolderGenerator:
         named = self._family.arguments(
             self._parameters, steps=steps, guidance=guidance, negative_prompt=request.negative_prompt.strip()
         )
-        named |= {"prompt": request.prompt, "num_inference_steps": steps}
+        named |= self._prompt(request, context.device) | {"num_inference_steps": steps}
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
@@ -141,12 +159,18 @@ class DiffusersFolderGenerator:
                 index=index,
                 name=self._info.name,
             )
-            picture = run.draw({**named, "generator": generator})
             width_m = request.real_world_width or DEFAULT_TILE_M
+            if self._family.native_maps == (IMAGE_MAP,):
+                drawn = Drawn(maps={IMAGE_MAP: run.draw({**named, "generator": generator})})
+            else:
+                drawn = run.draw_maps({**named, "generator": generator}, width_m)
+            picture = drawn.maps[self._family.native_maps[0]]
             yield GeneratedImage(
                 index=index,
                 seed=seed,
-                maps={IMAGE_MAP: picture},
+                maps=drawn.maps,
+                height_min_m=drawn.height_min_m,
+                height_max_m=drawn.height_max_m,
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
@@ -167,7 +191,7 @@ class DiffusersFolderGenerator:
             name=row.name if row is not None else where.stem if where == self._file else where.name,
             # A file of somebody else's weights has terms of its own, which it does not tell.
             licence=licence if self._file is None or row is not None else "unknown",
-            native_maps=(IMAGE_MAP,),
+            native_maps=self._family.native_maps,
             revision=_revision(files),
             files=files,
             default_steps=defaults.steps,
@@ -189,6 +213,7 @@ class DiffusersFolderGenerator:
             return self._from_file(pipeline_class, context)
         optional = set(getattr(pipeline_class, "_optional_components", ()))
         parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
+        parts |= dict.fromkeys(self._family.absent)
         wanted = [item for item in self._folder.components if item.name not in parts]
         sizes = [1 + sum((self._folder.path / f).stat().st_size for f in self._files(item)) for item in wanted]
         done = 0
@@ -308,6 +333,16 @@ class DiffusersFolderGenerator:
 
     # Drawing.
 
+    def _prompt(self, request: GenerationRequest, device: str) -> dict[str, Any]:
+        if self._encoder is None:
+            return {"prompt": request.prompt}
+        return self._family.text(self._encoder, request.prompt, request.negative_prompt.strip(), device)
+
+    def _dropped(self, prompt: str) -> tuple[str, ...]:
+        if self._encoder is None:
+            return words_dropped(self._pipeline, prompt)
+        return shared_words_dropped(self._encoder.encode([prompt]), prompt)
+
     def _warn(self, request: GenerationRequest, guidance: float | None, context: Context) -> None:
         name = self._info.name
         if request.negative_prompt.strip():
@@ -323,7 +358,7 @@ class DiffusersFolderGenerator:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
         if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        dropped = words_dropped(self._pipeline, request.prompt)
+        dropped = self._dropped(request.prompt)
         if dropped:
             context.warn(
                 "prompt_too_long",
@@ -353,7 +388,7 @@ class DiffusersFolderGenerator:
             largest=self._family.largest_side(self._folder),
         )
 
-    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
+    def _seams(self, picture: NDArray[Any]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.
         step = self._family.size_step(self._folder)
         return {name: round(seam_ratio(picture, axis, step), 3) for name, axis in (("x", 1), ("y", 0))}
