@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -184,6 +184,6 @@ def load_judge(path: Path) -> Judge:
             names = json.loads(stream.metadata()["families"])
         judge = Judge(names)
         judge.load_state_dict(load_file(path))
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise ModelInvalidError(f"{path} holds no judge: {error}", advice="Leave --judge out to train one.") from error
     return judge.eval()

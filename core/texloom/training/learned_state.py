@@ -112,4 +112,9 @@ def load_checkpoint(
                 number, field = key[len(prefix) :].split("/")
                 state.setdefault(int(number), {})[field] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for parameter, own in optimizer.state.items():
+            # Fused optimizers walk through memory, so moments must lie there as their weights do (channels last).
+            for field, value in own.items():
+                if value.shape == parameter.shape:
+                    own[field] = torch.empty_like(parameter).copy_(value)
     return facts

@@ -54,7 +54,7 @@ def recaption(grammar: Grammar, rng: Rng, family: str, values: Mapping[str, Valu
                 break
             if item.name in implied or item.name not in values:
                 continue
-            fact = _true_fact(grammar, rng, family, item, values[item.name])
+            fact = true_fact(grammar, rng, family, item, values[item.name])
             if fact is not None:
                 facts.append(fact)
         text, _ = join(Writer(rng, kind, noun, facts).write(), rng, careless=True)
@@ -63,7 +63,8 @@ def recaption(grammar: Grammar, rng: Rng, family: str, values: Mapping[str, Valu
     raise ValueError(f"No training caption for {family} could be written.")
 
 
-def _true_fact(grammar: Grammar, rng: Rng, family: str, item: Color | Number | Choice, value: Value) -> Fact | None:
+def true_fact(grammar: Grammar, rng: Rng, family: str, item: Color | Number | Choice, value: Value) -> Fact | None:
+    """Something that can be said of one parameter with this ``value``; None where nothing was found that is true."""
     for _ in range(_TRIES):
         if isinstance(item, Color):
             fact = grammar._color_fact(rng, "train", grammar.families[family], item)
