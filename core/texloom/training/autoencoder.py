@@ -36,7 +36,7 @@ from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .heads import report
-from .learned_state import Average, autocast, default_device, load_checkpoint, read_facts, save_checkpoint
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, read_facts, save_checkpoint
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "autoencoder"
@@ -61,9 +61,11 @@ CONFIG: dict[str, Any] = {
 @dataclass(frozen=True)
 class Options:
     """What decides the result.  ``crop`` is in pixels, ``batch`` crops a step; ``adversarial`` is the part of the
-    steps after which the discriminator joins, 1 for never."""
+    steps after which the discriminator joins, 1 for never.  ``total`` minutes, where given, decide instead of the
+    steps how far training is: for machines of a speed that is not known ahead."""
 
     steps: int = 12000
+    total: float = 0.0
     rate: float = 8e-4
     crop: int = 96
     batch: int = 8
@@ -178,6 +180,11 @@ class Trainer:
         self.frozen = False
         self._indices = [found.split()[0] for found in self.tiles]
 
+    @property
+    def done(self) -> float:
+        """How far training is, from 0 to 1."""
+        return progress(self.step, self.options.steps, self.seconds, self.options.total)
+
     def freeze_encoder(self) -> None:
         """From here on only the decoder learns, from latents that stay what they are: mean 0 and deviation 1.
 
@@ -201,7 +208,7 @@ class Trainer:
         began = saved = time.monotonic()
         before = self.seconds
         losses: dict[str, list[float]] = {}
-        while self.step < self.options.steps:
+        while self.done < 1.0:
             found = self._one()
             for name, value in found.items():
                 losses.setdefault(name, []).append(float(value.detach()))
@@ -218,7 +225,7 @@ class Trainer:
                     self.export(out)
                 saved = now
             if late:
-                return self.step >= self.options.steps
+                return self.done >= 1.0
         self.save(work)
         if out is not None:
             self.export(out)
@@ -233,7 +240,7 @@ class Trainer:
         index = rng.choice(self._indices[which], size=options.batch)
         truth = self.tiles[which].crops(index, options.crop, rng).to(self.device, memory_format=torch.channels_last)
         self._set_rate()
-        judged = self.step >= options.adversarial * options.steps
+        judged = self.done >= options.adversarial
         with autocast(self.device):
             with torch.set_grad_enabled(not self.frozen):
                 latents = self.vae.encode(truth).latent
@@ -249,7 +256,7 @@ class Trainer:
                 with torch.no_grad():
                     _, true_features = self.judge(truth)
             near = [(a.float() - b.float()).abs().mean() for a, b in zip(fake_features, true_features, strict=True)]
-            ready = min(1.0, (self.step - options.adversarial * options.steps) / 200)
+            ready = min(1.0, (self.done - options.adversarial) * 30.0)
             found["features"] = 0.5 * ready * torch.stack(near).mean()
             found["judged"] = -fake.float().mean() * self._balance(found, fake) * ready
         self.optimizer.zero_grad(set_to_none=True)
@@ -283,7 +290,7 @@ class Trainer:
         options = self.options
         warm = max(1, min(150, options.steps // 10))
         rate = options.rate * min(1.0, (self.step + 1) / warm)
-        rate *= 0.04 + 0.96 * (0.5 + 0.5 * math.cos(math.pi * self.step / options.steps))
+        rate *= 0.04 + 0.96 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, self.done)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
@@ -379,7 +386,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders of shards, one a size")
     for name in ("steps", "batch", "crop", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    for name in ("rate", "adversarial", "spectral"):
+    for name in ("rate", "adversarial", "spectral", "total"):
         parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
     parser.add_argument("--threads", type=int, default=2)

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
 from ..engine.seamless import circular
@@ -32,7 +33,7 @@ from ..storage import home
 from .heads import report
 from .latents import Learned, prepare
 from .learned_folder import read_autoencoder, write_folder
-from .learned_state import Average, autocast, default_device, load_checkpoint, save_checkpoint
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "flow"
@@ -57,9 +58,13 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption."""
+    """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
+
+    ``total`` minutes, where given, decide instead of the steps how far training is.
+    """
 
     steps: int = 20000
+    total: float = 0.0
     rate: float = 6e-4
     batch: int = 32
     unsaid: float = 0.1
@@ -92,6 +97,13 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
+        # A few words against a few hundred tokens: on processors plain products are faster than the fused kernel.
+        self._attention = [SDPBackend.MATH] if device == "cpu" else [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+    @property
+    def done(self) -> float:
+        """How far training is, from 0 to 1."""
+        return progress(self.step, self.options.steps, self.seconds, self.options.total)
 
     def run(self, minutes: float | None, work: Path, out: Path | None = None, vae: Any = None) -> bool:
         """Train until the last step or until the time is up; whether it is the last.
@@ -101,21 +113,20 @@ class Trainer:
         began = saved = time.monotonic()
         before = self.seconds
         losses: list[float] = []
-        with circular([self.network]):
-            while self.step < self.options.steps:
-                losses.append(float(self._one()))
-                now = time.monotonic()
-                self.seconds = before + now - began
-                if self.step % 200 == 0:
-                    minutes_all = self.seconds / 60
-                    report(f"step {self.step}/{self.options.steps}  {minutes_all:.1f} min  loss {np.mean(losses):.4f}")
-                    losses = []
-                late = minutes is not None and now - began > minutes * 60
-                if now - saved > 240 or late:
-                    self._keep(work, out, vae)
-                    saved = now
-                if late:
-                    return self.step >= self.options.steps
+        while self.done < 1.0:
+            losses.append(float(self._one()))
+            now = time.monotonic()
+            self.seconds = before + now - began
+            if self.step % 200 == 0:
+                spent = self.seconds / 60
+                report(f"step {self.step}/{self.options.steps}  {spent:.1f} min  loss {np.mean(losses):.4f}")
+                losses = []
+            late = minutes is not None and now - began > minutes * 60
+            if now - saved > 240 or late:
+                self._keep(work, out, vae)
+                saved = now
+            if late:
+                return self.done >= 1.0
         self._keep(work, out, vae)
         return True
 
@@ -143,6 +154,18 @@ class Trainer:
         at = sigma.view(-1, 1, 1, 1)
         noisy = (clean * (1.0 - at) + noise * at).to(self.device)
         self._set_rate()
+        # Backward runs in here as well: it needs the same kernels.
+        with circular([self.network]), sdpa_kernel(self._attention):
+            loss = self._loss(noisy, noise - clean, states, mask, sigma)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.average.update(self.network, self.step)
+        return loss.detach()
+
+    def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
         with autocast(self.device):
             seen = self.network(
                 noisy,
@@ -150,14 +173,7 @@ class Trainer:
                 encoder_attention_mask=mask.to(self.device),
                 timestep=(sigma * 1000.0).to(self.device),
             ).sample
-        loss = (seen.float() - (noise - clean).to(self.device)).square().mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
-        self.average.update(self.network, self.step)
-        return loss.detach()
+        return (seen.float() - velocity.to(self.device)).square().mean()
 
     def _latents(self, rng: np.random.Generator) -> Tensor:
         """A batch, each moved by whole latents: tiles repeat, so any place may be their corner."""
@@ -174,7 +190,7 @@ class Trainer:
         warm = max(1, min(300, options.steps // 10))
         rate = options.rate * min(1.0, (self.step + 1) / warm)
         # Level for two thirds, then down to nothing: what is learned late settles.
-        late = max(0.0, (self.step / options.steps - 0.66) / 0.34)
+        late = min(1.0, max(0.0, (self.done - 0.66) / 0.34))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * late)))
 
@@ -211,7 +227,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
     for name in ("steps", "batch", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    parser.add_argument("--rate", type=float, default=Options.rate)
+    for name in ("rate", "total"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
+    parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
+    parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default=default_device())
@@ -220,11 +240,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    options = Options(steps=arguments.steps, batch=arguments.batch, seed=arguments.seed, rate=arguments.rate)
+    given = {name: getattr(arguments, name) for name in ("steps", "total", "rate", "batch", "seed")}
+    options = Options(**given)
     try:
         vae = read_autoencoder(arguments.autoencoder)
-        learned = prepare(Tiles(arguments.corpus), vae, cache=arguments.work / "cache", device=arguments.device)
-        trainer = Trainer(learned, options, device=arguments.device)
+        learned = prepare(
+            Tiles(arguments.corpus), vae, cache=arguments.work / "cache", variants=arguments.variants,
+            device=arguments.device,
+        )  # fmt: skip
+        config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
+        trainer = Trainer(learned, options, config=config, device=arguments.device)
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")

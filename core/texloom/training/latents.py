@@ -12,19 +12,22 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..engine.learned_text import MAX_TOKENS
 from ..engine.procedural.family import families
-from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
 from .captions import Grammar
 from .heads import report
 from .learned_state import autocast
 from .recaption import recaption
 from .tiles import Tiles
+
+BORDER = 3
+"""Latents around a tile while it is encoded."""
 
 EMPTY_TEXT = ""
 """Its states stand for no text at all."""
@@ -148,8 +151,11 @@ def _latents(tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, s
             turned = truth.flip(-1) if variant % 2 else truth
             moved.append(turned.roll((down, across), (-2, -1)))
         batch = torch.stack(moved, 1).flatten(0, 1).to(device, memory_format=torch.channels_last)
-        with circular([vae.encoder]), autocast(device):
-            latents = vae.encode(batch).latent
+        # As if the encoder wrapped around, which is several times slower: a border of the tile's other side.
+        batch = F.pad(batch, (BORDER * pixels,) * 4, mode="circular")
+        with autocast(device):
+            latents = vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent
+        latents = latents[..., BORDER:-BORDER, BORDER:-BORDER]
         parts.append(latents.float().unflatten(0, (len(truth), variants)).half().cpu())
         if start // 8 % 50 == 0:
             report(f"encoded {start} of {len(chosen)} tiles")

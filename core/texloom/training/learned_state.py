@@ -4,21 +4,20 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import ModelInvalidError
+from ..storage import read_json, write_json_atomic
 from .maps import _cpu_flags
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = "checkpoint.json"
+FILE_BYTES = 15 << 20
 
 
 def default_device() -> str:
@@ -31,6 +30,11 @@ def autocast(device: str) -> torch.autocast:
     kind = torch.device(device).type
     fast = kind == "cuda" or bool({"amx_bf16", "avx512_bf16"} & _cpu_flags())
     return torch.autocast(kind, torch.bfloat16, enabled=fast)
+
+
+def progress(step: int, steps: int, seconds: float, total: float) -> float:
+    """How far a training is, 1 at its end: by its minutes where it has ``total`` ones, else by its steps."""
+    return seconds / (60.0 * total) if total > 0.0 else step / steps
 
 
 class Average:
@@ -55,17 +59,40 @@ def save_checkpoint(
     optimizers: Mapping[str, torch.optim.Optimizer],
     facts: Mapping[str, Any],
 ) -> None:
-    """Write models, the state of optimizers and ``facts`` (JSON types) into ``folder``, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write models, the state of optimizers and ``facts`` (JSON types) into ``folder``, whole or not at all.
+
+    In files of at most :data:`FILE_BYTES`, so that they may be carried between machines by anything.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for name, model in models.items():
         tensors |= {f"{name}/{key}": value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     for name, optimizer in optimizers.items():
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"{name}/{number}/{key}": value.detach().cpu().contiguous() for key, value in state.items()}
-    aside = folder / f".{CHECKPOINT}.tmp"
-    save_file(tensors, aside, metadata={"facts": json.dumps(dict(facts))})
-    os.replace(aside, folder / CHECKPOINT)
+    parts: list[dict[str, torch.Tensor]] = [{}]
+    size = 0
+    for name, value in tensors.items():
+        size += value.nbytes
+        if size > FILE_BYTES and parts[-1]:
+            parts.append({})
+            size = value.nbytes
+        parts[-1][name] = value
+    before = _index(folder).get("files", []) if (folder / CHECKPOINT).is_file() else []
+    # Under other names than the last one's, which stays whole until the index names the new ones.
+    turn = "b" if before and before[0].startswith("a") else "a"
+    files = [f"{turn}-{number:03d}.safetensors" for number in range(len(parts))]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, part in zip(files, parts, strict=True):
+        save_file(part, folder / file)
+    write_json_atomic(folder / CHECKPOINT, {"facts": dict(facts), "files": files})
+    for file in set(before) - set(files):
+        (folder / file).unlink(missing_ok=True)
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    if not (folder / CHECKPOINT).is_file():
+        raise ModelInvalidError(f"There is no checkpoint in {folder}.", advice="Start without --resume.")
+    return read_json(folder / CHECKPOINT)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -74,11 +101,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     Raises:
         ModelInvalidError: there is no checkpoint.
     """
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise ModelInvalidError(f"There is no checkpoint in {folder}.", advice="Start without --resume.")
-    with safe_open(path, "pt") as stream:
-        facts: dict[str, Any] = json.loads(stream.metadata()["facts"])
+    facts: dict[str, Any] = _index(folder)["facts"]
     return facts
 
 
@@ -94,8 +117,11 @@ def load_checkpoint(
     Raises:
         ModelInvalidError: there is no checkpoint, or it is of another shape.
     """
-    facts = read_facts(folder)
-    tensors = load_file(folder / CHECKPOINT, device=device)
+    index = _index(folder)
+    facts: dict[str, Any] = index["facts"]
+    tensors: dict[str, torch.Tensor] = {}
+    for file in index["files"]:
+        tensors |= load_file(folder / file, device=device)
     try:
         for name, model in models.items():
             prefix = f"{name}/"
