@@ -38,11 +38,6 @@ def node_tree(material: bpy.types.Material | bpy.types.World) -> Any:
     return material.node_tree
 
 
-def eevee_engine() -> str:
-    """Identifier of EEVEE for ``scene.render.engine``."""
-    return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
-
-
 def normals_follow_original(node: Any) -> bool:
     """Make a Normal Map node replace, not repeat, the relief of true displacement; whether Blender can.
 

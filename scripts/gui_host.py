@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,7 @@ def ensure_host(python: str | Path = sys.executable, suite: str = "sid") -> Path
     stamp = folder / "texloom-stamp.txt"
     wanted = " ".join(PACKAGES)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        _share_certificates(folder)
         return folder
     reason = missing(python)
     if reason:
@@ -92,8 +94,18 @@ def ensure_host(python: str | Path = sys.executable, suite: str = "sid") -> Path
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
     run(enter(folder, python, [*quiet, *install]), quiet=True)
+    _share_certificates(folder)
     stamp.write_text(wanted, encoding="utf-8")
     return folder
+
+
+def _share_certificates(folder: Path) -> None:
+    """Trust the authorities that this system trusts, so that downloads also pass its proxy there."""
+    bundle = ssl.get_default_verify_paths().cafile
+    if bundle is not None and Path(bundle).is_file():
+        target = folder / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bundle, target)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -313,7 +313,11 @@ class TEXLOOM_OT_save_asset(_OnVariation, bpy.types.Operator):
         column.use_property_decorate = False
         if self.target == "LIBRARY":
             paths = context.preferences.filepaths
-            column.prop_search(self, "library", paths, "asset_libraries", icon="ASSET_MANAGER")
+            if self.library == assets.FOLDER and self.library not in paths.asset_libraries:
+                # Texloom's own, made by saving: a search would show it in red, as a mistake.
+                column.prop(self, "library", icon="ASSET_MANAGER")
+            else:
+                column.prop_search(self, "library", paths, "asset_libraries", icon="ASSET_MANAGER")
             if self.library in ("", assets.FOLDER) and not assets.is_registered(assets.own_library()):
                 column.prop(self, "show")
             column.prop(self, "replace")

@@ -16,6 +16,8 @@ From a picture instead of words:
 
     result = api.maps_from_image("wall.jpg", library="textures", real_world_width=2.5)
     result = api.make_seamless("wall.jpg", library="textures", tile="x")
+    result = api.edit("mossy", "wall.jpg", model="sdxl", strength=0.5)
+    result = api.edit("a drain", "wall.png", model="sdxl", operation="inpaint", mask="mask.png")
 """
 
 from __future__ import annotations
@@ -35,8 +37,11 @@ from .errors import CancelledError, ErrorCode, RequestError, StorageError, Texlo
 from .events import Event
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
-from .picture_size import fitting_size, picture_size
-from .request import RANGES, GenerationRequest, new_id
+from .request import GenerationRequest, new_id
+from .request import Lora as Lora
+from .request_makers import edit_request as edit_request
+from .request_makers import image_request as image_request
+from .request_makers import make_request as make_request
 from .runtime.environment import find_python
 from .storage import read_manifest, storage_error
 
@@ -102,7 +107,15 @@ class Result:
         Raises:
             StorageError: the copy is missing or was changed.
         """
-        entry = self.manifest.get("source")
+        return self._kept("source")
+
+    @property
+    def mask(self) -> Path | None:
+        """The copy of the mask that told where it was drawn; None without one.  Errors as :attr:`source`."""
+        return self._kept("mask")
+
+    def _kept(self, name: str) -> Path | None:
+        entry = self.manifest.get(name)
         if not isinstance(entry, Mapping):
             return None
         path = self.folder / Path(str(entry.get("file", ""))).name
@@ -278,14 +291,15 @@ class Session:
     def repeat(self, folder: str | Path, *, on_event: EventHandler | None = None, **changes: Any) -> Result:
         """Make the result in ``folder`` again, with ``changes`` to its request.
 
-        A picture that it was made from is taken from the copy in the folder.
+        Pictures that it was made from are taken from the copies in the folder.
 
         Raises:
             StorageError: the folder holds no result, or the copy is damaged; otherwise as :meth:`generate`.
         """
         result = Result.read(folder)
-        kept = result.source if "source" not in changes else None
-        request = _changed(result.request, ({"source": str(kept.absolute())} if kept else {}) | changes)
+        copies = {"source": result.source, "mask": result.mask}
+        kept = {name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes}
+        request = _changed(result.request, kept | changes)
         return self.submit(request).wait(on_event=on_event)
 
     def maps_from_image(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
@@ -295,6 +309,10 @@ class Session:
     def make_seamless(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
         """A picture that repeats without a seam; as :meth:`maps_from_image`."""
         return self.submit(image_request(path, kind="texture", **options)).wait(on_event=on_event)
+
+    def edit(self, prompt: str, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
+        """A picture changed by words; ``options`` as :func:`edit_request`, and errors of :meth:`Job.wait` as well."""
+        return self.submit(edit_request(prompt, path, **options)).wait(on_event=on_event)
 
     def preload(self, prompt: str = "", model: str = "instant") -> None:
         """Load a model in the background, so that the next request starts at once."""
@@ -313,76 +331,9 @@ class Session:
         self.close()
 
 
-def make_request(prompt: str, **options: Any) -> GenerationRequest:
-    """A request of a prompt and further fields.
-
-    Raises:
-        RequestError: a field is unknown or out of range.
-    """
-    known = {item.name for item in fields(GenerationRequest)}
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise RequestError(f"Unknown option {', '.join(unknown)}; there are {', '.join(sorted(known - {'prompt'}))}.")
-    return GenerationRequest(prompt=prompt, **options)
-
-
-def image_request(
-    path: str | Path,
-    *,
-    kind: str = "material",
-    tile: str = "xy",
-    size: int | tuple[int, int] | None = None,
-    even_light: bool = True,
-    color: bool = True,
-    **options: Any,
-) -> GenerationRequest:
-    """A request that starts from a picture.
-
-    Args:
-        path: a PNG, JPEG, TIFF, WebP or BMP file.
-        kind: ``material`` for PBR maps, ``texture`` for one image.
-        tile: directions in which it is to repeat: ``xy``, ``x``, ``y`` or ``none``.
-        size: pixels of the longer side, or (width, height); default as the picture has.
-        even_light: level light that changes slowly over the picture.
-        color: whether it holds colors; False for numbers, such as a roughness map.
-        **options: further fields of :class:`~texloom.request.GenerationRequest`; ``real_world_width`` is the width
-            of what the picture shows, in metres (default 1).
-
-    Raises:
-        RequestError: there is no such picture, or an option is unknown or out of range.
-        StorageError: the file may not be read.
-    """
-    file = Path(path).expanduser().absolute()
-    if tile not in ("xy", "x", "y", "none"):
-        raise RequestError(f"tile: must be xy, x, y or none, got {tile!r}.")
-    if isinstance(size, tuple):
-        width, height = size
-    else:
-        if size is not None and not RANGES["width"][0] <= size <= RANGES["width"][1]:
-            raise RequestError(f"size: must be from {RANGES['width'][0]} to {RANGES['width'][1]}, got {size}.")
-        width, height = fitting_size(*picture_size(file), size)
-    fields: dict[str, Any] = {
-        "prompt": f"{file.stem} seamless" if kind == "texture" else file.stem.strip() or "picture",
-        "kind": kind,
-        "model": "image",
-        "source": str(file),
-        "width": width,
-        "height": height,
-        "tile_x": "x" in tile,
-        "tile_y": "y" in tile,
-        "parameters": {"even_light": even_light, "color": color},
-    }
-    return make_request(**fields | options)
-
-
 def _changed(request: GenerationRequest, changes: Mapping[str, Any]) -> GenerationRequest:
-    return make_request(**(_fields(request) | {"id": new_id()} | dict(changes)))
-
-
-def _fields(request: GenerationRequest) -> dict[str, Any]:
-    data = request.to_dict()
-    del data["schema"]
-    return data
+    values = {item.name: getattr(request, item.name) for item in fields(request)}
+    return make_request(**(values | {"id": new_id()} | dict(changes)))
 
 
 def generate(
@@ -425,6 +376,20 @@ def make_seamless(
     """A picture that repeats without a seam, with an engine of its own; as :func:`maps_from_image`."""
     with Session(library=library, python=python, device=device) as session:
         return session.make_seamless(path, **options)
+
+
+def edit(
+    prompt: str,
+    path: str | Path,
+    *,
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    **options: Any,
+) -> Result:
+    """A picture changed by words, with an engine of its own; as :meth:`Session.edit`."""
+    with Session(library=library, python=python, device=device) as session:
+        return session.edit(prompt, path, **options)
 
 
 def repeat(

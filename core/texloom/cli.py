@@ -22,6 +22,7 @@ from . import (
     __version__,
     api,
     cli_batch,
+    cli_edit,
     cli_export,
     cli_images,
     cli_library,
@@ -50,6 +51,7 @@ _TRAININGS: Final = {
 }
 _EVALUATIONS: Final = {
     "instant": "texloom.training.evaluate",
+    "maps": "texloom.training.evaluate_maps",
     "learned": "texloom.training.learned_evaluate",
     "learned-sheet": "texloom.training.learned_sheets",
 }
@@ -65,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("generate", parents=[common, making], help="make a material or picture from a prompt")
     one.add_argument("prompt")
+    cli_edit.add_source(one)
     one.set_defaults(run=_generate)
 
     batch = commands.add_parser(
@@ -78,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     batch.set_defaults(run=_batch)
 
     cli_images.add(commands, common, run=_from_image)
+    cli_edit.add(commands, common, run=_generate)
 
     again = commands.add_parser("repeat", parents=[common], help="make an earlier result again from its manifest")
     again.add_argument("folder", type=Path, help="the result's folder")
@@ -145,7 +149,7 @@ def _session(arguments: argparse.Namespace) -> api.Session:
 
 
 def _generate(arguments: argparse.Namespace, show: Show) -> int:
-    return _make(api.make_request(arguments.prompt, **cli_options.request_fields(arguments)), arguments, show)
+    return _make(cli_edit.request(arguments), arguments, show)
 
 
 def _from_image(arguments: argparse.Namespace, show: Show) -> int:

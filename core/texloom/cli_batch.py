@@ -15,7 +15,7 @@ from . import api
 from .cli_options import parse_maps
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
-from .request import GenerationRequest
+from .request import GenerationRequest, Lora
 from .storage import read_json, write_json_atomic
 
 STATE_NAME: Final = "batch.json"
@@ -149,4 +149,10 @@ def _value(name: str, cell: str) -> Any:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: _json(value) for name, value in values.items()}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Lora):
+        return {"file": value.file, "weight": value.weight}
+    return [_json(item) for item in value] if isinstance(value, tuple) else value

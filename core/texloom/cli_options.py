@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from .errors import RequestError
-from .request import DEFAULT_MAPS, KINDS, MAPS, RANGES
+from .request import DEFAULT_MAPS, KINDS, LORA_RANGE, MAPS, RANGES, Lora
 
 
 def output() -> argparse.ArgumentParser:
@@ -56,6 +57,15 @@ def making() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="lock a parameter of the instant model (family=bricks, color=#7a3b2e, wetness=0.5); may be repeated",
     )
+    low, high = LORA_RANGE
+    parser.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        type=parse_lora,
+        metavar="FILE[:WEIGHT]",
+        help=f"add a LoRA to the model, by {low:g} to {high:g} (default: 1); may be repeated",
+    )
     return parser
 
 
@@ -75,6 +85,8 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         "maps": arguments.maps or DEFAULT_MAPS,
         "parameters": parse_parameters(arguments.set),
     }
+    if arguments.lora:
+        fields["loras"] = tuple(arguments.lora)
     if arguments.size is not None:
         fields["width"], fields["height"] = arguments.size
     optional = {
@@ -92,6 +104,25 @@ def parse_size(text: str) -> tuple[int, int]:
     if not 1 <= len(parts) <= 2 or not all(part.strip().isdigit() for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; write 1024 or 1024x512.")
     return int(parts[0]), int(parts[-1])
+
+
+def strength(parser: argparse.ArgumentParser) -> None:
+    """Add ``--strength``."""
+    parser.add_argument(
+        "--strength", type=float, metavar="PART", help="how much of the picture is drawn anew, 0 to 1 (default: suits)"
+    )
+
+
+def parse_lora(text: str) -> Lora:
+    """``style.safetensors`` or ``style.safetensors:0.7`` → file and weight."""
+    name, colon, weight = text.rpartition(":")
+    # A colon may belong to the path, as in C:\\models.
+    if not colon or not re.fullmatch(r"[+-]?\d*\.?\d+", weight.strip()):
+        name, weight = text, "1"
+    try:
+        return Lora(str(Path(name).expanduser().absolute()), float(weight))
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
 
 
 def parse_maps(text: str) -> tuple[str, ...]:

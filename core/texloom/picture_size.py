@@ -50,17 +50,18 @@ def picture_size(path: Path) -> tuple[int, int]:
     return found
 
 
-def fitting_size(width: int, height: int, longest: int | None = None) -> tuple[int, int]:
+def fitting_size(width: int, height: int, longest: int | None = None, *, step: int = SIZE_STEP) -> tuple[int, int]:
     """A size that a request may have, of nearly the same proportions.
 
     Args:
         width, height: of the picture.
         longest: pixels of the longer side; None for as many as the picture has.
+        step: what both are multiples of.
     """
     least, most = (int(limit) for limit in RANGES["width"])
     scale = (longest or max(width, height)) / max(width, height)
     scale = min(max(scale, least / min(width, height)), most / max(width, height))
-    sides = (min(max(round(side * scale / SIZE_STEP) * SIZE_STEP, least), most) for side in (width, height))
+    sides = (min(max(round(side * scale / step) * step, least), most) for side in (width, height))
     across, down = sides
     return across, down
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .errors import RequestError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 KINDS: Final = ("texture", "material", "reference")
 """``texture``: one image.  ``material``: linked PBR maps.  ``reference``: one image, shown on a plane."""
@@ -26,6 +26,10 @@ DEFAULT_MAPS: Final = ("base_color", "normal", "height", "roughness", "metallic"
 
 IMAGE_MAP: Final = "image"
 """Name of the only map of ``texture`` and ``reference`` results."""
+
+OPERATIONS: Final = ("create", "inpaint", "outpaint", "repair_seams")
+"""``create``: from words, or from the whole of ``source``.  ``inpaint``: only the masked places of ``source`` are drawn
+anew.  ``outpaint``: ``source`` grows at its sides.  ``repair_seams``: ``source`` is drawn anew where its sides meet."""
 
 SEED_LIMIT: Final = 2**32
 SIZE_STEP: Final = 8
@@ -40,7 +44,12 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "guidance_scale": (0.0, 30.0),
     "real_world_width": (0.001, 10_000.0),
     "preview_interval": (0, 200),
+    "strength": (0.0, 1.0),
 }
+EXPAND_RANGE: Final = (0.0, 2.0)
+"""How far ``outpaint`` may grow each side, in parts of the picture's width or height."""
+LORA_RANGE: Final = (-4.0, 4.0)
+MAX_LORAS: Final = 8
 MAX_PROMPT_LENGTH: Final = 4000
 MAX_PARAMETERS: Final = 200
 
@@ -60,16 +69,40 @@ def random_seed() -> int:
     return secrets.randbelow(2**31)
 
 
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A small file that changes a model's weights, and how much of it is added (1 as it was trained).
+
+    Raises:
+        RequestError: no path, or a weight out of :data:`LORA_RANGE`.
+    """
+
+    file: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_text("loras", self.file, required=True)
+        low, high = LORA_RANGE
+        if isinstance(self.weight, bool) or not isinstance(self.weight, (int, float)) or not low <= self.weight <= high:
+            raise RequestError(f"loras: a weight must be from {low:g} to {high:g}, got {self.weight!r}.")
+        object.__setattr__(self, "weight", float(self.weight))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
     """One job, frozen: the same request with the same model on the same device gives the same bytes.
 
-    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres (or of all that
-    ``source`` shows), or None for what suits the material.  ``steps`` and ``guidance_scale`` None mean the model's
-    own default.  ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks parameters of the
-    instant model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed ``seed + i``.
+    Sizes are pixels and multiples of 8; ``real_world_width`` is the width of one tile in metres (for the model
+    ``image``, of all that ``source`` shows), or None for what suits the material.  ``steps`` and ``guidance_scale``
+    None mean the model's own default.  ``preview_interval`` is in steps, 0 means no previews.  ``parameters`` locks
+    parameters of the instant model by name (``{"family": "bricks", "color": "#7a3b2e"}``).  Variation *i* uses seed
+    ``seed + i``; ``prompt`` and ``negative_prompt`` may leave words to it (:mod:`texloom.wildcards`).
     ``source`` is the path of a picture that the result is made from, for models that start from one; empty
-    for none.
+    for none.  ``strength`` is how much of it is drawn anew, 0 (it stays) to 1 (only the words count), or None for
+    what suits the operation.  ``mask`` is the path of a picture that is white where ``inpaint`` draws; empty takes
+    the transparent places of ``source``.  ``expand`` is what ``outpaint`` adds on the left, right, top and bottom, in
+    parts of the source's width or height.  Operations other than ``create`` take any width and height, not only
+    multiples of 8.  ``loras`` are added to the model in that order.
 
     Raises:
         RequestError: a field is out of range; the message names the field and the allowed range.
@@ -93,23 +126,30 @@ class GenerationRequest:
     preview_interval: int = 0
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     source: str = ""
+    operation: str = "create"
+    strength: float | None = None
+    mask: str = ""
+    expand: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    loras: tuple[Lora, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, required=True)
         _check_text("negative_prompt", self.negative_prompt)
         _check_text("model", self.model, required=True)
         _check_text("source", self.source)
+        _check_text("mask", self.mask)
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise RequestError("id: must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit.")
         _check_choice("kind", self.kind, KINDS)
+        _check_choice("operation", self.operation, OPERATIONS)
         for name in ("width", "height", "seed", "count", "preview_interval"):
             _check_integer(name, getattr(self, name))
         if self.steps is not None:
             _check_integer("steps", self.steps)
         for name in ("width", "height"):
-            if getattr(self, name) % SIZE_STEP:
+            if self.operation == "create" and getattr(self, name) % SIZE_STEP:
                 raise RequestError(f"{name}: must be a multiple of {SIZE_STEP}, got {getattr(self, name)}.")
-        for name in ("guidance_scale", "real_world_width"):
+        for name in ("guidance_scale", "real_world_width", "strength"):
             value = getattr(self, name)
             if value is not None:
                 _check_number(name, value)
@@ -119,6 +159,8 @@ class GenerationRequest:
                 raise RequestError(f"{name}: must be true or false.")
         self._check_maps()
         self._check_parameters()
+        self._check_operation()
+        self._check_loras()
 
     def _check_maps(self) -> None:
         if isinstance(self.maps, str) or not isinstance(self.maps, Sequence):
@@ -129,6 +171,39 @@ class GenerationRequest:
             raise RequestError(f"maps: name at least one of {', '.join(MAPS)}.")
         # One order for any order of asking, so that equal requests are equal values.
         object.__setattr__(self, "maps", tuple(name for name in MAPS if name in self.maps))
+
+    def _check_operation(self) -> None:
+        name = self.operation
+        if name != "create" and not self.source:
+            raise RequestError(f"source: the operation {name} needs a picture.", advice="Give the path of a picture.")
+        if self.strength is not None and not self.source:
+            raise RequestError("strength: there is no picture to start from.", advice="Give the path of a picture.")
+        if self.mask and name != "inpaint":
+            raise RequestError(f"mask: the operation {name} takes none; inpaint does.")
+        sides = self.expand
+        if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 4:
+            raise RequestError("expand: must be four numbers: left, right, top, bottom.")
+        low, high = EXPAND_RANGE
+        for side in sides:
+            if isinstance(side, bool) or not isinstance(side, (int, float)) or not low <= side <= high:
+                raise RequestError(f"expand: must be from {low:g} to {high:g}, got {side!r}.")
+        if any(sides) and name != "outpaint":
+            raise RequestError(f"expand: the operation {name} does not grow a picture; outpaint does.")
+        if name == "outpaint" and not any(sides):
+            raise RequestError("expand: say by how much a side is to grow, left=0.25 for a quarter of the width.")
+        if name == "repair_seams" and not (self.tile_x or self.tile_y):
+            raise RequestError("operation: to repair seams, tile_x or tile_y must be true.")
+        object.__setattr__(self, "expand", tuple(float(side) for side in sides))
+
+    def _check_loras(self) -> None:
+        loras = self.loras
+        if isinstance(loras, str) or not isinstance(loras, Sequence) or not all(isinstance(x, Lora) for x in loras):
+            raise RequestError("loras: must be a list of files with weights.")
+        if len(loras) > MAX_LORAS:
+            raise RequestError(f"loras: at most {MAX_LORAS}, got {len(loras)}.")
+        if len({item.file for item in loras}) < len(loras):
+            raise RequestError("loras: the same file stands there twice.")
+        object.__setattr__(self, "loras", tuple(loras))
 
     def _check_parameters(self) -> None:
         if not isinstance(self.parameters, Mapping):
@@ -155,7 +230,9 @@ class GenerationRequest:
         data: dict[str, Any] = {"schema": SCHEMA_VERSION}
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, tuple):
+            if item.name == "loras":
+                value = [{"file": lora.file, "weight": lora.weight} for lora in value]
+            elif isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, Mapping):
                 value = dict(value)
@@ -177,9 +254,11 @@ class GenerationRequest:
             raise RequestError("A request must be a JSON object.")
         given = dict(data)
         schema = given.pop("schema", None)
-        if schema == 1 and not isinstance(schema, bool):
-            # Before 2 nothing was made from a picture.
-            given.setdefault("source", "")
+        if schema in (1, 2) and not isinstance(schema, bool):
+            # What the older ones lack had no effect then.
+            for name, value in _ADDED.items():
+                if schema < value[0]:
+                    given.setdefault(name, value[1])
             schema = SCHEMA_VERSION
         if schema != SCHEMA_VERSION or isinstance(schema, bool):
             raise RequestError(
@@ -193,8 +272,10 @@ class GenerationRequest:
         missing = sorted(known - set(given))
         if missing:
             raise RequestError(f"Missing field {', '.join(missing)}: every field must be on the wire.")
-        if isinstance(given["maps"], list):
-            given["maps"] = tuple(given["maps"])
+        for name in ("maps", "expand"):
+            if isinstance(given[name], list):
+                given[name] = tuple(given[name])
+        given["loras"] = _loras(given["loras"])
         return cls(**given)
 
     @classmethod
@@ -205,6 +286,28 @@ class GenerationRequest:
         except (ValueError, RecursionError) as error:
             raise RequestError(f"A request must be JSON: {error}.") from error
         return cls.from_dict(data)
+
+
+# Fields that came later: the schema they came with, and what older requests mean.
+_ADDED: Final[Mapping[str, tuple[int, Any]]] = {
+    "source": (2, ""),
+    "operation": (3, "create"),
+    "strength": (3, None),
+    "mask": (3, ""),
+    "expand": (3, (0.0, 0.0, 0.0, 0.0)),
+    "loras": (3, ()),
+}
+
+
+def _loras(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        return value
+    found = []
+    for entry in value:
+        if not isinstance(entry, Mapping) or set(entry) != {"file", "weight"}:
+            raise RequestError("loras: must be a list of files with weights.")
+        found.append(Lora(entry["file"], entry["weight"]))
+    return tuple(found)
 
 
 def _range_text(name: str) -> str:

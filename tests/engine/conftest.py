@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import tiny_models
+from texloom.engine import seam_repair
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +17,12 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TEXLOOM_OFFLINE", "1")
     monkeypatch.delenv("TEXLOOM_DEVICE", raising=False)
+
+
+@pytest.fixture
+def unrepaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What networks draw by themselves: small random pictures have seams by chance."""
+    monkeypatch.setattr(seam_repair, "LIMIT", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 import torch
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
+from texloom.engine.drawn_frame import drawn_frame
 from texloom.engine.model_folder import hash_files, read_folder
 from texloom.errors import CancelledError, ModelInvalidError
 from texloom.request import GenerationRequest
+
+pytestmark = pytest.mark.usefixtures("unrepaired")
 
 
 class Notes:
@@ -316,9 +319,9 @@ class TestDrawing:
     def test_a_size_without_room_for_margins_is_told(self, transformer_model: DiffusersFolderGenerator) -> None:
         notes = Notes()
         largest = 192 * 16  # its table of positions
-        transformer_model._warn(_request(), 5.0, notes)
-        assert transformer_model._frame(_request(width=largest, height=64)) is None
-        assert transformer_model._frame(_request(width=largest, height=64, tile_x=False)) is not None
+        family, folder = transformer_model._family, transformer_model._folder
+        assert drawn_frame(_request(width=largest), family, folder).approximate
+        assert not drawn_frame(_request(width=largest, tile_x=False), family, folder).approximate
         assert notes.warnings == {}
 
     def test_negative_prompts_need_guidance(self, transformer_model: DiffusersFolderGenerator) -> None:
@@ -328,15 +331,6 @@ class TestDrawing:
         notes = Notes()
         next(transformer_model.generate(_request(negative_prompt="moss", guidance_scale=2.0), notes))
         assert notes.warnings == {}
-
-    def test_words_beyond_the_text_encoder_are_named(self, unet_model: DiffusersFolderGenerator) -> None:
-        # A token a letter, 77 with the two at the ends.
-        notes = Notes()
-        next(unet_model.generate(_request(prompt=f"{'x' * 40} {'y' * 30} mossy 砖"), notes))
-        assert notes.warnings == {"prompt_too_long": ("砖",)}
-        notes = Notes()
-        next(unet_model.generate(_request(prompt=f"{'x' * 40} {'y' * 34} wall"), notes))
-        assert notes.warnings == {"prompt_too_long": ("wall",)}
 
     def test_locked_parameters_are_of_no_use(self, unet_model: DiffusersFolderGenerator) -> None:
         notes = Notes()

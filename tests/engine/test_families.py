@@ -25,6 +25,8 @@ from texloom.errors import CancelledError
 from texloom.request import GenerationRequest
 from torch import nn
 
+pytestmark = pytest.mark.usefixtures("unrepaired")
+
 NO_PREVIEWS = ("generic",)  # how latents are packed is not known there
 
 

@@ -58,20 +58,20 @@ def sd3() -> Any:
     transformer = SD3Transformer2DModel(
         sample_size=16,
         patch_size=2,
-        in_channels=4,
+        in_channels=16,
         num_layers=2,
         attention_head_dim=8,
         num_attention_heads=4,
         joint_attention_dim=32,
         caption_projection_dim=32,
         pooled_projection_dim=64,
-        out_channels=4,
+        out_channels=16,
         pos_embed_max_size=192,
     ).eval()
     return StableDiffusion3Pipeline(
         transformer=transformer,
         scheduler=flow(),
-        vae=tiny_vae(4, shift_factor=0.06),
+        vae=tiny_vae(16, shift_factor=0.06),
         text_encoder=words.clip_text(projection=32),
         tokenizer=words.clip_tokenizer(),
         text_encoder_2=words.clip_text(projection=32),
@@ -104,6 +104,82 @@ def flux() -> Any:
         tokenizer_2=words.t5_tokenizer(),
         transformer=transformer,
     )
+
+
+def _flux_with(in_channels: int) -> Any:
+    """FLUX.1's network with further inputs beside its 16 channels, and its other parts."""
+    from diffusers import FluxTransformer2DModel
+
+    transformer = FluxTransformer2DModel(
+        in_channels=in_channels,
+        out_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        guidance_embeds=True,
+        axes_dims_rope=(4, 4, 8),
+    ).eval()
+    return {
+        "scheduler": flow(),
+        "vae": tiny_vae(4, shift_factor=0.1),
+        "text_encoder": words.clip_text(),
+        "tokenizer": words.clip_tokenizer(),
+        "text_encoder_2": words.t5_text(),
+        "tokenizer_2": words.t5_tokenizer(),
+        "transformer": transformer,
+    }
+
+
+def flux_fill() -> Any:
+    """Its network sees the masked picture (16 channels) and 2 × 2 masks of 8 × 8 pixels as well."""
+    from diffusers import FluxFillPipeline
+
+    return FluxFillPipeline(**_flux_with(16 + 16 + 4 * 64))
+
+
+def flux_control() -> Any:
+    from diffusers import FluxControlPipeline
+
+    return FluxControlPipeline(**_flux_with(16 + 16))
+
+
+def sd_inpainting() -> Any:
+    """Stable Diffusion made for inpainting: nine channels go in."""
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        in_channels=9,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        cross_attention_dim=32,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    ).eval()
+    return StableDiffusionInpaintPipeline(
+        vae=tiny_vae(4),
+        text_encoder=words.clip_text(),
+        tokenizer=words.clip_tokenizer(),
+        unet=unet,
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def qwen_image_edit() -> Any:
+    """Without its processor, which :func:`save` writes: diffusers' own wants torchvision."""
+    from diffusers import QwenImageEditPlusPipeline
+
+    base = qwen_image()
+    return QwenImageEditPlusPipeline(**base.components, processor=None)
 
 
 def chroma() -> Any:
@@ -428,6 +504,15 @@ _BUILDERS: dict[str, Callable[[], Any]] = {
 }
 NAMES = ("stable-diffusion", "z-image", *_BUILDERS)
 
+_FROM_PICTURES: dict[str, Callable[[], Any]] = {
+    "flux-fill": flux_fill,
+    "flux-control": flux_control,
+    "qwen-image-edit": qwen_image_edit,
+    "sd-inpainting": sd_inpainting,
+}
+FROM_PICTURES = tuple(_FROM_PICTURES)
+"""Those that draw nothing from words alone."""
+
 
 def save(name: str, folder: Path) -> Path:
     """Write the tiny model of a family; returns its folder."""
@@ -436,7 +521,9 @@ def save(name: str, folder: Path) -> Path:
     if name == "z-image":
         return save_z_image(folder)
     torch.manual_seed(0)
-    _BUILDERS[name]().save_pretrained(folder)
+    (_BUILDERS | _FROM_PICTURES)[name]().save_pretrained(folder)
+    if name == "qwen-image-edit":
+        _add_processor(folder)
     if name == "prx":
         _as_published(folder)
     return folder
@@ -450,4 +537,16 @@ def _as_published(folder: Path) -> None:
     (folder / "text_encoder" / "config.json").write_text(json.dumps(whole))
     index = json.loads((folder / "model_index.json").read_text())
     index["text_encoder"] = ["transformers", "T5GemmaEncoder"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+def _add_processor(folder: Path) -> None:
+    """As diffusers writes it where torchvision is installed."""
+    from transformers import Qwen2VLImageProcessorPil
+
+    words.qwen_tokenizer().save_pretrained(folder / "processor")
+    patches = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
+    Qwen2VLImageProcessorPil(**patches).save_pretrained(folder / "processor")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["processor"] = ["transformers", "Qwen2VLProcessor"]
     (folder / "model_index.json").write_text(json.dumps(index))

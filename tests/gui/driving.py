@@ -65,8 +65,13 @@ def show_sidebar(area: Any) -> Iterator[None]:
     """Open the sidebar of an editor on the tab Texloom."""
     area.spaces.active.show_region_ui = True
     yield from pause(1.5)
-    next(region for region in area.regions if region.type == "UI").active_panel_category = "Texloom"
-    yield from pause(1.0)
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    end = time.monotonic() + 20
+    # Until it has been drawn for the first time, the sidebar takes no other tab.
+    while sidebar.active_panel_category != "Texloom" and time.monotonic() < end:
+        sidebar.active_panel_category = "Texloom"
+        yield from pause(0.5)
+    yield from pause(0.5)
 
 
 def run(scenario: Callable[[], Iterator[None]]) -> None:

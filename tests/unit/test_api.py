@@ -210,3 +210,65 @@ def test_session_without_a_backend_uses_the_settings(tmp_path: Path) -> None:
         assert session.library == tmp_path / "mine"
         with pytest.raises(TexloomError, match="not there"):
             session.generate("bricks")
+
+
+def test_repeat_keeps_loras(session: api.Session) -> None:
+    first = session.generate("bricks", model="sdxl", loras=(api.Lora("/a.safetensors", 0.5),))
+    assert session.repeat(first.folder).request.loras == (api.Lora("/a.safetensors", 0.5),)
+
+
+# Pictures changed by words.
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> Path:
+    """A PNG of 200 × 100 pixels."""
+    import numpy as np
+    from texloom.png import write_png
+
+    write_png(tmp_path / "wall.png", np.zeros((100, 200, 3), np.uint8), srgb=True)
+    return tmp_path / "wall.png"
+
+
+def test_edits_follow_the_picture_s_size(session: api.Session, wall: Path) -> None:
+    over = api.edit_request("moss", wall, model="sdxl", strength=0.4)
+    assert (over.width, over.height, over.tile_x, over.tile_y) == (192, 96, True, True)
+    assert (over.source, over.operation, over.strength) == (str(wall), "create", 0.4)
+    assert api.edit_request("moss", wall, model="sdxl", size=1024).width == 1024
+    inside = api.edit_request("a drain", wall, model="sdxl", operation="inpaint", mask="mask.png")
+    assert (inside.width, inside.height, inside.tile_x) == (200, 100, False)
+    assert inside.mask == str(Path("mask.png").absolute())
+    wide = api.edit_request("sky", wall, model="sdxl", operation="outpaint", expand=(0.25, 0, 1, 0))
+    assert (wide.width, wide.height) == (250, 200)
+    repaired = api.edit_request("wall", wall, model="sdxl", operation="repair_seams", tile="y")
+    assert (repaired.tile_x, repaired.tile_y) == (False, True)
+    for wrong in ({"tile": "z"}, {"size": 9}, {"operation": "paint"}, {"strenght": 1}):
+        with pytest.raises(RequestError):
+            api.edit_request("moss", wall, **{"model": "sdxl"} | wrong)
+    with pytest.raises(RequestError, match="no file"):
+        api.edit_request("moss", wall.with_name("gone.png"), model="sdxl")
+    assert session.edit("moss", wall, model="sdxl").request.source == str(wall)
+
+
+def test_commands_change_pictures(
+    fake: FakeBackend, wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def made(*words: str) -> Any:
+        assert cli.main([*words, "-o", str(tmp_path / "library")]) == cli.EXIT_OK
+        return api.Result.read(Path(capsys.readouterr().out.splitlines()[0])).request
+
+    over = made(
+        "generate", "moss", "--source", str(wall), "--strength", "0.3", "--lora", "a.safetensors:0.7", "--lora", "b"
+    )
+    assert (over.source, over.strength, over.width, over.kind) == (str(wall), 0.3, 192, "material")
+    assert [(Path(item.file).name, item.weight) for item in over.loras] == [("a.safetensors", 0.7), ("b", 1.0)]
+    assert made("generate", "moss").source == "" and made("generate", "moss").tile_x
+    inside = made("inpaint", str(wall), "a drain", "--model", "sdxl", "--mask", str(wall))
+    assert (inside.operation, inside.mask, inside.tile_x, inside.kind) == ("inpaint", str(wall), False, "texture")
+    wide = made("outpaint", str(wall), "sky", "--model", "sdxl", "--left", "0.5")
+    assert (wide.expand, wide.width) == ((0.5, 0.0, 0.0, 0.0), 300)
+    repaired = made("repair", str(wall), "--model", "sdxl", "--tile", "x")
+    assert (repaired.operation, repaired.tile_x, repaired.tile_y) == ("repair_seams", True, False)
+    assert cli.main(["generate", "moss", "--strength", "0.5", "-o", str(tmp_path)]) == cli.EXIT_USAGE
+    with pytest.raises(SystemExit):
+        cli.main(["generate", "moss", "--lora", "a:9"])

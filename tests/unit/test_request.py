@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from texloom.errors import RequestError
-from texloom.request import DEFAULT_MAPS, KINDS, MAPS, RANGES, GenerationRequest
+from texloom.request import DEFAULT_MAPS, KINDS, MAPS, RANGES, GenerationRequest, Lora
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 REQUESTS = st.builds(
@@ -26,8 +26,17 @@ REQUESTS = st.builds(
     steps=st.none() | st.integers(1, 200),
     guidance_scale=st.none() | st.floats(0, 30),
     tile_x=st.booleans(),
+    tile_y=st.just(True),
     maps=st.lists(st.sampled_from(MAPS), min_size=1).map(tuple),
     real_world_width=st.none() | st.floats(0.001, 10_000),
+    source=st.just("/a/wall.png"),
+    operation=st.sampled_from(("create", "inpaint", "repair_seams")),
+    strength=st.none() | st.floats(0, 1),
+    loras=st.lists(
+        st.builds(Lora, TEXT.filter(lambda text: bool(text.strip())), st.floats(-4, 4)),
+        max_size=3,
+        unique_by=lambda x: x.file,
+    ).map(tuple),
     parameters=st.dictionaries(TEXT, TEXT | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1), max_size=4),
 )
 
@@ -66,7 +75,7 @@ def test_out_of_range_names_field_and_range(name: str) -> None:
     step = 8 if name in ("width", "height") else 1
     for value in (low - step, high + step):
         with pytest.raises(RequestError) as caught:
-            GenerationRequest(prompt="x", **{name: value})
+            GenerationRequest(prompt="x", source="/a.png", **{name: value})
         assert str(caught.value).startswith(f"{name}: ") and f"{low:g}" in str(caught.value).replace(
             str(low), f"{low:g}"
         )
@@ -91,7 +100,7 @@ def test_unknown_fields_schema_and_garbage() -> None:
     data = GenerationRequest(prompt="x").to_dict()
     with pytest.raises(RequestError, match="colour"):
         GenerationRequest.from_dict(data | {"colour": "red"})
-    for schema in (0, 3, None, True, "1"):
+    for schema in (0, 4, None, True, "1"):
         with pytest.raises(RequestError, match="schema"):
             GenerationRequest.from_dict(data | {"schema": schema})
     for text in ("", "[]", "null", "{", "[" * 100_000, json.dumps([data])):
@@ -108,6 +117,53 @@ def test_equal_whatever_the_order_of_asking() -> None:
 
 def test_variation_seeds_wrap() -> None:
     assert GenerationRequest(prompt="x", seed=2**32 - 1).variation_seed(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("operation", {"operation": "paint"}), ("source", {"operation": "inpaint"}), ("strength", {"strength": 0.5}),
+        ("mask", {"mask": "m.png"}),
+        ("mask", {"source": "a", "operation": "outpaint", "mask": "m", "expand": (1, 0, 0, 0)}),
+        ("expand", {"expand": (0.5, 0, 0, 0)}), ("expand", {"source": "a", "operation": "outpaint"}),
+        ("expand", {"source": "a", "operation": "outpaint", "expand": (3, 0, 0, 0)}), ("expand", {"expand": (0, 0)}),
+        ("expand", {"expand": "0000"}),
+        ("operation", {"source": "a", "operation": "repair_seams", "tile_x": False, "tile_y": False}),
+        ("loras", {"loras": ("a",)}), ("loras", {"loras": "a"}), ("loras", {"loras": (Lora("a"), Lora("a", 0.5))}),
+        ("loras", {"loras": tuple(Lora(str(n)) for n in range(9))}),
+    ],
+)  # fmt: skip
+def test_operations_that_make_no_sense_are_refused(name: str, values: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=f"^{name}"):
+        GenerationRequest(prompt="x", **values)
+
+
+def test_loras_are_checked() -> None:
+    assert Lora("a", 1).weight == 1.0
+    for file, weight in (("", 1.0), ("a", 9.0), ("a", True), ("a", float("nan"))):
+        with pytest.raises(RequestError, match=r"^loras"):
+            Lora(file, weight)
+    data = GenerationRequest(prompt="x", loras=(Lora("/a.safetensors", 0.5),)).to_dict()
+    assert data["loras"] == [{"file": "/a.safetensors", "weight": 0.5}]
+    for wrong in ([{"file": "a"}], ["a"], {"file": "a", "weight": 1.0}, [{"file": "a", "weight": "1"}]):
+        with pytest.raises(RequestError, match=r"^loras"):
+            GenerationRequest.from_dict(data | {"loras": wrong})
+
+
+def test_parts_of_a_picture_are_of_any_size() -> None:
+    assert GenerationRequest(prompt="x", source="a", operation="inpaint", width=131, height=77).width == 131
+    with pytest.raises(RequestError, match=r"^width: must be a multiple of 8"):
+        GenerationRequest(prompt="x", source="a", width=131)
+
+
+def test_requests_of_the_second_schema_are_still_read() -> None:
+    data = GenerationRequest(prompt="oak", source="/a.png").to_dict()
+    old = {
+        name: value for name, value in data.items() if name not in ("operation", "strength", "mask", "expand", "loras")
+    }
+    assert GenerationRequest.from_dict(old | {"schema": 2}).to_dict() == data
+    with pytest.raises(RequestError, match="operation"):
+        GenerationRequest.from_dict(old)
 
 
 def test_requests_of_the_first_schema_are_still_read() -> None:

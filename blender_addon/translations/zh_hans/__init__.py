@@ -12,6 +12,7 @@ from . import (
     library,
     messages,
     model_messages,
+    more_labels,
     outputs,
     prompt,
     references,
@@ -19,7 +20,7 @@ from . import (
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, base, prompt, tune, adjust, outputs, images, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, references, library):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES

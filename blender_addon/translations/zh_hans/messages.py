@@ -213,8 +213,8 @@ MESSAGES: dict[str, str] = {
     ),
     "{title} has no parameter {0}: it was left out.": "{title} 没有参数 {0}: 已忽略。",
     "{title} cannot have {0} {1}: it was left out.": "{title} 的 {0} 不能为 {1}: 已忽略。",
-    "The model draws only a picture; the other maps are estimated from its brightness.": (
-        "该模型只绘制图像,其他贴图根据其亮度估算。"
+    "The model draws only a picture; the other maps are estimated from it.": (
+        "该模型只绘制图像,其他贴图由图像估算得出。"
     ),
     "Choose the model instant for exact maps.": "如需精确的贴图,请选择即时模型。",
     # Requests.

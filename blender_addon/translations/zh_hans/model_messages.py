@@ -53,4 +53,57 @@ MESSAGES: dict[str, str] = {
     ),
     "Install it into the engine's Python, or choose another model.": "请将其安装到引擎的 Python 中,或选择其他模型。",
     "{0} is damaged ({1}) at {2}.": "{0} 在 {2} 处已损坏 ({1})。",
+    "texloom models lists which models can; choose one of them.": (
+        "texloom models 会列出哪些模型可以做到;请选择其中之一。"
+    ),
+    "operation: {0} cannot fill in parts of a picture.": "操作: {0} 无法补全图像的一部分。",
+    "operation: {0} only fills in parts of a picture.": "操作: {0} 只能补全图像的一部分。",
+    "Choose inpaint, outpaint or repair_seams.": "请选择 inpaint、outpaint 或 repair_seams。",
+    "operation: to repair seams, tile_x or tile_y must be true.": "操作: 要修复接缝,tile_x 或 tile_y 必须为 true。",
+    "source: the operation {0} needs a picture.": "来源: 操作 {0} 需要一张图像。",
+    "strength: there is no picture to start from.": "强度: 没有可作为起点的图像。",
+    "strength: the model {0} has none.": "强度: 模型 {0} 没有此设置。",
+    "{0} changes a picture by words alone and has no strength.": "{0} 仅凭文字修改图像,没有强度设置。",
+    "mask: the operation {0} takes none; inpaint does.": "遮罩: 操作 {0} 不使用遮罩;inpaint 才使用。",
+    "mask: nothing in it is to be drawn.": "遮罩: 其中没有需要绘制的部分。",
+    "Paint white into the mask, or make places of the picture transparent.": (
+        "请在遮罩中涂上白色,或使图像的某些部分透明。"
+    ),
+    "mask: it has {0} × {1} pixels, the picture {2} × {3}.": "遮罩: 它有 {0} × {1} 像素,而图像有 {2} × {3} 像素。",
+    "Make the mask as large as the picture.": "请使遮罩与图像一样大。",
+    "mask: the picture has no transparent places, and there is no mask.": "遮罩: 图像没有透明的部分,也没有遮罩。",
+    "Give a mask that is white where something new is to be drawn.": "请提供遮罩,在需要重新绘制的地方为白色。",
+    "width, height: do not fit the proportions of the picture.": "宽度和高度: 与图像的比例不符。",
+    "width, height: do not fit the proportions of the picture and what is added.": (
+        "宽度和高度: 与图像及所添加部分的比例不符。"
+    ),
+    "Leave the size away; it follows from the picture.": "请不要指定尺寸;它由图像决定。",
+    "expand: must be four numbers: left, right, top, bottom.": "扩展: 必须是四个数字: 左、右、上、下。",
+    "expand: must be from {0} to {1}, got {2}.": "扩展: 必须介于 {0} 和 {1} 之间,得到的是 {2}。",
+    "expand: the operation {0} does not grow a picture; outpaint does.": "扩展: 操作 {0} 不会扩大图像;outpaint 才会。",
+    "expand: say by how much a side is to grow, left=0.25 for a quarter of the width.": (
+        "扩展: 请说明某一边要扩大多少,例如左侧 0.25 表示宽度的四分之一。"
+    ),
+    "loras: must be a list of files with weights.": "LoRA: 必须是带有权重的文件列表。",
+    "loras: at most {0}, got {1}.": "LoRA: 最多 {0} 个,得到的是 {1} 个。",
+    "loras: a weight must be from {0} to {1}, got {2}.": "LoRA: 权重必须介于 {0} 和 {1} 之间,得到的是 {2}。",
+    "loras: the same file stands there twice.": "LoRA: 同一文件出现了两次。",
+    "loras: {0} takes no LoRA.": "LoRA: {0} 不支持 LoRA。",
+    "Choose another model, or no LoRA.": "请选择其他模型,或不使用 LoRA。",
+    "LoRAs need the package peft, which this engine lacks.": "LoRA 需要软件包 peft,而此引擎中没有该软件包。",
+    "loras: there is no file {0}.": "LoRA: 没有文件 {0}。",
+    "Give the path of a .safetensors file.": "请提供 .safetensors 文件的路径。",
+    "{0} is no LoRA.": "{0} 不是 LoRA。",
+    "Choose a LoRA, or give this file as the model if it is one.": (
+        "请选择一个 LoRA;如果此文件是模型,请将其作为模型使用。"
+    ),
+    "{0} does not fit {1}: {2}.": "{0} 不适合 {1}: {2}。",
+    "Choose a LoRA that was made for this model.": "请选择为此模型制作的 LoRA。",
+    "{0} has {1} layers, of which {2} are in the model {3}.": "{0} 有 {1} 层,其中 {2} 层在模型 {3} 中。",
+    "{0} reads sentences: weights of words have no effect.": "{0} 阅读的是句子: 词语的权重不起作用。",
+    "Say in words what matters more.": "请用文字说明什么更重要。",
+    "prompt: with the seed {0} nothing is left of it.": "提示词: 使用种子 {0} 时没有剩下任何内容。",
+    "Put words outside of the braces.": "请在花括号之外写一些文字。",
+    "A seam may show where the picture repeats.": "图像重复之处可能会显出接缝。",
+    "Make another variation, or repair it with another model.": "请再生成一个变体,或使用其他模型修复。",
 }

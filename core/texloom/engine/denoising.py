@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -40,6 +41,9 @@ class Run:
         context: is told and asked.
         index: number of the variation.
         name: the model's, for messages.
+        token: pixels of a token, where tokens of pictures to follow come behind those of the picture, else 0.
+        owner: the pipeline that moves parts to the device; None: this one.
+        stage: what it is doing, for people.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class Run:
         *,
         index: int,
         name: str,
+        token: int = 0,
+        owner: Any = None,
+        stage: str = "Drawing",
     ) -> None:
         self._pipeline = pipeline
         self._family = family
@@ -62,6 +69,9 @@ class Run:
         self._context = context
         self._index = index
         self._name = name
+        self._token = token
+        self._stage = stage
+        self._owner = owner if owner is not None else pipeline
         self._steps = 0
         self._done = 0
         self._decode: Callable[..., Any] | None = None
@@ -93,26 +103,30 @@ class Run:
     def _drawn(self, named: dict[str, Any], kind: str, finish: Callable[[Any], Any]) -> Any:
         """What the pipeline draws, after ``finish``, which runs while everything still wraps and listens."""
         pipeline, request, whole = self._pipeline, self._request, self._whole
-        self._steps = named["num_inference_steps"]
-        named = {**named, "width": whole.full_width, "height": whole.full_height, "output_type": kind}
+        # Of a picture that is drawn over, the first steps are left out.
+        self._steps = max(1, int(named["num_inference_steps"] * named.get("strength", 1.0)))
+        named = {**named, "output_type": kind}
+        # Some take their size from the picture that they start from.
+        if "width" in inspect.signature(type(pipeline).__call__).parameters:
+            named |= {"width": whole.full_width, "height": whole.full_height}
         networks = {key: part for key, part in pipeline.components.items() if isinstance(part, nn.Module)}
         drawing = {k: part for k, part in networks.items() if type(part).__module__.startswith("diffusers.")}
         denoisers = [part for key, part in drawing.items() if _denoises(key)]
         wrapping = drawing.values() if self._convolutional else [p for k, p in drawing.items() if not _denoises(k)]
-        self._context.progress(0, self._steps, index=self._index, stage="Drawing")
+        self._context.progress(0, self._steps, index=self._index, stage=self._stage)
         try:
             with (
                 torch.inference_mode(),
                 stopping(networks.values(), self._context.check_cancelled),
                 circular(wrapping, request.tile_x, request.tile_y),
-                wrapped_context(denoisers, whole),
+                wrapped_context(denoisers, whole, self._token),
                 self._listening(pipeline.scheduler, getattr(pipeline, "vae", None)),
             ):
                 return finish(pipeline(**named).images[0])
         finally:
             # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
             with contextlib.suppress(AttributeError):
-                pipeline.maybe_free_model_hooks()
+                self._owner.maybe_free_model_hooks()
 
     def _pixels(self, picture: NDArray[Any]) -> NDArray[np.uint8]:
         whole = self._whole
@@ -161,7 +175,7 @@ class Run:
         self._done += 1
         # Schedulers of higher order take more calls than steps were asked for.
         total = max(self._steps, self._done, getattr(self._pipeline, "num_timesteps", None) or len(scheduler.timesteps))
-        self._context.progress(self._done, total, index=self._index, stage="Drawing")
+        self._context.progress(self._done, total, index=self._index, stage=self._stage)
         every = self._request.preview_interval
         if every and self._done % every == 0 and self._done < total:
             self._preview(_clean(scheduler, result, args, named))

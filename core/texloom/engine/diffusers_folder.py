@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,20 +17,26 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..catalog_rows import CatalogRow
-from ..errors import ModelInvalidError, TexloomError
+from ..errors import ModelInvalidError, RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from .denoising import Run
+from . import seam_repair
 from .device import free_memory, is_out_of_memory
-from .families import TEXT_TO_IMAGE, Defaults, Drawn, Family, family_of
+from .drawing import Drawing, LoadedModel
+from .drawn_frame import drawn_frame
+from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .generator import Context, GeneratedImage, GeneratorInfo
-from .learned_text import words_dropped as shared_words_dropped
+from .loras import LoraStack
 from .model_folder import Component, ModelFolder, hash_files, read_folder
-from .prompt_length import words_dropped
+from .operations import Start, from_masked, from_whole, repairing
+from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
 from .seamless import seam_ratio
 from .text_encoder import TextEncoder
-from .wrapped_context import Frame, frame
+from .wrapped_context import Frame
 
 DEFAULT_TILE_M: Final = 1.0
+
+STRENGTH: Final = 0.6
+"""How much of a picture is drawn anew where the request does not tell; in masks it is all."""
 
 _HASH_SHARE: Final = 0.2
 _HEADROOM: Final = 1.2
@@ -41,9 +45,11 @@ _HEADROOM: Final = 1.2
 class DiffusersFolderGenerator:
     """Loads a pipeline part by part and draws with it; what differs by family is in :mod:`.families`.
 
-    Only text-to-image: its one map is ``image``, but for families with maps of their own.  UNets (and Sana) tile
-    exactly, since all their layers can wrap around; other networks draw within margins that repeat the picture
-    (:mod:`.wrapped_context`).
+    Draws from words, over a picture, or in parts of one, as far as its family can.  Its one map is ``image``,
+    but for families with maps of their own.
+
+    UNets (and Sana) tile exactly, since all their layers can wrap around; other networks draw within margins that
+    repeat the picture (:mod:`.wrapped_context`).
 
     Args:
         path: folder with ``model_index.json``.
@@ -76,6 +82,10 @@ class DiffusersFolderGenerator:
         self._encoder = (encoder or TextEncoder()) if self._family.shared_text else None
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
+        self._main_task = main_task(folder)
+        # Pipelines of other tasks with the very same parts, made when they are first needed.
+        self._others: dict[str, Any] = {}
+        self._loras: LoraStack | None = None
         self._info = self._describe({})
 
     @property
@@ -92,7 +102,7 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self.loaded:
             return
-        _check_packages(self._folder.path, self._row.needs if self._row is not None else ())
+        check_packages(self._folder.path, self._row.needs if self._row is not None else ())
         context.loading("Checking files", 0.0)
         files = hash_files(self._folder, lambda part: context.loading("Checking files", _HASH_SHARE * part))
         context.loading("Importing libraries", _HASH_SHARE)
@@ -102,24 +112,27 @@ class DiffusersFolderGenerator:
         diffusers.utils.logging.disable_progress_bar()
         context.timing("import", time.perf_counter() - started)
         context.check_cancelled()
-        pipeline_class = _pipeline_class(self._folder)
-        parameters = dict(inspect.signature(pipeline_class.__call__).parameters)
-        _check_call(self._folder, parameters)
+        kind = pipeline_class(self._folder, self._main_task)
+        parameters = dict(inspect.signature(kind.__call__).parameters)
+        check_call(self._folder, parameters, self._main_task)
         if self._encoder is not None:
             context.loading("Loading the text encoder", _HASH_SHARE)
             self._encoder.load(context.device, context.check_cancelled)
-        pipeline = self._assembled(pipeline_class, context)
+        pipeline = self._assembled(kind, context)
         self._family.prepare(pipeline)
         context.loading("Moving to the device", 0.95)
         self._place(pipeline, context.device)
         self._pipeline = pipeline
         self._parameters = parameters
         self._info = self._describe(files)
+        self._loras = LoraStack(pipeline, self._info.name)
         context.loading("Ready", 1.0)
 
     def unload(self) -> None:
         """See ``Generator``."""
         self._pipeline = None
+        self._others.clear()
+        self._loras = None
 
     def prepare(self, prompt: str) -> None:
         """Encodes it where the engine's text encoder reads it; other families do that in ways of their own."""
@@ -130,51 +143,40 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self._pipeline is None:
             raise TexloomError(f"{self._info.name} is not loaded.")
-        whole = self._frame(request)
-        if whole is None:
-            whole = Frame(width=request.width, height=request.height)
-            context.warn(
-                "seamless_approximate",
-                f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
-                advice="A seam may show. Choose a smaller size.",
-            )
-        steps, guidance = self._effective(request)
-        self._warn(request, guidance, context)
-        named = self._family.arguments(
-            self._parameters, steps=steps, guidance=guidance, negative_prompt=request.negative_prompt.strip()
-        )
-        named |= self._prompt(request, context.device) | {"num_inference_steps": steps}
+        task = self._task(request)
+        pipeline = self._for_task(task)
+        assert self._loras is not None
+        loras = self._loras.use(request.loras, context)
+        whole = self._whole(request, context)
+        start = self._start(request, whole, context)
+        drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
+        self._warn(request, drawing, context)
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
-            # On the CPU, so that a seed means the same noise on every device.
-            generator = torch.Generator("cpu").manual_seed(seed)
-            run = Run(
-                self._pipeline,
-                self._family,
-                whole,
-                self._family.convolutional(self._folder),
-                request,
-                context,
-                index=index,
-                name=self._info.name,
-            )
             width_m = request.real_world_width or DEFAULT_TILE_M
-            if self._family.native_maps == (IMAGE_MAP,):
-                drawn = Drawn(maps={IMAGE_MAP: run.draw({**named, "generator": generator})})
-            else:
-                drawn = run.draw_maps({**named, "generator": generator}, width_m)
-            picture = drawn.maps[self._family.native_maps[0]]
+            own = self._family.native_maps != (IMAGE_MAP,)
+            drawn = drawing.maps(index, seed, width_m) if own else None
+            pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
+            facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
+            if start is not None:
+                facts["strength"] = drawing.strength
+            if loras:
+                facts["loras"] = loras
+            # Edges of a picture that only grew, or changed inside, are its owner's.
+            if drawn is None and request.operation == "create":
+                pixels, repair = self._repaired(pixels, request, index, seed, context)
+                facts |= repair
             yield GeneratedImage(
                 index=index,
                 seed=seed,
-                maps=drawn.maps,
-                height_min_m=drawn.height_min_m,
-                height_max_m=drawn.height_max_m,
+                maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
+                height_min_m=drawn.height_min_m if drawn else 0.0,
+                height_max_m=drawn.height_max_m if drawn else 0.0,
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
-                details={"steps": steps, "guidance_scale": guidance, "seam_ratio": self._seams(picture)},
+                details={**facts, "seam_ratio": self._seams(pixels)},
             )
 
     # Loading.
@@ -199,6 +201,8 @@ class DiffusersFolderGenerator:
             supports_negative_prompt=self._family.negative and "negative_prompt" in self._parameters,
             size_step=self._family.size_step(folder),
             seamless=True,
+            source=self._source_use(),
+            tasks=self._tasks(),
             details={
                 "bytes": folder.bytes,
                 "pipeline": folder.class_name,
@@ -207,11 +211,25 @@ class DiffusersFolderGenerator:
             },
         )
 
-    def _assembled(self, pipeline_class: Any, context: Context) -> Any:
+    def _tasks(self) -> tuple[str, ...]:
+        # What a pipeline without an adapter can do is only known to diffusers' own tables.
+        if self._family is GENERIC:
+            return (TEXT_TO_IMAGE, IMAGE_TO_IMAGE, INPAINT)
+        # A ControlNet is a network of its own, which the folder does not hold.
+        offered = (TEXT_TO_IMAGE, INPAINT, self._family.source_task)
+        return tuple(task for task in self._family.tasks(self._folder) if task in offered)
+
+    def _source_use(self) -> str:
+        tasks = self._tasks()
+        if TEXT_TO_IMAGE not in tasks:
+            return "required"
+        return "optional" if self._family.source_task in tasks or INPAINT in tasks else "none"
+
+    def _assembled(self, kind: Any, context: Context) -> Any:
         """Load the parts one by one, which is what makes progress and cancelling possible, and join them."""
         if self._file is not None and not self._file_part:
-            return self._from_file(pipeline_class, context)
-        optional = set(getattr(pipeline_class, "_optional_components", ()))
+            return self._from_file(kind, context)
+        optional = set(getattr(kind, "_optional_components", ()))
         parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
         parts |= dict.fromkeys(self._family.absent)
         wanted = [item for item in self._folder.components if item.name not in parts]
@@ -223,10 +241,10 @@ class DiffusersFolderGenerator:
             parts[item.name] = self._part(item, context.device)
             done += size
         context.check_cancelled()
-        if "requires_safety_checker" in inspect.signature(pipeline_class.__init__).parameters:
+        if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
             parts["requires_safety_checker"] = False
         try:
-            pipeline = pipeline_class.from_pretrained(self._folder.path, local_files_only=True, **parts)
+            pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **parts)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable("the pipeline", error) from error
         self._set_scheduler(pipeline)
@@ -242,16 +260,14 @@ class DiffusersFolderGenerator:
 
             pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **wanted)
 
-    def _from_file(self, pipeline_class: Any, context: Context) -> Any:
+    def _from_file(self, kind: Any, context: Context) -> Any:
         """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
         context.loading("Loading the file", _HASH_SHARE)
         named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
-        signature = inspect.signature(pipeline_class.__init__).parameters
+        signature = inspect.signature(kind.__init__).parameters
         named |= {name: None for name in self._family.unused if name in signature}
         try:
-            pipeline = pipeline_class.from_single_file(
-                str(self._file), torch_dtype=self._dtype(context.device), **named
-            )
+            pipeline = kind.from_single_file(str(self._file), torch_dtype=self._dtype(context.device), **named)
         except Exception as error:
             # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
             if is_out_of_memory(error):
@@ -266,7 +282,7 @@ class DiffusersFolderGenerator:
         return [file for file in self._folder.weights if file.parts[0] == item.name]
 
     def _part(self, item: Component, device: str) -> Any:
-        kind = _class(item)
+        kind = part_class(item)
         folder = self._folder.path / item.name
         if item.name == self._file_part and self._file is not None:
             return self._part_from_file(kind, folder, device)
@@ -277,7 +293,8 @@ class DiffusersFolderGenerator:
             if self._folder.variant:
                 named["variant"] = self._folder.variant
         try:
-            return kind.from_pretrained(folder, **named)
+            own = self._family.part(item, self._folder)
+            return own if own is not None else kind.from_pretrained(folder, **named)
         except ImportError as error:
             text = " ".join(str(error).split())[:300]
             raise ModelInvalidError(
@@ -333,17 +350,118 @@ class DiffusersFolderGenerator:
 
     # Drawing.
 
-    def _prompt(self, request: GenerationRequest, device: str) -> dict[str, Any]:
-        if self._encoder is None:
-            return {"prompt": request.prompt}
-        return self._family.text(self._encoder, request.prompt, request.negative_prompt.strip(), device)
+    def _task(self, request: GenerationRequest) -> str:
+        if request.operation != "create":
+            task = INPAINT
+        else:
+            task = self._family.source_task if request.source else TEXT_TO_IMAGE
+        if task not in self._tasks():
+            if self._tasks() == (INPAINT,) and request.source:
+                raise RequestError(
+                    f"operation: {self._info.name} only fills in parts of a picture.",
+                    advice="Choose inpaint, outpaint or repair_seams.",
+                )
+            raise cannot(self._info.name, task)
+        return task
 
-    def _dropped(self, prompt: str) -> tuple[str, ...]:
-        if self._encoder is None:
-            return words_dropped(self._pipeline, prompt)
-        return shared_words_dropped(self._encoder.encode([prompt]), prompt)
+    def _for_task(self, task: str) -> Any:
+        if task == self._main_task:
+            return self._pipeline
+        found = self._others.get(task)
+        if found is None:
+            kind = pipeline_class(self._folder, task)
+            check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
+            found = self._others[task] = joined(self._pipeline, kind)
+        return found
 
-    def _warn(self, request: GenerationRequest, guidance: float | None, context: Context) -> None:
+    def _start(self, request: GenerationRequest, whole: Frame, context: Context) -> Start | None:
+        if not request.source:
+            return None
+        strength = request.strength
+        if request.operation == "create":
+            return from_whole(request, STRENGTH if strength is None else strength, context)
+        size = (whole.width, whole.height)
+        return from_masked(request, 1.0 if strength is None else strength, size, self._folder.latent_pixels)
+
+    def _model(self) -> LoadedModel:
+        return LoadedModel(
+            pipeline=self._pipeline,
+            family=self._family,
+            folder=self._folder,
+            info=self._info,
+            encoder=self._encoder,
+        )
+
+    def _repaired(
+        self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int, seed: int, context: Context
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """The picture with its seams drawn anew where they show, and what the manifest says of it."""
+        step = self._family.size_step(self._folder)
+        x = request.tile_x and seam_repair.shows(pixels, 1, step)
+        y = request.tile_y and seam_repair.shows(pixels, 0, step)
+        if not x and not y:
+            return pixels, {}
+        before = self._seams(pixels)
+        way, found = "drawn", self._seam_drawn(pixels, request, (x, y), index, seed, context)
+        if found is None:
+            # The family cannot fill in parts: strips of the picture itself can.
+            way, found = "strips", pixels
+            check, device = context.check_cancelled, context.device
+            if x:
+                found = seam_repair.mended(found, 1, wraps=request.tile_y and not y, check=check, device=device)
+            if y:
+                found = seam_repair.mended(found, 0, wraps=request.tile_x, check=check, device=device)
+        after = self._seams(found)
+        axes = [axis for axis, wanted in (("x", x), ("y", y)) if wanted]
+        kept = max(after[axis] for axis in axes) < max(before[axis] for axis in axes)
+        pixels = found if kept else pixels
+        if any(seam_repair.shows(pixels, 1 if axis == "x" else 0, step) for axis in axes):
+            context.warn(
+                "seam_left",
+                "A seam may show where the picture repeats.",
+                advice="Make another variation, or repair it with another model.",
+            )
+        return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
+
+    def _seam_drawn(
+        self,
+        pixels: NDArray[np.uint8],
+        request: GenerationRequest,
+        axes: tuple[bool, bool],
+        index: int,
+        seed: int,
+        context: Context,
+    ) -> NDArray[np.uint8] | None:
+        """The picture with its seams drawn anew; None where the model cannot do that."""
+        if INPAINT not in self._tasks():
+            return None
+        try:
+            pipeline = self._for_task(INPAINT)
+        except RequestError:
+            return None
+        # What it starts from is at hand; the request only has to name something.
+        job = request.replace(
+            operation="repair_seams", source=request.source or self._info.id, strength=None, preview_interval=0
+        )
+        whole = self._whole(job, context)
+        size = (whole.width, whole.height)
+        start = repairing(pixels, axes[0], axes[1], 1.0, size=size, latent=self._folder.latent_pixels)
+        drawing = Drawing(self._model(), pipeline, INPAINT, job, context, whole, start)
+        return drawing.picture(index, seed, stage="Repairing the seam")
+
+    def _whole(self, request: GenerationRequest, context: Context) -> Frame:
+        """What is drawn: a picture of the request's size, or of one near it where only parts of it are used."""
+        found = drawn_frame(request, self._family, self._folder)
+        if found.approximate:
+            context.warn(
+                "seamless_approximate",
+                f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
+                advice="A seam may show. Choose a smaller size.",
+            )
+        return found.frame
+
+    def _warn(self, request: GenerationRequest, drawing: Drawing, context: Context) -> None:
+        guidance = drawing.guidance
         name = self._info.name
         if request.negative_prompt.strip():
             if not self._info.supports_negative_prompt:
@@ -358,100 +476,13 @@ class DiffusersFolderGenerator:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
         if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        dropped = self._dropped(request.prompt)
-        if dropped:
-            context.warn(
-                "prompt_too_long",
-                f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
-                advice="Shorten the prompt, or put what matters first.",
-                words=dropped,
-            )
+        if request.strength is not None and "strength" not in drawing.parameters:
+            context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
 
-    def _effective(self, request: GenerationRequest) -> tuple[int, float | None]:
-        info = self._info
-        steps = request.steps if request.steps is not None else info.default_steps
-        if self._family.guidance_argument not in self._parameters:
-            return steps, None
-        wanted = request.guidance_scale
-        return steps, wanted if wanted is not None else info.default_guidance_scale
-
-    def _frame(self, request: GenerationRequest) -> Frame | None:
-        """How the picture is drawn: as it is where convolutions wrap or nothing tiles, else within margins."""
-        if self._family.convolutional(self._folder):
-            return Frame(width=request.width, height=request.height)
-        return frame(
-            request.width,
-            request.height,
-            tile_x=request.tile_x,
-            tile_y=request.tile_y,
-            step=self._family.size_step(self._folder),
-            largest=self._family.largest_side(self._folder),
-        )
-
-    def _seams(self, picture: NDArray[Any]) -> dict[str, float]:
+    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.
         step = self._family.size_step(self._folder)
         return {name: round(seam_ratio(picture, axis, step), 3) for name, axis in (("x", 1), ("y", 0))}
-
-
-def _pipeline_class(folder: ModelFolder) -> Any:
-    """The text-to-image class for the folder's pipeline, which may itself be the image-to-image sister, say."""
-    import diffusers
-    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING, _get_task_class
-
-    # The adapters know more than diffusers' own table, and old names.
-    name = family_of(folder).pipelines.get(TEXT_TO_IMAGE, "")
-    if not name:
-        try:
-            return _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, folder.class_name)
-        except ValueError:
-            name = folder.class_name  # not every text-to-image pipeline is in that table
-    kind = getattr(diffusers, name, None)
-    # diffusers has stand-ins for classes whose packages are missing.
-    _check_packages(folder.path, getattr(kind, "_backends", ()))
-    if not inspect.isclass(kind) or not issubclass(kind, diffusers.DiffusionPipeline):
-        raise ModelInvalidError(
-            f"{folder.path} needs the pipeline {name}, which this version of diffusers does not have.",
-            advice="Update the engine, or choose another model.",
-        )
-    return kind
-
-
-def _check_packages(path: Path, names: Iterable[str]) -> None:
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ModelInvalidError(
-            f"{path} needs the package {', '.join(missing)}, which the engine does without.",
-            advice=f"Install it into the engine's Python (pip install {' '.join(missing)}), or choose another model.",
-        )
-
-
-def _check_call(folder: ModelFolder, parameters: dict[str, inspect.Parameter]) -> None:
-    needed = {"prompt", "width", "height", "num_inference_steps", "generator", "output_type"}
-    given = needed | {"self"}
-    others = [
-        name
-        for name, parameter in parameters.items()
-        if name not in given
-        and parameter.default is inspect.Parameter.empty
-        and parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    ]
-    if not needed <= set(parameters) or others or "num_frames" in parameters:
-        raise ModelInvalidError(
-            f"{folder.path} holds a {folder.class_name}, which makes no pictures from text alone.",
-            advice="Choose a text-to-image model.",
-        )
-
-
-def _class(item: Component) -> Any:
-    library = item.library if item.library in ("diffusers", "transformers") else f"diffusers.pipelines.{item.library}"
-    found = getattr(importlib.import_module(library), item.class_name, None)
-    if found is None:
-        raise ModelInvalidError(
-            f"The part {item.name} needs {item.library}.{item.class_name}, which is not in the installed version.",
-            advice="Update the engine, or choose another model.",
-        )
-    return found
 
 
 def _revision(files: dict[str, str]) -> str:

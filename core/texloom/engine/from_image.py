@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import even_light, pbr
+from . import even_light, map_estimator, pbr
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .image_seams import Part, find_parts, join, look_of, refine, tiles, whole
-from .pictures import Picture, open_picture
+from .pictures import Picture, opaque, open_picture
 from .procedural.color import linear_to_srgb, srgb_to_linear
 from .resample import Span, resample
 from .seamless import seam_ratio
@@ -40,7 +40,7 @@ _LIGHT_SIDE: Final = 64
 
 
 class ImageGenerator:
-    """A :class:`~.generator.Generator` without weights; needs ``request.source``."""
+    """A :class:`~.generator.Generator` with no weights but the map estimator's; needs ``request.source``."""
 
     info = GeneratorInfo(
         id=ID, name="Image", licence=LICENCE, native_maps=(IMAGE_MAP,), seamless=True, source="required"
@@ -70,7 +70,7 @@ class ImageGenerator:
             context.warn(
                 "alpha_dropped", "A material has no transparent places: they got the mean color of the others."
             )
-            picture = replace(picture, pixels=_opaque(picture.pixels))
+            picture = replace(picture, pixels=opaque(picture.pixels))
         plan = _plan(picture, request, options, context)
         context.progress(40, _STEPS, stage="Making it seamless")
         pixels = _made(picture.pixels, plan, request, options, context)
@@ -91,6 +91,48 @@ class ImageGenerator:
             result.maps[IMAGE_MAP] = pixels
         context.progress(_STEPS, _STEPS, stage="Done")
         yield result
+
+
+def start_from(picture: Picture, request: GenerationRequest, context: Context) -> NDArray[np.uint8]:
+    """The picture at the request's size and proportions, repeating without a seam where the request tiles.
+
+    What models start from that draw over a picture.  (height, width, 3); of a picture without alpha.
+    """
+    height, width = picture.pixels.shape[:2]
+    # Sizes that models draw are multiples of 32: what that takes off the proportions is nobody's news.
+    rounded = 16.0 / request.width + 16.0 / request.height
+    ratio = (width / height) / (request.width / request.height)
+    quiet = _Quiet(context, tells_crop=abs(np.log(ratio)) > rounded)
+    plan = _plan(picture, request, {EVEN_LIGHT: False, COLOR: True}, quiet)
+    return _made(picture.pixels, plan, request, {EVEN_LIGHT: False, COLOR: True}, quiet)
+
+
+class _Quiet:
+    """A context that passes on only what concerns a job that goes on afterwards."""
+
+    def __init__(self, context: Context, *, tells_crop: bool) -> None:
+        self.device = context.device
+        self._context = context
+        self._passed_over = {"tiles_already"} | (set() if tells_crop else {"picture_cropped"})
+
+    def check_cancelled(self) -> None:
+        self._context.check_cancelled()
+
+    def loading(self, stage: str, fraction: float | None = None) -> None:
+        self._context.check_cancelled()
+
+    def progress(self, step: int, steps: int, *, index: int = 0, stage: str = "") -> None:
+        self._context.check_cancelled()
+
+    def preview(self, pixels: Pixels, *, index: int = 0, step: int = 0) -> None:
+        pass
+
+    def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
+        if code not in self._passed_over:
+            self._context.warn(code, message, advice=advice, words=words)
+
+    def timing(self, stage: str, seconds: float) -> None:
+        self._context.timing(stage, seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,16 +158,6 @@ def _options(request: GenerationRequest) -> dict[str, bool]:
     if request.kind == "material" and not options[COLOR]:
         raise RequestError("parameters: a material is made of a picture's colors; color must be true.")
     return options
-
-
-def _opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Without alpha: what is transparent gets the mean color of what is not."""
-    cover = pixels[..., 3:].astype(np.float32) / 255.0
-    total = float(cover.sum())
-    colors = pixels[..., :3]
-    mean = (colors * cover).sum((0, 1)) / total if total > 0 else np.full(3, 128.0)
-    filled = colors * cover + mean.astype(np.float32) * (1.0 - cover) + 0.5
-    return filled.astype(np.uint8)
 
 
 def _plan(picture: Picture, request: GenerationRequest, options: Mapping[str, bool], context: Context) -> _Plan:
@@ -245,7 +277,9 @@ def _add_maps(result: GeneratedImage, pixels: NDArray[np.uint8], request: Genera
     context.progress(75, _STEPS, stage="Estimating maps")
     began = time.perf_counter()
     rgb = torch.from_numpy(pixels).to(context.device).permute(2, 0, 1).float().div_(255.0)
-    guess = pbr.maps_from_image(rgb, result.tile_width_m, request.tile_x, request.tile_y)
+    guess = map_estimator.estimate(
+        rgb, result.tile_width_m, tile_x=request.tile_x, tile_y=request.tile_y, check=context.check_cancelled
+    )
     height: Pixels
     height, result.height_min_m, result.height_max_m = pbr.height_to_pixels(guess.height_m)
     result.maps["height"] = height

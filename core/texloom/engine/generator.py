@@ -18,7 +18,8 @@ class GeneratorInfo:
     ``native_maps`` are the maps it draws itself; a model whose only map is ``image`` gets its PBR maps
     derived from that image.  ``files`` maps file names to SHA-256, so that a result can be traced to the
     exact weights.  ``source`` says whether it starts from the request's picture: ``none``, ``optional`` or
-    ``required``.
+    ``required``.  ``tasks`` are those of :data:`~texloom.engine.families.TASKS` that it can do; empty: it has ways of
+    its own.
     """
 
     id: str
@@ -33,6 +34,7 @@ class GeneratorInfo:
     size_step: int = 8
     seamless: bool = False
     source: str = "none"
+    tasks: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

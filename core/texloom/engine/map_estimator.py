@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -160,6 +161,30 @@ class MapEstimator:
                     inner = part[..., BORDER : BORDER + height, BORDER : BORDER + width]
                     whole[..., top : top + height, left : left + width] = inner
         return found
+
+
+@cache
+def shipped() -> MapEstimator:
+    """The estimator that comes with Texloom, one for the whole process; ten megabytes, so it stays in memory."""
+    return MapEstimator()
+
+
+def estimate(
+    rgb: Tensor,
+    tile_width_m: float,
+    *,
+    tile_x: bool,
+    tile_y: bool,
+    check: Callable[[], None] = lambda: None,
+) -> Estimated:
+    """:meth:`MapEstimator.estimate` with the shipped weights, on the device where ``rgb`` is.
+
+    Raises:
+        ModelNotFoundError, ModelInvalidError: as :meth:`MapEstimator.load`.
+    """
+    estimator = shipped()
+    estimator.load(rgb.device)
+    return estimator.estimate(rgb, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
 
 
 def _fields(seen: Seen) -> tuple[Tensor, ...]:

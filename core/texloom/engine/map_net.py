@@ -49,6 +49,11 @@ class Seen:
         return self.metallic_logit.sigmoid()
 
 
+def _bent(x: Tensor) -> Tensor:
+    """Never quite zero: without norms, a large step can push plain rectifiers out of reach of any gradient."""
+    return F.leaky_relu(x, 0.1)
+
+
 class _Block(nn.Module):
     """Two convolutions beside a shortcut; no norms, which processors are slow at."""
 
@@ -62,7 +67,7 @@ class _Block(nn.Module):
         nn.init.zeros_(self.second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(F.relu(x))))
+        return x + self.second(_bent(self.first(_bent(x))))
 
 
 class MapNet(nn.Module):
@@ -100,7 +105,7 @@ class MapNet(nn.Module):
         for level in reversed(range(len(self.up))):
             x = kept[level] + self.grow[level](F.interpolate(x, scale_factor=2.0, mode="nearest"))
             x = self.up[level](x)
-        out = F.pixel_shuffle(self.leave(F.relu(x)), SHRINK).float()
+        out = F.pixel_shuffle(self.leave(_bent(x)), SHRINK).float()
         color, slope, rough, metal = out.split((3, 2, 1, 1), dim=1)
         return Seen(
             base_color=(rgb + 0.5 * color).clamp(0.0, 1.0),

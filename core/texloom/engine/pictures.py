@@ -73,6 +73,19 @@ def open_picture(path: Path) -> Picture:
         ) from error
 
 
+def opaque(pixels: NDArray[np.uint8], *, black: bool = False) -> NDArray[np.uint8]:
+    """(height, width, 3): what is transparent gets the mean color of what is not, or black."""
+    if pixels.shape[2] == 3:
+        return pixels
+    cover = pixels[..., 3:].astype(np.float32) / 255.0
+    total = float(cover.sum())
+    colors = pixels[..., :3]
+    mean = (colors * cover).sum((0, 1)) / total if total > 0 else np.full(3, 128.0)
+    ground = np.zeros(3, np.float32) if black else mean.astype(np.float32)
+    mixed = colors * cover + ground * (1.0 - cover) + 0.5
+    return mixed.astype(np.uint8)
+
+
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise RequestError(f"source: {path.name} has {width} × {height} pixels.", advice=_advice_size())

@@ -23,7 +23,7 @@ from .. import __version__
 from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
-from . import pbr
+from . import map_estimator, pbr
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
 from .sources import KeptSource
@@ -53,7 +53,7 @@ class ResultWriter:
     """Takes the variations of one request and writes their files into ``folder``.
 
     A context manager: leaving it waits until no thread writes any more, whatever happened, so that the folder may
-    be removed.  ``source`` is the copy of the request's picture in ``folder``.
+    be removed.  ``kept`` are copies in ``folder`` of the pictures that the request names: ``source`` and ``mask``.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class ResultWriter:
         context: JobContext,
         folder: Path,
         *,
-        source: KeptSource | None = None,
+        kept: Mapping[str, KeptSource] | None = None,
     ) -> None:
         self.files: list[WrittenFile] = []
         self._request = request
         self._info = info
         self._context = context
         self._folder = folder
-        self._source = source
+        self._kept = dict(kept or {})
         self._results: list[dict[str, Any]] = []
         self._pending: deque[Future[None]] = deque()
         # One thread derives maps, several compress them.
@@ -130,8 +130,7 @@ class ResultWriter:
             ],
             "results": self._results,
         }
-        if self._source is not None:
-            data["source"] = self._source.to_dict()
+        data |= {name: item.to_dict() for name, item in self._kept.items()}
         write_json_atomic(self._folder / MANIFEST_NAME, data)
         return MANIFEST_NAME
 
@@ -156,7 +155,7 @@ class ResultWriter:
         color = name in _COLORS
         file = f"{image.index:02d}_{name}.png"
         text = {
-            "texloom:prompt": self._request.prompt,
+            "texloom:prompt": str(image.details.get("prompt", self._request.prompt)),
             "texloom:seed": str(image.seed),
             "texloom:model": self._info.id,
             "texloom:version": __version__,
@@ -184,7 +183,7 @@ class _Maps:
         self._request = request
         self._context = context
         self._maps: dict[str, Pixels] = dict(image.maps)
-        self._guess: pbr.ImageMaps | None = None
+        self._guess: map_estimator.Estimated | None = None
         self._metres: Tensor | None = None
         self.height_range = (image.height_min_m, image.height_max_m)
         picture = self._maps.get("base_color", self._maps.get(IMAGE_MAP))
@@ -235,16 +234,22 @@ class _Maps:
             self._metres = pbr.height_from_pixels(pixels, low, high, self._context.device)
         return self._metres
 
-    def _guessed(self) -> pbr.ImageMaps:
+    def _guessed(self) -> map_estimator.Estimated:
         if self._guess is None:
             self._context.warn(
                 "maps_estimated",
-                "The model draws only a picture; the other maps are estimated from its brightness.",
+                "The model draws only a picture; the other maps are estimated from it.",
                 advice="Choose the model instant for exact maps.",
             )
             rgb = torch.from_numpy(self._maps["base_color"].astype(np.float32)).to(self._context.device)
             rgb = rgb.permute(2, 0, 1) / 255.0
-            self._guess = pbr.maps_from_image(rgb, self._image.tile_width_m, self._request.tile_x, self._request.tile_y)
+            self._guess = map_estimator.estimate(
+                rgb,
+                self._image.tile_width_m,
+                tile_x=self._request.tile_x,
+                tile_y=self._request.tile_y,
+                check=self._context.check_cancelled,
+            )
         return self._guess
 
 

@@ -19,10 +19,12 @@ from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomErro
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
 from ..storage import JobFolder, Library
+from ..wildcards import has_choices, pick
 from . import catalog
 from . import device as devices
+from .clip_prompts import without_weights
 from .context import JobContext, SilentContext
-from .generator import GeneratedImage, Generator, GeneratorInfo
+from .generator import GeneratedImage, Generator, GeneratorInfo, Pixels
 from .results import ResultWriter
 from .sources import keep_source
 from .text_encoder import TextEncoder, downloads_allowed
@@ -105,10 +107,14 @@ class Engine:
             with self._memory_guarded():
                 with context.timed("load"):
                     self._load(request.model, generator, context)
-                kept = keep_source(Path(request.source), job.path) if request.source else None
-                # From the copy: the original may change meanwhile, and the result must follow from what is kept.
-                drawn_from = request.replace(source=str(job.path / kept.file)) if kept is not None else request
-                with ResultWriter(request, generator.info, context, job.path, source=kept) as writer:
+                kept = {
+                    name: keep_source(Path(path), job.path, name)
+                    for name, path in (("source", request.source), ("mask", request.mask))
+                    if path
+                }
+                # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
+                drawn_from = request.replace(**{name: str(job.path / item.file) for name, item in kept.items()})
+                with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
                         writer.add(image)
@@ -213,24 +219,34 @@ class Engine:
 
 
 def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
-    for name in ("width", "height"):
-        value = getattr(request, name)
-        if value % info.size_step:
-            raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    if request.operation == "create":
+        for name in ("width", "height"):
+            value = getattr(request, name)
+            if value % info.size_step:
+                raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    elif "inpaint" not in info.tasks:
+        raise RequestError(
+            f"operation: {info.name} cannot fill in parts of a picture.",
+            advice="texloom models lists which models can; choose one of them.",
+        )
     if request.source and info.source == "none":
         raise RequestError(
             f"source: the model {info.name} starts from no picture.",
-            advice="Choose the model image, or give no picture.",
+            advice="texloom models lists which models can; choose one of them.",
         )
     if not request.source and info.source == "required":
         raise RequestError(
             f"source: the model {info.name} needs a picture to start from.", advice="Give the path of a picture."
         )
+    if request.loras and not info.tasks:
+        raise RequestError(f"loras: {info.name} takes no LoRA.", advice="Choose another model, or no LoRA.")
+    if request.strength is not None and not info.tasks:
+        raise RequestError(f"strength: the model {info.name} has none.")
 
 
 def _drawn(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:
     """What the generator yields, checked, and timed without the time its user takes."""
-    images = generator.generate(request, context)
+    images = _generated(generator, request, context)
     for index in range(request.count):
         with context.timed("draw"):
             image = next(images, None)
@@ -244,3 +260,68 @@ def _drawn(generator: Generator, request: GenerationRequest, context: JobContext
         context.drawn(index)
         yield image
         context.check_cancelled()
+
+
+def _generated(generator: Generator, request: GenerationRequest, context: JobContext) -> Iterator[GeneratedImage]:
+    """The variations; where the prompts leave something to the seed, each with words of its own."""
+    # The model image takes the prompt as a name.
+    reads = generator.info.tasks or generator.info.source == "none"
+    if reads and not generator.info.tasks:
+        request = _unweighted(generator, request, context)
+    if not reads or not (has_choices(request.prompt) or has_choices(request.negative_prompt)):
+        yield from generator.generate(request, context)
+        return
+    for index in range(request.count):
+        seed = request.variation_seed(index)
+        prompt, negative = pick(request.prompt, seed), pick(request.negative_prompt, seed)
+        try:
+            single = request.replace(prompt=prompt, negative_prompt=negative, seed=seed, count=1)
+        except RequestError as error:
+            raise RequestError(
+                f"prompt: with the seed {seed} nothing is left of it.", advice="Put words outside of the braces."
+            ) from error
+        for image in generator.generate(single, _OfVariation(context, index)):
+            image.index = index
+            image.details["prompt"] = prompt
+            if negative:
+                image.details["negative_prompt"] = negative
+            yield image
+
+
+def _unweighted(generator: Generator, request: GenerationRequest, context: JobContext) -> GenerationRequest:
+    plain = without_weights(request.prompt)
+    if plain == request.prompt or not plain.strip():
+        return request
+    context.warn(
+        "weights_ignored",
+        f"{generator.info.name} reads sentences: weights of words have no effect.",
+        advice="Say in words what matters more.",
+    )
+    return request.replace(prompt=plain)
+
+
+class _OfVariation:
+    """A context for one variation that is drawn on its own."""
+
+    def __init__(self, context: JobContext, index: int) -> None:
+        self.device = context.device
+        self._context = context
+        self._index = index
+
+    def check_cancelled(self) -> None:
+        self._context.check_cancelled()
+
+    def loading(self, stage: str, fraction: float | None = None) -> None:
+        self._context.loading(stage, fraction)
+
+    def progress(self, step: int, steps: int, *, index: int = 0, stage: str = "") -> None:
+        self._context.progress(step, steps, index=self._index + index, stage=stage)
+
+    def preview(self, pixels: Pixels, *, index: int = 0, step: int = 0) -> None:
+        self._context.preview(pixels, index=self._index + index, step=step)
+
+    def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
+        self._context.warn(code, message, advice=advice, words=words)
+
+    def timing(self, stage: str, seconds: float) -> None:
+        self._context.timing(stage, seconds)

@@ -31,8 +31,8 @@ class KeptSource:
         return {"file": self.file, "name": self.name, "sha256": self.sha256}
 
 
-def keep_source(path: Path, folder: Path) -> KeptSource:
-    """Copy the bytes of ``path`` into ``folder`` as ``source`` with its suffix.
+def keep_source(path: Path, folder: Path, stem: str = "source") -> KeptSource:
+    """Copy the bytes of ``path`` into ``folder`` as ``stem`` with its suffix.
 
     Raises:
         RequestError: there is no such file, or it is too large for a picture.
@@ -40,7 +40,7 @@ def keep_source(path: Path, folder: Path) -> KeptSource:
     """
     data = read_bytes(path)
     suffix = path.suffix.lower()
-    name = f"source{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+    name = f"{stem}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
     write_bytes_atomic(folder / name, data, durable=False)
     return KeptSource(file=name, name=path.name, sha256=hashlib.sha256(data).hexdigest())
 

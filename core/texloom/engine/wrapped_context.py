@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from .families.base import token_pixels
@@ -91,35 +92,40 @@ def frame(
 
 
 @contextlib.contextmanager
-def wrapped_context(denoisers: Iterable[nn.Module], whole: Frame) -> Iterator[None]:
+def wrapped_context(denoisers: Iterable[nn.Module], whole: Frame, token: int = 0) -> Iterator[None]:
     """Within the block the latents that ``denoisers`` get have margins that repeat the picture.
 
     Latents may be grids (…, H, W), lists of them, or tokens (batch, rows × columns, channels) in reading order.
+    Tokens of other pictures may follow these; ``token`` is how many pixels wide one is then, else 0.
     """
     with contextlib.ExitStack() as stack:
         if whole.framed:
             for module in denoisers:
-                stack.callback(_hook(module, whole).remove)
+                stack.callback(_hook(module, whole, token).remove)
         yield
 
 
-def _hook(module: nn.Module, whole: Frame) -> Any:
+def _hook(module: nn.Module, whole: Frame, token: int) -> Any:
     # The latents are the first argument of every denoiser in diffusers, under one name or another.
     name = next(key for key in inspect.signature(type(module).forward).parameters if key != "self")
 
     def renew(_module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         if args:
-            return (_wrapped(args[0], whole), *args[1:]), named
-        return args, {**named, name: _wrapped(named[name], whole)}
+            return (_wrapped(args[0], whole, token), *args[1:]), named
+        return args, {**named, name: _wrapped(named[name], whole, token)}
 
     return module.register_forward_pre_hook(renew, with_kwargs=True)
 
 
-def _wrapped(latents: Any, whole: Frame) -> Any:
+def _wrapped(latents: Any, whole: Frame, token: int) -> Any:
     if isinstance(latents, (list, tuple)):
-        return [_wrapped(item, whole) for item in latents]
+        return [_wrapped(item, whole, token) for item in latents]
     if latents.ndim != 3:
         return whole.wrapped(latents)
+    own = (whole.full_width // token) * (whole.full_height // token) if token else latents.shape[1]
+    if latents.shape[1] > own:
+        # Editors see pictures to follow behind the one that they draw.
+        return torch.cat([_wrapped(latents[:, :own], whole, 0), latents[:, own:]], dim=1)
     batch, count, channels = latents.shape
     unit = token_pixels(count, whole.full_width, whole.full_height)
     grid = latents.transpose(1, 2).reshape(batch, channels, whole.full_height // unit, whole.full_width // unit)

@@ -41,8 +41,8 @@ CHECKPOINT = "checkpoint.safetensors"
 class Options:
     """What decides the result; ``crop`` and ``tile`` are pixels, the batches are pictures a step."""
 
-    steps: int = 12000
-    rate: float = 1.2e-3
+    steps: int = 6000
+    rate: float = 5e-4
     crop: int = 128
     crops: int = 12
     tiles: int = 3
@@ -146,11 +146,13 @@ def wrapped(picture: Tensor, border: int) -> Tensor:
 def loss_of(seen: Seen, truth: Batch) -> dict[str, Tensor]:
     """What is wrong, by map."""
     difference = seen.base_color - truth.base_color
+    # How bright the light was cannot be seen: the guess at it must not drown what can.
+    exposure = difference.mean((1, 2, 3), keepdim=True)
     edges = (difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()) * 0.5
     cosine = (normals(seen.slope) * normals(truth.slope)).sum(1)
     wanted = truth.slope.clamp(-10.0, 10.0).asinh()
     found = {
-        "base_color": 2.0 * difference.abs().mean() + edges,
+        "base_color": (difference - exposure).abs().mean() + 0.1 * exposure.abs().mean() + edges,
         "slope": (seen.slope.asinh() - wanted).abs().mean() + 0.5 * (1.0 - cosine).mean(),
         "roughness": (seen.roughness - truth.roughness).abs().mean(),
         "metallic": 0.3 * F.binary_cross_entropy_with_logits(seen.metallic_logit, truth.metallic),
@@ -158,7 +160,7 @@ def loss_of(seen: Seen, truth: Batch) -> dict[str, Tensor]:
     if truth.height is not None:
         height = height_from_slopes(seen.slope)
         scale = truth.height.std((1, 2), keepdim=True) + 0.5
-        found["height"] = 0.3 * ((height - truth.height) / scale).abs().mean()
+        found["height"] = 0.1 * ((height - truth.height) / scale).abs().mean()
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..model_folder import ModelFolder
-from .base import TASKS, TEXT_TO_IMAGE, Defaults, Drawn, Family
+from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TASKS, TEXT_TO_IMAGE, Defaults, Drawn, Family
 from .chroma import Chroma
 from .ernie_image import ErnieImage
 from .flux import Flux, FluxControl, FluxFill
@@ -25,7 +25,20 @@ from .stable_diffusion import Kolors, StableDiffusion, StableDiffusionXL
 from .stable_diffusion_3 import StableDiffusion3
 from .z_image import ZImage
 
-__all__ = ["FAMILIES", "GENERIC", "TASKS", "TEXT_TO_IMAGE", "Defaults", "Drawn", "Family", "by_id", "family_of"]
+__all__ = [
+    "CONTROL",
+    "FAMILIES",
+    "GENERIC",
+    "IMAGE_TO_IMAGE",
+    "INPAINT",
+    "TASKS",
+    "TEXT_TO_IMAGE",
+    "Defaults",
+    "Drawn",
+    "Family",
+    "by_id",
+    "family_of",
+]
 
 FAMILIES: Final[tuple[Family, ...]] = (
     StableDiffusion(),

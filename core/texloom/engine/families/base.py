@@ -7,15 +7,18 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import torch
 from torch import Tensor
 
 from ...request import IMAGE_MAP
 from ..generator import Pixels
-from ..model_folder import ModelFolder
+from ..model_folder import Component, ModelFolder
 from ..text_encoder import TextEncoder
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TEXT_TO_IMAGE: Final = "text_to_image"
 IMAGE_TO_IMAGE: Final = "image_to_image"
@@ -54,6 +57,10 @@ class Family:
         guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
         guidance_off: up to this guidance the negative prompt has no effect.
         negative: whether negative prompts work.
+        clip_prompts: whether CLIPs alone read the prompt, so that it may be of any length and have weights.
+        follows: tasks in which tokens of the picture to follow come behind those of the picture that is drawn.
+        masked_pixels: the most pixels that its pipeline draws to fill in parts of a picture; None: no limit.
+        masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
         unused: parts that are not loaded where the pipeline can do without.
         absent: parts that its folders never hold, which the pipeline is told.
         native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
@@ -68,6 +75,10 @@ class Family:
     guidance_argument: ClassVar[str] = "guidance_scale"
     guidance_off: ClassVar[float] = 1.0
     negative: ClassVar[bool] = True
+    clip_prompts: ClassVar[bool] = False
+    follows: ClassVar[tuple[str, ...]] = ()
+    masked_pixels: ClassVar[int | None] = None
+    masked_margins: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
     absent: ClassVar[tuple[str, ...]] = ()
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
@@ -76,7 +87,42 @@ class Family:
     @property
     def members(self) -> tuple[str, ...]:
         """All pipeline classes of the family."""
-        return (*self.pipelines.values(), *self.relatives)
+        return tuple(dict.fromkeys((*self.pipelines.values(), *self.relatives)))
+
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """Those of :attr:`pipelines` that the folder's weights are made for."""
+        return self.pipelines
+
+    @property
+    def source_task(self) -> str:
+        """The task of a request that starts from a whole picture."""
+        return IMAGE_TO_IMAGE
+
+    def masked_size(self, folder: ModelFolder, width: int, height: int) -> tuple[int, int]:
+        """The size at which parts of a picture are filled in: the nearest that it can draw."""
+        step = self.size_step(folder)
+        across, down = (max(step, round(side / step) * step) for side in (width, height))
+        return across, down
+
+    def part(self, item: Component, folder: ModelFolder) -> Any:
+        """A part that cannot be loaded in the usual way; None for all others."""
+        return None
+
+    def picture_arguments(
+        self,
+        parameters: Mapping[str, inspect.Parameter],
+        *,
+        picture: Image.Image,
+        mask: Image.Image | None,
+        strength: float,
+    ) -> dict[str, Any]:
+        """Arguments for a pipeline that starts from a picture, at the size that is drawn."""
+        named: dict[str, Any] = {}
+        if mask is not None:
+            named["mask_image"] = mask
+        if "strength" in parameters:
+            named["strength"] = strength
+        return named | {"image" if "control_image" not in parameters or mask is not None else "control_image": picture}
 
     def claims(self, folder: ModelFolder) -> bool:
         """Whether that folder is of this family."""

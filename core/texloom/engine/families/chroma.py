@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..model_folder import ModelFolder
 from .base import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
@@ -23,6 +23,11 @@ class Chroma(Flux):
         INPAINT: "ChromaInpaintPipeline",
     }
     negative = True
+
+    def prepare(self, pipeline: Any) -> None:
+        """Its pipeline for inpainting asks for a setting that its network does not have."""
+        if "guidance_embeds" not in pipeline.transformer.config:
+            pipeline.transformer.register_to_config(guidance_embeds=False)
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """See ``Family``."""

@@ -60,9 +60,13 @@ class FluxControl(Flux):
     name = "FLUX.1 Depth and Canny"
     pipelines: ClassVar[Mapping[str, str]] = {
         CONTROL: "FluxControlPipeline",
-        IMAGE_TO_IMAGE: "FluxControlImg2ImgPipeline",
-        INPAINT: "FluxControlInpaintPipeline",
     }
+    relatives = ("FluxControlImg2ImgPipeline", "FluxControlInpaintPipeline")
+
+    @property
+    def source_task(self) -> str:
+        """See ``Family``; the picture holds depths or lines."""
+        return CONTROL
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """As its makers advise for depth."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..model_folder import ModelFolder
-from .base import INPAINT, TEXT_TO_IMAGE, Defaults, Family, token_pixels
+from .base import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, token_pixels
 
 
 class Flux2(Family):
@@ -19,8 +19,12 @@ class Flux2(Family):
 
     id = "flux2"
     name = "FLUX.2"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Flux2Pipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "Flux2Pipeline",
+        IMAGE_TO_IMAGE: "Flux2Pipeline",
+    }
     negative = False
+    follows = (IMAGE_TO_IMAGE,)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -36,9 +40,12 @@ class Flux2Klein(Flux2):
     name = "FLUX.2 klein"
     pipelines: ClassVar[Mapping[str, str]] = {
         TEXT_TO_IMAGE: "Flux2KleinPipeline",
+        IMAGE_TO_IMAGE: "Flux2KleinPipeline",
         INPAINT: "Flux2KleinInpaintPipeline",
     }
     relatives = ("Flux2KleinKVPipeline",)
+    follows = (IMAGE_TO_IMAGE, INPAINT)
+    masked_pixels = 1024 * 1024
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """``is_distilled`` stands in the folder's index."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
+
+_CHANNELS: Final = 4
+_INPAINTING_CHANNELS: Final = 9  # latents, mask, and latents of what is masked
 
 
 class StableDiffusion(Family):
@@ -22,6 +25,11 @@ class StableDiffusion(Family):
         INPAINT: "StableDiffusionInpaintPipeline",
         CONTROL: "StableDiffusionControlNetPipeline",
     }
+    clip_prompts = True
+
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
+        return _tasks(self.pipelines, folder)
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """The usual ones; the pipeline's own 50 steps bring nothing more."""
@@ -39,6 +47,11 @@ class StableDiffusionXL(Family):
         INPAINT: "StableDiffusionXLInpaintPipeline",
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
+    clip_prompts = True
+
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
+        return _tasks(self.pipelines, folder)
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """As for Stable Diffusion, with the guidance that SDXL's pipeline takes."""
@@ -54,3 +67,12 @@ class Kolors(StableDiffusionXL):
         TEXT_TO_IMAGE: "KolorsPipeline",
         IMAGE_TO_IMAGE: "KolorsImg2ImgPipeline",
     }
+    clip_prompts = False
+
+
+def _tasks(pipelines: Mapping[str, str], folder: ModelFolder) -> Mapping[str, str]:
+    unet = folder.component("unet")
+    channels = unet.config.get("in_channels", _CHANNELS) if unet is not None else _CHANNELS
+    if channels == _CHANNELS:
+        return pipelines
+    return {task: name for task, name in pipelines.items() if task == INPAINT and channels == _INPAINTING_CHANNELS}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family
 
 
@@ -20,3 +21,10 @@ class StableDiffusion3(Family):
         INPAINT: "StableDiffusion3InpaintPipeline",
         CONTROL: "StableDiffusion3ControlNetPipeline",
     }
+
+    def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
+        """See ``Family``; its pipeline for inpainting knows networks of these sizes only."""
+        transformer = folder.component("transformer")
+        if transformer is not None and transformer.config.get("in_channels", 16) in (16, 33):
+            return self.pipelines
+        return {task: name for task, name in self.pipelines.items() if task != INPAINT}

@@ -97,7 +97,7 @@ class Plaster(Family):
     name = "plaster"
     title = "Plaster"
     nouns = (
-        "plaster", "plaster wall", "stucco", "painted wall", "stucco wall", "rendered wall", "roughcast",
+        "plaster", "plaster wall", "painted wall", "rendered wall", "interior plaster",
         "venetian plaster", "lime plaster", "drywall", "adobe",
     )  # fmt: skip
     rare_nouns = ("stuccoed facade", "wall render", "limewashed wall")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Woven cloth: linen, canvas, twill, denim, burlap."""
+"""Woven cloth: linen, canvas, twill, burlap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fabric(Family):
     name = "fabric"
     title = "Woven fabric"
     nouns = (
-        "fabric", "woven fabric", "cloth", "linen", "canvas", "denim", "burlap", "cotton fabric", "textile",
+        "fabric", "woven fabric", "cloth", "linen", "canvas", "burlap", "cotton fabric", "textile",
         "upholstery", "tweed", "sackcloth",
     )  # fmt: skip
     rare_nouns = ("woven textile", "jute cloth", "couch cover")

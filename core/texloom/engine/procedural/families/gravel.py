@@ -20,12 +20,10 @@ class Gravel(Family):
     title = "Gravel"
     nouns = (
         "gravel",
-        "pebbles",
+        "loose gravel",
         "gravel path",
-        "river pebbles",
         "crushed stone",
         "gravel ground",
-        "beach pebbles",
         "ballast",
     )
     rare_nouns = ("shingle beach", "loose stones", "railway ballast")

@@ -17,8 +17,8 @@ class RoofTiles(Family):
     name = "roof_tiles"
     title = "Roof tiles"
     nouns = (
-        "roof tiles", "roof shingles", "clay roof tiles", "slate roof", "shingles", "terracotta roof", "pantiles",
-        "tiled roof", "roofing", "wooden shingles",
+        "roof tiles", "clay roof tiles", "slate roof", "terracotta roof", "pantiles",
+        "tiled roof", "roofing",
     )  # fmt: skip
     rare_nouns = ("rooftop", "house roof covering", "roof slates")
     modifiers = ("house", "cottage", "mediterranean", "village")

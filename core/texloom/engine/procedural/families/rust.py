@@ -83,8 +83,8 @@ class PaintedMetal(Family):
     name = "painted_metal"
     title = "Painted metal"
     nouns = (
-        "painted metal", "painted steel", "peeling paint", "chipped paint on metal", "car paint", "enamelled metal",
-        "metal with peeling paint", "flaking paint", "powder coated metal",
+        "painted metal", "painted steel", "chipped paint on metal", "car paint", "enamelled metal",
+        "metal with peeling paint", "powder coated metal",
     )  # fmt: skip
     rare_nouns = ("lacquered steel", "coated sheet metal")
     modifiers = ("industrial", "container", "machine", "vehicle")

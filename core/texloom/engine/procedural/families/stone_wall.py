@@ -20,7 +20,7 @@ class StoneWall(Family):
     title = "Stone wall"
     nouns = (
         "stone wall", "rubble stone wall", "castle wall", "fieldstone wall", "stonework", "stone masonry",
-        "rock masonry", "dry stone wall", "ashlar wall", "medieval wall", "stone blocks",
+        "rock masonry", "medieval wall",
     )  # fmt: skip
     rare_nouns = ("fortress wall", "wall of stones", "rustic stonework")
     modifiers = ("medieval", "castle", "garden", "rural")

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request on one pipeline: its arguments, worked out once, and the pictures that it draws with them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..request import GenerationRequest
+from .denoising import Run
+from .families import Drawn, Family
+from .generator import Context, GeneratorInfo
+from .learned_text import words_dropped
+from .model_folder import ModelFolder
+from .operations import Start
+from .prompts import read_prompts
+from .text_encoder import TextEncoder
+from .wrapped_context import Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
+
+    ``encoder`` is the engine's text encoder, where the family reads prompts with it.
+    """
+
+    pipeline: Any
+    family: Family
+    folder: ModelFolder
+    info: GeneratorInfo
+    encoder: TextEncoder | None = None
+
+
+class Drawing:
+    """A request as a pipeline draws it.
+
+    Args:
+        model: on its device.
+        pipeline: the model's for ``task``.
+        task: what it does.
+        request: what to draw.
+        context: is told and asked.
+        whole: the size and margins of what is drawn.
+        start: the picture that it starts from; None: words alone.
+
+    Attributes:
+        steps: as the pipeline is told; of a picture that is drawn over, only a part of them is taken.
+        guidance: None where the pipeline has none.
+        strength: None where it starts from no picture, or has none.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        pipeline: Any,
+        task: str,
+        request: GenerationRequest,
+        context: Context,
+        whole: Frame,
+        start: Start | None,
+    ) -> None:
+        self._model = model
+        self._pipeline = pipeline
+        self._request = request
+        self._context = context
+        self._whole = whole
+        self._start = start
+        family, folder = model.family, model.folder
+        self.parameters = dict(inspect.signature(type(pipeline).__call__).parameters)
+        self.steps = request.steps if request.steps is not None else model.info.default_steps
+        self.guidance: float | None = None
+        if family.guidance_argument in self.parameters:
+            wanted = request.guidance_scale
+            self.guidance = wanted if wanted is not None else model.info.default_guidance_scale
+        started: dict[str, Any] = {}
+        if start is not None:
+            picture, mask = start.images(whole)
+            started = family.picture_arguments(self.parameters, picture=picture, mask=mask, strength=start.strength)
+        self.strength: float | None = started.get("strength")
+        if self.strength:
+            # The pipelines leave out the first steps; one at least is to be left.
+            self.steps = max(self.steps, math.ceil(1.0 / self.strength - 1e-6))
+        named = started | family.arguments(
+            self.parameters,
+            steps=self.steps,
+            guidance=self.guidance,
+            negative_prompt=request.negative_prompt.strip(),
+        )
+        # Editors have no strength: they see the whole picture beside the one that they draw.
+        follows = task in family.follows or ("image" in named and "strength" not in named)
+        self._token = family.size_step(folder) if follows else 0
+        negative = named.pop("negative_prompt", "")
+        if model.encoder is not None:
+            named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
+            _tell_dropped(model.encoder, request.prompt, model.info.name, context)
+        else:
+            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context)
+        self._named = named | {"num_inference_steps": self.steps}
+
+    def picture(self, index: int, seed: int, *, stage: str = "Drawing") -> NDArray[np.uint8]:
+        """Variation ``index``, (height, width, 3) at the size of the result.
+
+        Raises:
+            CancelledError: anywhere.
+        """
+        start = self._start
+        if start is not None and self.strength == 0.0:
+            return start.finished(start.picture)
+        # On the CPU, so that a seed means the same noise on every device.
+        generator = torch.Generator("cpu").manual_seed(seed)
+        drawn = self._run(index, stage).draw({**self._named, "generator": generator})
+        return start.finished(drawn) if start is not None else drawn
+
+    def maps(self, index: int, seed: int, tile_width_m: float) -> Drawn:
+        """Variation ``index`` of a family with maps of its own, on a tile of that width; errors as :meth:`picture`."""
+        generator = torch.Generator("cpu").manual_seed(seed)
+        return self._run(index, "Drawing").draw_maps({**self._named, "generator": generator}, tile_width_m)
+
+    def _run(self, index: int, stage: str) -> Run:
+        return Run(
+            self._pipeline,
+            self._model.family,
+            self._whole,
+            self._model.family.convolutional(self._model.folder),
+            self._request,
+            self._context,
+            index=index,
+            name=self._model.info.name,
+            token=self._token,
+            owner=self._model.pipeline,
+            stage=stage,
+        )
+
+
+def _tell_dropped(encoder: TextEncoder, prompt: str, name: str, context: Context) -> None:
+    dropped = words_dropped(encoder.encode([prompt]), prompt)
+    if dropped:
+        context.warn(
+            "prompt_too_long",
+            f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
+            advice="Shorten the prompt, or put what matters first.",
+            words=dropped,
+        )

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prompts on their way into a pipeline: nothing is left out without a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from . import clip_prompts
+from .denoising import stopping
+from .families import Family
+from .generator import Context
+from .prompt_length import words_dropped
+
+
+def read_prompts(
+    pipeline: Any, family: Family, prompt: str, negative: str, name: str, context: Context
+) -> dict[str, Any]:
+    """Arguments of the pipeline's call for both prompts: as they are, or read here where it would cut them.
+
+    Args:
+        pipeline: on its device.
+        family: its adapter.
+        prompt: may be long and have weights such as ``(moss:1.4)``.
+        negative: as ``prompt``; empty for none.
+        name: the model's, for warnings.
+        context: is warned of what the model does not get to see.
+
+    Raises:
+        CancelledError: in a text encoder.
+    """
+    if family.clip_prompts:
+        if clip_prompts.is_plain(pipeline, prompt, negative):
+            return _named(prompt, negative)
+        encoders = [part for key, part in pipeline.components.items() if key.startswith("text_encoder") and part]
+        with torch.inference_mode(), stopping(encoders, context.check_cancelled):
+            return dict(clip_prompts.encoded(pipeline, prompt, negative, pipeline._execution_device))
+    plain = clip_prompts.without_weights(prompt)
+    if plain != prompt:
+        context.warn(
+            "weights_ignored",
+            f"{name} reads sentences: weights of words have no effect.",
+            advice="Say in words what matters more.",
+        )
+    dropped = words_dropped(pipeline, plain)
+    if dropped:
+        context.warn(
+            "prompt_too_long",
+            f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
+            advice="Shorten the prompt, or put what matters first.",
+            words=dropped,
+        )
+    return _named(plain, clip_prompts.without_weights(negative))
+
+
+def _named(prompt: str, negative: str) -> dict[str, Any]:
+    return {"prompt": prompt} | ({"negative_prompt": negative} if negative else {})

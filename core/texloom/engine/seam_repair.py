@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seams that are left in a picture that is to tile: which ones show, and a repair without a model.
+
+The repair: over each seam a strip from elsewhere in the same picture, that fits best on both its sides, is put in
+along two cuts of least difference; see :mod:`.image_cut` for the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .image_cut import blend, cheapest_path, error
+from .seamless import seam_ratio
+
+LIMIT: Final = 1.2
+"""A seam of a larger ratio is repaired; see :func:`.seamless.seam_ratio`."""
+
+_USUAL_LINES: Final = 0.9
+_HALF_STRIP: Final = 1 / 8
+_LEAST_STRIP: Final = 8
+_PLACES: Final = 64
+
+
+def shows(pixels: NDArray[Any], axis: int, period: int) -> bool:
+    """Whether the seam along ``axis`` is rougher than :data:`LIMIT` and than nine of ten lines inside.
+
+    Lines that belong to what is shown, such as joints between bricks, may lie on the border as well as anywhere.
+
+    Args:
+        pixels: (height, width, channels).
+        axis: 0 compares bottom and top, 1 right and left.
+        period: as :func:`.seamless.seam_ratio`.
+    """
+    if seam_ratio(pixels, axis, period) <= LIMIT:
+        return False
+    values = np.asarray(pixels, np.float32)
+    other = (1 - axis, 2)
+    border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
+    inside = np.abs(np.diff(values, axis=axis)).mean(other)[period - 1 :: period]
+    return border > float(np.quantile(inside, _USUAL_LINES)) if len(inside) else True
+
+
+def mended(
+    pixels: NDArray[np.uint8],
+    axis: int,
+    *,
+    wraps: bool,
+    check: Callable[[], None] = lambda: None,
+    device: str = "cpu",
+) -> NDArray[np.uint8]:
+    """The picture without its seam along ``axis``; only a strip along that border changes.
+
+    Args:
+        pixels: (height, width, 3); at least 48 pixels along ``axis``.
+        axis: 0 joins bottom and top, 1 right and left.
+        wraps: whether the picture repeats along the other axis.
+        check: called between the steps; may raise to stop.
+        device: torch device.
+    """
+    upright = pixels if axis == 1 else pixels.transpose(1, 0, 2)
+    width = upright.shape[1]
+    half = max(_LEAST_STRIP, int(width * _HALF_STRIP))
+    middle = width // 2
+    rolled = np.ascontiguousarray(np.roll(upright, middle, 1))
+    left, right = rolled[:, middle - half : middle], rolled[:, middle : middle + half]
+    # Strips that hold no part of the seam and of what is replaced.
+    first, last = middle + half, middle - half + width - 2 * half
+    places = np.unique(np.linspace(first, last, min(_PLACES, last - first + 1)).round().astype(int))
+    every = max(1, rolled.shape[0] // 256)
+    strip, least = rolled[:, : 2 * half], np.inf
+    for place in places:
+        check()
+        found = rolled.take(range(int(place), int(place) + 2 * half), 1, mode="wrap")
+        apart = _unlike(found[::every, :half], left[::every]) + _unlike(found[::every, half:], right[::every])
+        if apart < least:
+            strip, least = found, apart
+    rolled[:, middle - half : middle] = _joined(left, strip[:, :half], wraps, device)
+    check()
+    rolled[:, middle : middle + half] = _joined(strip[:, half:], right, wraps, device)
+    result = np.roll(rolled, -middle, 1)
+    return np.ascontiguousarray(result if axis == 1 else result.transpose(1, 0, 2))
+
+
+def _unlike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    return float(np.square(first.astype(np.float32) - second).mean())
+
+
+def _joined(first: NDArray[np.uint8], second: NDArray[np.uint8], wraps: bool, device: str) -> NDArray[np.uint8]:
+    cost = error(first, second, wraps=wraps)
+    margin = max(1, first.shape[1] // 4)
+    path = cheapest_path(cost[:, margin:-margin], closed=wraps) + margin
+    return blend(first, second, path, wraps=wraps, device=device)
