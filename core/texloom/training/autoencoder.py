@@ -401,7 +401,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     given = {name: getattr(arguments, name) for name in Options.__dataclass_fields__ if hasattr(arguments, name)}
     try:
-        tiles = [Tiles(folder) for folder in arguments.corpus]
+        tiles = [Tiles(folder, device=arguments.device) for folder in arguments.corpus]
         trainer = Trainer(tiles, Options(**given), device=arguments.device)
         if arguments.resume:
             trainer.resume(arguments.work)

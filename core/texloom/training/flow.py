@@ -229,6 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
     for name in ("rate", "total"):
         parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    parser.add_argument("--cache", type=Path, help="folder for latents and captions (default: in --work)")
     parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
     parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
@@ -244,10 +245,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = Options(**given)
     try:
         vae = read_autoencoder(arguments.autoencoder)
-        learned = prepare(
-            Tiles(arguments.corpus), vae, cache=arguments.work / "cache", variants=arguments.variants,
-            device=arguments.device,
-        )  # fmt: skip
+        cache = arguments.cache or arguments.work / "cache"
+        tiles = Tiles(arguments.corpus)
+        learned = prepare(tiles, vae, cache=cache, variants=arguments.variants, device=arguments.device)
         config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
         trainer = Trainer(learned, options, config=config, device=arguments.device)
         if arguments.resume:

@@ -21,19 +21,19 @@ VALIDATION_STRIDE = 40
 
 
 class Tiles:
-    """Shards of :mod:`.corpus`, all of one size, kept as they lie on disk (9 bytes a pixel).
+    """Shards of :mod:`.corpus`, all of one size, kept on ``device`` as they lie on disk (7 bytes a pixel).
 
     Raises:
         ModelInvalidError: the folder holds no corpus.
     """
 
-    def __init__(self, folder: Path, limit: int | None = None) -> None:
+    def __init__(self, folder: Path, limit: int | None = None, device: str = "cpu") -> None:
         shards = sorted(folder.glob("*.jsonl"))
         if not shards:
             raise ModelInvalidError(
                 f"{folder} holds no corpus.", advice=f"Make one: python -m texloom.training.corpus --out {folder}"
             )
-        self.folder = folder
+        self.folder, self.device = folder, device
         self.rows: list[dict[str, Any]] = []
         parts: list[dict[str, Tensor]] = []
         for path in shards:
@@ -47,7 +47,7 @@ class Tiles:
             maps["height"] = (pixels - pixels.mean((1, 2), keepdim=True)).half()
             self.rows += rows
             parts.append(maps)
-        self.maps = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        self.maps = {name: torch.cat([part[name] for part in parts]).to(device) for name in parts[0]}
         self.size = int(self.maps["height"].shape[-1])
 
     def __len__(self) -> int:
@@ -61,22 +61,27 @@ class Tiles:
 
     def whole(self, index: Sequence[int] | np.ndarray[Any, Any]) -> Tensor:
         """Channels [B, 6, size, size] of whole tiles."""
-        chosen = torch.as_tensor(np.asarray(index))
+        chosen = torch.as_tensor(np.asarray(index)).to(self.device)
         return _channels({name: value[chosen] for name, value in self.maps.items()})
 
     def crops(self, index: np.ndarray[Any, Any], side: int, rng: np.random.Generator) -> Tensor:
         """Channels [B, 6, side, side]: a square from anywhere in each periodic tile, mirrored and turned at random."""
-        parts: dict[str, list[Tensor]] = {name: [] for name in self.maps}
-        for number in index:
-            top, left = (int(value) for value in rng.integers(self.size, size=2))
-            rows = torch.arange(top, top + side) % self.size
-            columns = torch.arange(left, left + side) % self.size
-            flip, swap = rng.random() < 0.5, rng.random() < 0.5
-            for name, value in self.maps.items():
-                piece = value[int(number)].index_select(-2, rows).index_select(-1, columns)
-                piece = piece.flip(-1) if flip else piece
-                parts[name].append(piece.transpose(-1, -2) if swap else piece)
-        return _channels({name: torch.stack(found) for name, found in parts.items()})
+        count = len(index)
+        corner = rng.integers(self.size, size=(2, count, 1, 1))
+        along = np.arange(side)
+        across = np.where(rng.random((count, 1, 1)) < 0.5, along[::-1], along)
+        down = np.broadcast_to(along[:, None], (count, side, side))
+        across = np.broadcast_to(across, (count, side, side))
+        swap = rng.random((count, 1, 1)) < 0.5
+        down, across = np.where(swap, across, down), np.where(swap, down, across)
+        rows, columns = (
+            torch.from_numpy((value + start) % self.size) for value, start in zip((down, across), corner, strict=True)
+        )
+        chosen = torch.from_numpy(np.asarray(index)).view(-1, 1, 1)
+        place = tuple(value.to(self.device) for value in (chosen, rows, columns))
+        maps = {name: value[place] for name, value in self.maps.items() if name != "base_color"}
+        maps["base_color"] = self.maps["base_color"].movedim(1, -1)[place].movedim(-1, 1)
+        return _channels(maps)
 
 
 def _channels(maps: dict[str, Tensor]) -> Tensor:
