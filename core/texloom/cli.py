@@ -43,8 +43,18 @@ EXIT_ENGINE: Final = 3
 EXIT_CANCELLED: Final = 130
 
 _ENGINE_CODES: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN})
-_TRAININGS: Final = {"instant": "texloom.training.heads", "maps": "texloom.training.maps"}
-_EVALUATIONS: Final = {"instant": "texloom.training.evaluate", "maps": "texloom.training.evaluate_maps"}
+_TRAININGS: Final = {
+    "instant": "texloom.training.heads",
+    "maps": "texloom.training.maps",
+    "autoencoder": "texloom.training.autoencoder",
+    "flow": "texloom.training.flow",
+}
+_EVALUATIONS: Final = {
+    "instant": "texloom.training.evaluate",
+    "maps": "texloom.training.evaluate_maps",
+    "learned": "texloom.training.learned_evaluate",
+    "learned-sheet": "texloom.training.learned_sheets",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -164,7 +164,8 @@ class TestAdapters:
             assert hasattr(diffusers, name), name
 
     def test_no_two_families_share_a_class(self) -> None:
-        names = [name for family in FAMILIES for name in family.members]
+        # The learned model is a Sana folder by its class; what its autoencoder decodes tells it apart.
+        names = [name for family in FAMILIES if family.id != "learned" for name in family.members]
         assert len(names) == len(set(names))
         assert by_id("generic") is GENERIC and by_id("flux").name == "FLUX.1"
 

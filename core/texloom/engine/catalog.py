@@ -62,7 +62,7 @@ def create(model: str, encoder: TextEncoder) -> Generator:
 
         return open_file(path)
     hub = model_store.hub_of(path)
-    return DiffusersFolderGenerator(path, row=row or (catalog_rows.find(hub) if hub else None))
+    return DiffusersFolderGenerator(path, row=row or (catalog_rows.find(hub) if hub else None), encoder=encoder)
 
 
 def missing(hub: str, row: CatalogRow | None = None) -> ModelNotFoundError:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import TexloomError
 from ..request import GenerationRequest
-from .families import Family
+from .families import Drawn, Family
 from .generator import Context
 from .seamless import circular
 from .wrapped_context import Frame, wrapped_context
@@ -82,11 +82,29 @@ class Run:
         Raises:
             CancelledError: in the text encoder, in a step or while decoding.
         """
+        # Without an autoencoder a pipeline hands out what its network drew, as tensors only.
+        kind = "np" if getattr(self._pipeline, "vae", None) is not None else "pt"
+        picture = self._drawn(named, kind, lambda picture: picture)
+        if isinstance(picture, Tensor):
+            picture = (picture.float() * 0.5 + 0.5).permute(1, 2, 0).cpu().numpy()
+        return self._pixels(np.asarray(picture))
+
+    def draw_maps(self, named: dict[str, Any], tile_width_m: float) -> Drawn:
+        """As :meth:`draw`, for a family with maps of its own: what the autoencoder decodes, before it is a picture."""
+        vae = self._pipeline.vae
+
+        def decoded(latents: Tensor) -> Tensor:
+            ready = latents[None].to(vae.dtype) / vae.config.scaling_factor
+            channels: Tensor = vae.decode(ready, return_dict=False)[0][0]
+            return channels
+
+        return self._family.maps(self._drawn(named, "latent", decoded).float(), tile_width_m)
+
+    def _drawn(self, named: dict[str, Any], kind: str, finish: Callable[[Any], Any]) -> Any:
+        """What the pipeline draws, after ``finish``, which runs while everything still wraps and listens."""
         pipeline, request, whole = self._pipeline, self._request, self._whole
         # Of a picture that is drawn over, the first steps are left out.
         self._steps = max(1, int(named["num_inference_steps"] * named.get("strength", 1.0)))
-        # Without an autoencoder a pipeline hands out what its network drew, as tensors only.
-        kind = "np" if getattr(pipeline, "vae", None) is not None else "pt"
         named = {**named, "output_type": kind}
         # Some take their size from the picture that they start from.
         if "width" in inspect.signature(type(pipeline).__call__).parameters:
@@ -104,14 +122,11 @@ class Run:
                 wrapped_context(denoisers, whole, self._token),
                 self._listening(pipeline.scheduler, getattr(pipeline, "vae", None)),
             ):
-                picture = pipeline(**named).images[0]
+                return finish(pipeline(**named).images[0])
         finally:
             # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
             with contextlib.suppress(AttributeError):
                 self._owner.maybe_free_model_hooks()
-        if isinstance(picture, Tensor):
-            picture = (picture.float() * 0.5 + 0.5).permute(1, 2, 0).cpu().numpy()
-        return self._pixels(np.asarray(picture))
 
     def _pixels(self, picture: NDArray[Any]) -> NDArray[np.uint8]:
         whole = self._whole
@@ -182,7 +197,7 @@ class Run:
             if overflows:
                 vae.to(dtype=torch.float16)
         picture = decoded[:, 0] if decoded.ndim == 4 else decoded
-        pixels = ((picture[:3].float() * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
+        pixels = (self._family.preview(picture).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
         self._context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=self._index, step=self._done)
 
     def _small(self, latents: Tensor) -> Tensor | None:

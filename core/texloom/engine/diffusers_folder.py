@@ -30,6 +30,7 @@ from .model_folder import Component, ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
 from .seamless import seam_ratio
+from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
 DEFAULT_TILE_M: Final = 1.0
@@ -47,7 +48,8 @@ _HEADROOM: Final = 1.2
 class DiffusersFolderGenerator:
     """Loads a pipeline part by part and draws with it; what differs by family is in :mod:`.families`.
 
-    Draws from words, over a picture, or in parts of one, as far as its family can.  Its one map is ``image``.
+    Draws from words, over a picture, or in parts of one, as far as its family can.  Its one map is ``image``,
+    but for families with maps of their own.
 
     UNets (and Sana) tile exactly, since all their layers can wrap around; other networks draw within margins that
     repeat the picture (:mod:`.wrapped_context`).
@@ -57,12 +59,21 @@ class DiffusersFolderGenerator:
         row: its row in the catalogue, for what suits it.
         file: weights in a single file that stand in for the folder's: all of them, or those of ``part``.
         part: the part that ``file`` holds; empty: the whole model, of which the folder gives the configuration.
+        encoder: the engine's, for the families that share it; None makes one when it is needed.
 
     Raises:
         ModelInvalidError: no diffusers folder, or one with pickled weights or code of its own.
     """
 
-    def __init__(self, path: Path, *, row: CatalogRow | None = None, file: Path | None = None, part: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        row: CatalogRow | None = None,
+        file: Path | None = None,
+        part: str = "",
+        encoder: TextEncoder | None = None,
+    ) -> None:
         folder = read_folder(path, configuration_only=file is not None and not part)
         if file is not None:
             folder = replace(folder, weights=(*(own for own in folder.weights if own.parts[0] != part), file))
@@ -71,6 +82,7 @@ class DiffusersFolderGenerator:
         self._file = file
         self._file_part = part
         self._family: Family = family_of(self._folder)
+        self._encoder = (encoder or TextEncoder()) if self._family.shared_text else None
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
         self._main_task = main_task(folder)
@@ -106,6 +118,9 @@ class DiffusersFolderGenerator:
         kind = pipeline_class(self._folder, self._main_task)
         parameters = dict(inspect.signature(kind.__call__).parameters)
         check_call(self._folder, parameters, self._main_task)
+        if self._encoder is not None:
+            context.loading("Loading the text encoder", _HASH_SHARE)
+            self._encoder.load(context.device, context.check_cancelled)
         pipeline = self._assembled(kind, context)
         self._family.prepare(pipeline)
         context.loading("Moving to the device", 0.95)
@@ -123,7 +138,9 @@ class DiffusersFolderGenerator:
         self._loras = None
 
     def prepare(self, prompt: str) -> None:
-        """Nothing is done ahead: each family encodes its prompts in its own way."""
+        """Encodes it where the engine's text encoder reads it; other families do that in ways of their own."""
+        if self._encoder is not None and self.loaded:
+            self._encoder.encode([prompt])
 
     def generate(self, request: GenerationRequest, context: Context) -> Iterator[GeneratedImage]:
         """See ``Generator``."""
@@ -139,21 +156,25 @@ class DiffusersFolderGenerator:
         for index in range(request.count):
             context.check_cancelled()
             seed = request.variation_seed(index)
-            pixels = drawing.picture(index, seed)
+            width_m = request.real_world_width or DEFAULT_TILE_M
+            own = self._family.native_maps != (IMAGE_MAP,)
+            drawn = drawing.maps(index, seed, width_m) if own else None
+            pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
             facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
             if start is not None:
                 facts["strength"] = drawing.strength
             if loras:
                 facts["loras"] = loras
             # Edges of a picture that only grew, or changed inside, are its owner's.
-            if request.operation == "create":
+            if drawn is None and request.operation == "create":
                 pixels, repair = self._repaired(pixels, request, index, seed, context)
                 facts |= repair
-            width_m = request.real_world_width or DEFAULT_TILE_M
             yield GeneratedImage(
                 index=index,
                 seed=seed,
-                maps={IMAGE_MAP: pixels},
+                maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
+                height_min_m=drawn.height_min_m if drawn else 0.0,
+                height_max_m=drawn.height_max_m if drawn else 0.0,
                 tile_width_m=width_m,
                 tile_height_m=width_m * request.height / request.width,
                 # What the request left to the model.
@@ -174,7 +195,7 @@ class DiffusersFolderGenerator:
             name=row.name if row is not None else where.stem if where == self._file else where.name,
             # A file of somebody else's weights has terms of its own, which it does not tell.
             licence=licence if self._file is None or row is not None else "unknown",
-            native_maps=(IMAGE_MAP,),
+            native_maps=self._family.native_maps,
             revision=_revision(files),
             files=files,
             default_steps=defaults.steps,
@@ -212,6 +233,7 @@ class DiffusersFolderGenerator:
             return self._from_file(kind, context)
         optional = set(getattr(kind, "_optional_components", ()))
         parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
+        parts |= dict.fromkeys(self._family.absent)
         wanted = [item for item in self._folder.components if item.name not in parts]
         sizes = [1 + sum((self._folder.path / f).stat().st_size for f in self._files(item)) for item in wanted]
         done = 0
@@ -372,7 +394,13 @@ class DiffusersFolderGenerator:
         return whole, picture.start(window, size, strength, self._folder.latent_pixels)
 
     def _model(self) -> LoadedModel:
-        return LoadedModel(pipeline=self._pipeline, family=self._family, folder=self._folder, info=self._info)
+        return LoadedModel(
+            pipeline=self._pipeline,
+            family=self._family,
+            folder=self._folder,
+            info=self._info,
+            encoder=self._encoder,
+        )
 
     def _repaired(
         self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int, seed: int, context: Context

@@ -14,22 +14,28 @@ from numpy.typing import NDArray
 
 from ..request import GenerationRequest
 from .denoising import Run
-from .families import Family
+from .families import Drawn, Family
 from .generator import Context, GeneratorInfo
+from .learned_text import words_dropped
 from .model_folder import ModelFolder
 from .operations import Start
 from .prompts import read_prompts
+from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device."""
+    """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
+
+    ``encoder`` is the engine's text encoder, where the family reads prompts with it.
+    """
 
     pipeline: Any
     family: Family
     folder: ModelFolder
     info: GeneratorInfo
+    encoder: TextEncoder | None = None
 
 
 class Drawing:
@@ -91,7 +97,11 @@ class Drawing:
         follows = task in family.follows or ("image" in named and "strength" not in named)
         self._token = family.size_step(folder) if follows else 0
         negative = named.pop("negative_prompt", "")
-        named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context)
+        if model.encoder is not None:
+            named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
+            _tell_dropped(model.encoder, request.prompt, model.info.name, context)
+        else:
+            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context)
         self._named = named | {"num_inference_steps": self.steps}
 
     def picture(self, index: int, seed: int, *, stage: str = "Drawing") -> NDArray[np.uint8]:
@@ -103,7 +113,18 @@ class Drawing:
         start = self._start
         if start is not None and self.strength == 0.0:
             return start.finished(start.picture)
-        run = Run(
+        # On the CPU, so that a seed means the same noise on every device.
+        generator = torch.Generator("cpu").manual_seed(seed)
+        drawn = self._run(index, stage).draw({**self._named, "generator": generator})
+        return start.finished(drawn) if start is not None else drawn
+
+    def maps(self, index: int, seed: int, tile_width_m: float) -> Drawn:
+        """Variation ``index`` of a family with maps of its own, on a tile of that width; errors as :meth:`picture`."""
+        generator = torch.Generator("cpu").manual_seed(seed)
+        return self._run(index, "Drawing").draw_maps({**self._named, "generator": generator}, tile_width_m)
+
+    def _run(self, index: int, stage: str) -> Run:
+        return Run(
             self._pipeline,
             self._model.family,
             self._whole,
@@ -116,6 +137,14 @@ class Drawing:
             owner=self._model.pipeline,
             stage=stage,
         )
-        # On the CPU, so that a seed means the same noise on every device.
-        drawn = run.draw({**self._named, "generator": torch.Generator("cpu").manual_seed(seed)})
-        return start.finished(drawn) if start is not None else drawn
+
+
+def _tell_dropped(encoder: TextEncoder, prompt: str, name: str, context: Context) -> None:
+    dropped = words_dropped(encoder.encode([prompt]), prompt)
+    if dropped:
+        context.warn(
+            "prompt_too_long",
+            f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
+            advice="Shorten the prompt, or put what matters first.",
+            words=dropped,
+        )

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from ..model_folder import ModelFolder
-from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TASKS, TEXT_TO_IMAGE, Defaults, Family
+from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TASKS, TEXT_TO_IMAGE, Defaults, Drawn, Family
 from .chroma import Chroma
 from .ernie_image import ErnieImage
 from .flux import Flux, FluxControl, FluxFill
 from .flux2 import Flux2, Flux2Klein
 from .krea2 import Krea2
+from .learned import Learned
 from .lumina2 import Lumina2
 from .pixart import PixArtSigma
 from .prx import Prx
@@ -33,6 +34,7 @@ __all__ = [
     "TASKS",
     "TEXT_TO_IMAGE",
     "Defaults",
+    "Drawn",
     "Family",
     "by_id",
     "family_of",
@@ -52,6 +54,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     QwenImage(),
     QwenImage21(),
     QwenImageEdit(),
+    Learned(),
     Sana(),
     SanaSprint(),
     Lumina2(),
@@ -67,9 +70,9 @@ GENERIC: Final = Family()
 
 
 def family_of(folder: ModelFolder) -> Family:
-    """The adapter for a folder, by the name of its pipeline; :data:`GENERIC` when there is none."""
+    """The adapter for a folder, mostly by the name of its pipeline; :data:`GENERIC` when there is none."""
     for family in FAMILIES:
-        if folder.class_name in family.members:
+        if family.claims(folder):
             return family
     return GENERIC
 

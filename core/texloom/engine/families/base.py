@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import torch
 from torch import Tensor
 
+from ...request import IMAGE_MAP
+from ..generator import Pixels
 from ..model_folder import Component, ModelFolder
+from ..text_encoder import TextEncoder
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,6 +27,15 @@ CONTROL: Final = "control"
 TASKS: Final = (TEXT_TO_IMAGE, IMAGE_TO_IMAGE, INPAINT, CONTROL)
 
 _FALLBACK_STEPS: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Maps of one picture, as :class:`~texloom.engine.generator.GeneratedImage` takes them."""
+
+    maps: dict[str, Pixels]
+    height_min_m: float = 0.0
+    height_max_m: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +62,10 @@ class Family:
         masked_pixels: the most pixels that its pipeline draws to fill in parts of a picture; None: no limit.
         masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
         unused: parts that are not loaded where the pipeline can do without.
+        absent: parts that its folders never hold, which the pipeline is told.
+        native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
+            autoencoder decodes.
+        shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
     """
 
     id: ClassVar[str] = "generic"
@@ -64,6 +80,9 @@ class Family:
     masked_pixels: ClassVar[int | None] = None
     masked_margins: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
+    absent: ClassVar[tuple[str, ...]] = ()
+    native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
+    shared_text: ClassVar[bool] = False
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -104,6 +123,22 @@ class Family:
         if "strength" in parameters:
             named["strength"] = strength
         return named | {"image" if "control_image" not in parameters or mask is not None else "control_image": picture}
+
+    def claims(self, folder: ModelFolder) -> bool:
+        """Whether that folder is of this family."""
+        return folder.class_name in self.members
+
+    def text(self, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str) -> dict[str, Any]:
+        """Arguments of the pipeline's call that say the prompt, of families with ``shared_text``."""
+        raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
+
+    def preview(self, decoded: Tensor) -> Tensor:
+        """Red, green and blue [3, H, W] from 0 to 1 of what the autoencoder decoded, [channels, H, W]."""
+        return decoded[:3].float() * 0.5 + 0.5
+
+    def maps(self, decoded: Tensor, tile_width_m: float) -> Drawn:
+        """The maps in what the autoencoder decoded, [channels, H, W], of families with maps of their own."""
+        raise NotImplementedError(f"{self.id} draws pictures only.")
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Steps and guidance for that folder; ``parameters`` are those of the pipeline's call (empty: unknown yet)."""

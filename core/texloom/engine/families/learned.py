@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texloom's own learned materials: Sana's network at a fraction of its size, whose autoencoder decodes all maps.
+
+The folder is an ordinary one of SanaPipeline; what tells it apart is an autoencoder of six channels (see
+:mod:`..learned_channels`).  It has no text encoder: the engine's own reads the prompts.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from torch import Tensor
+
+from .. import pbr
+from ..learned_channels import CHANNELS, from_channels
+from ..learned_text import token_states
+from ..model_folder import ModelFolder
+from ..text_encoder import TextEncoder
+from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
+
+STEPS: Final = 16
+GUIDANCE: Final = 3.0
+
+_PIPELINE_STEP: Final = 32  # SanaPipeline takes no other sizes, whatever its autoencoder can do
+
+
+class Learned(Family):
+    """Base color, height, roughness and metallic in one latent."""
+
+    id = "learned"
+    name = "Learned materials"
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "SanaPipeline"}
+    absent = ("tokenizer", "text_encoder")
+    native_maps = ("base_color", "height", "roughness", "metallic")
+    shared_text = True
+
+    def claims(self, folder: ModelFolder) -> bool:
+        """See ``Family``."""
+        vae = folder.component("vae")
+        return (
+            super().claims(folder)
+            and vae is not None
+            and vae.config.get("in_channels") == len(CHANNELS)
+            and folder.component("text_encoder") is None
+        )
+
+    def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
+        """See ``Family``."""
+        return Defaults(steps=STEPS, guidance=GUIDANCE)
+
+    def arguments(
+        self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
+    ) -> dict[str, Any]:
+        """See ``Family``; the negative prompt goes with the prompt, in :meth:`text`."""
+        return super().arguments(parameters, steps=steps, guidance=guidance, negative_prompt="")
+
+    def text(self, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str) -> dict[str, Any]:
+        """See ``Family``; no negative prompt means what training meant by no caption: an empty text."""
+        states, mask = token_states(encoder, [prompt, negative_prompt], device)
+        return {
+            "prompt": None,
+            "negative_prompt": None,
+            "prompt_embeds": states[:1],
+            "prompt_attention_mask": mask[:1],
+            "negative_prompt_embeds": states[1:],
+            "negative_prompt_attention_mask": mask[1:],
+        }
+
+    def convolutional(self, folder: ModelFolder) -> bool:
+        """See ``Family``; linear attention and wrapped convolutions know no place."""
+        transformer = folder.component("transformer")
+        return transformer is not None and transformer.config.get("interpolation_scale") is None
+
+    def size_step(self, folder: ModelFolder) -> int:
+        """See ``Family``."""
+        transformer = folder.component("transformer")
+        patch = transformer.config.get("patch_size", 1) if transformer is not None else 1
+        return max(_PIPELINE_STEP, folder.latent_pixels * int(patch))
+
+    def preview(self, decoded: Tensor) -> Tensor:
+        """See ``Family``."""
+        return from_channels(decoded[None].float()).base_color[0]
+
+    def maps(self, decoded: Tensor, tile_width_m: float) -> Drawn:
+        """See ``Family``; heights are drawn in pixels, and a pixel measures what the tile's width says."""
+        surface = from_channels(decoded[None].float())
+        meters = surface.height[0, 0] * (tile_width_m / decoded.shape[-1])
+        height, low, high = pbr.height_to_pixels(meters - meters.mean())
+        return Drawn(
+            maps={
+                "base_color": pbr.to_uint8(surface.base_color[0]),
+                "height": height,
+                "roughness": pbr.to_uint8(surface.roughness[0, 0]),
+                "metallic": pbr.to_uint8(surface.metallic[0, 0]),
+            },
+            height_min_m=low,
+            height_max_m=high,
+        )

@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of the learned model's autoencoder: ``texloom train autoencoder``.
+
+Six channels (see :mod:`..engine.learned_channels`) to 32 numbers for every 16 × 16 pixels and back, in diffusers'
+AutoencoderDC (J. Chen et al., "Deep compression autoencoder for efficient high-resolution diffusion models", 2024):
+its shortcuts fold pixels into channels, so that it starts as a coarse picture instead of as nothing.
+
+It is variational with a variance that is given instead of learned: latents get noise of :attr:`Options.noise` and pay
+for their size.  That leaves one thing to balance instead of two, and cannot collapse at the start.  A patch
+discriminator (hinge loss, with its features compared too) joins in late; what noise-like materials need most comes
+from the amplitudes of local spectra, which do not care where exactly a grain lies.
+
+A stopped run goes on with ``--resume``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .. import __version__
+from ..engine.seamless import circular
+from ..errors import ModelInvalidError, TexloomError
+from ..storage import home
+from .heads import report
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, read_facts, save_checkpoint
+from .tiles import Tiles
+
+WORK_FOLDER = home() / "training" / "autoencoder"
+LATENT_CHANNELS = 32
+
+CONFIG: dict[str, Any] = {
+    "in_channels": 6,
+    "latent_channels": LATENT_CHANNELS,
+    "encoder_block_out_channels": (32, 32, 64, 128, 256),
+    "decoder_block_out_channels": (32, 32, 64, 128, 256),
+    "encoder_layers_per_block": (0, 1, 1, 1, 1),
+    "decoder_layers_per_block": (0, 1, 2, 2, 2),
+    "encoder_qkv_multiscales": ((), (), (), (), ()),
+    "decoder_qkv_multiscales": ((), (), (), (), ()),
+    # Without these the first and last layers are plain convolutions, into which the latents' scale can be folded.
+    "encoder_out_shortcut": False,
+    "decoder_in_shortcut": False,
+}
+"""Of AutoencoderDC."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result.  ``crop`` is in pixels, ``batch`` crops a step; ``adversarial`` is the part of the
+    steps after which the discriminator joins, 1 for never.  ``total`` minutes, where given, decide instead of the
+    steps how far training is: for machines of a speed that is not known ahead."""
+
+    steps: int = 12000
+    total: float = 0.0
+    rate: float = 8e-4
+    crop: int = 96
+    batch: int = 8
+    noise: float = 0.1
+    size_cost: float = 2e-4
+    spectral: float = 0.5
+    adversarial: float = 0.6
+    adversarial_weight: float = 0.12
+    average: float = 0.998
+    seed: int = 1
+
+
+def make_autoencoder(config: dict[str, Any] | None = None) -> Any:
+    """A new AutoencoderDC that passes a coarse picture through from the first step.
+
+    Residual blocks start small, so that the shortcuts around them lead; convolutions keep the size of what they get;
+    and those next to the latents begin with a shortcut of the same kind in their middle weights (as a part of its
+    own, it could not be rescaled with the latents).
+    """
+    from diffusers import AutoencoderDC
+
+    vae = AutoencoderDC(**(config or CONFIG))
+    for name, parameter in vae.named_parameters():
+        if ".norm.weight" in name:
+            nn.init.constant_(parameter, 0.3)
+    for module in vae.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    with torch.no_grad():
+        for layer, share in ((vae.encoder.conv_out, True), (vae.decoder.conv_in, False)):
+            wide, narrow = max(layer.weight.shape[:2]), min(layer.weight.shape[:2])
+            group = wide // narrow
+            for index in range(narrow * group):
+                if share:
+                    layer.weight[index // group, index, 1, 1] += 1.0 / group
+                else:
+                    layer.weight[index, index // group, 1, 1] += 1.0
+    return vae
+
+
+class Discriminator(nn.Module):
+    """Judges patches of about 34 pixels a side; gives scores and the features behind them."""
+
+    def __init__(self, channels: int = 6, width: int = 32) -> None:
+        super().__init__()
+        widths = (channels, width, width * 2, width * 4)
+        self.layers = nn.ModuleList(nn.Conv2d(before, after, 4, 2, 1) for before, after in itertools.pairwise(widths))
+        self.last = nn.Conv2d(widths[-1], 1, 3, 1, 1)
+
+    def forward(self, channels: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Scores [B, 1, H/8, W/8] of pictures [B, 6, H, W], and the features of each layer."""
+        features = []
+        for layer in self.layers:
+            channels = F.leaky_relu(layer(channels), 0.2)
+            features.append(channels)
+        return self.last(channels), features
+
+
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 2.0, 0.6, 0.4)
+
+_GRAINY = [0, 3, 4]  # luma, height and roughness; colors follow luma, and metal has no grain
+
+
+def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float) -> dict[str, Tensor]:
+    """Distance of channels [B, 6, H, W]: values at five scales, steps between neighbours at two, and local spectra.
+
+    Absolute differences of single pixels alone stay where they start: their pull is the same from every pixel,
+    grain outvotes color, and the network learns one gray for everything.  Means over growing squares have no grain.
+    """
+    weights = torch.tensor(CHANNEL_WEIGHTS, device=seen.device).view(1, -1, 1, 1)
+    difference = (seen - truth) * weights
+    values, steps = difference.new_zeros(()), difference.new_zeros(())
+    scaled = difference
+    for scale in range(5):
+        values = values + F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.3)
+        if scale < 2:
+            steps = steps + scaled.diff(dim=-1).abs().mean() + scaled.diff(dim=-2).abs().mean()
+        scaled = F.avg_pool2d(scaled, 2)
+    found = {"values": values, "steps": steps * 0.5}
+    if spectral:
+        found["spectra"] = spectral * (_spectra(seen[:, _GRAINY]) - _spectra(truth[:, _GRAINY])).abs().mean()
+    return found
+
+
+def _spectra(channels: Tensor, side: int = 16) -> Tensor:
+    """Amplitudes of windows of ``side`` pixels, side by side; constant terms left out."""
+    windows = channels.unfold(2, side, side).unfold(3, side, side)
+    hann = torch.hann_window(side, device=channels.device)
+    spectrum = torch.fft.rfft2(windows * (hann[:, None] * hann), norm="ortho")
+    amplitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
+    return amplitude.flatten(-2)[..., 1:]
+
+
+class Trainer:
+    """Owns the autoencoder, the discriminator and their optimizers; every step is decided by seed and number."""
+
+    def __init__(
+        self, tiles: Sequence[Tiles], options: Options, *, config: dict[str, Any] | None = None, device: str = "cpu"
+    ) -> None:
+        torch.manual_seed(options.seed)
+        self.tiles, self.options, self.device = list(tiles), options, device
+        layout: Any = torch.channels_last
+        self.vae = make_autoencoder(config).to(device, memory_format=layout)
+        self.judge = Discriminator().to(device, memory_format=layout)
+        self.average = Average(self.vae, options.average)
+        self.optimizer = _optimizer(self.vae, options.rate)
+        self.judge_optimizer = torch.optim.AdamW(self.judge.parameters(), lr=2e-4, betas=(0.5, 0.9), fused=True)
+        self.step = 0
+        self.seconds = 0.0
+        self.frozen = False
+        self._indices = [found.split()[0] for found in self.tiles]
+
+    @property
+    def done(self) -> float:
+        """How far training is, from 0 to 1."""
+        return progress(self.step, self.options.steps, self.seconds, self.options.total)
+
+    def freeze_encoder(self) -> None:
+        """From here on only the decoder learns, from latents that stay what they are: mean 0 and deviation 1.
+
+        The latent generator may be trained meanwhile.
+        """
+        self.vae.load_state_dict(self.average.model.state_dict())
+        fold(self.vae, *self._statistics(self.vae))
+        self.average.model.load_state_dict(self.vae.state_dict())
+        self._hold_encoder()
+
+    def _hold_encoder(self) -> None:
+        self.frozen = True
+        self.vae.encoder.requires_grad_(False)
+        self.optimizer = _optimizer(self.vae.decoder, self.options.rate)
+
+    def run(self, minutes: float | None, work: Path, out: Path | None = None) -> bool:
+        """Train until the last step or until the time is up; whether it is the last.
+
+        ``out`` gets the model at each checkpoint, so that others may use what there is.
+        """
+        began = saved = time.monotonic()
+        before = self.seconds
+        losses: dict[str, list[float]] = {}
+        while self.done < 1.0:
+            found = self._one()
+            for name, value in found.items():
+                losses.setdefault(name, []).append(float(value.detach()))
+            now = time.monotonic()
+            self.seconds = before + now - began
+            if self.step % 100 == 0:
+                told = " ".join(f"{name} {np.mean(values):.4f}" for name, values in losses.items())
+                report(f"step {self.step}/{self.options.steps}  {self.seconds / 60:.1f} min  {told}")
+                losses = {}
+            late = minutes is not None and now - began > minutes * 60
+            if now - saved > 240 or late:
+                self.save(work)
+                if out is not None:
+                    self.export(out)
+                saved = now
+            if late:
+                return self.done >= 1.0
+        self.save(work)
+        if out is not None:
+            self.export(out)
+        return True
+
+    def _one(self) -> dict[str, Tensor]:
+        options = self.options
+        rng = np.random.default_rng((options.seed, self.step))
+        torch.manual_seed(int(rng.integers(2**31)))
+        sizes = np.array([len(found) for found in self._indices], dtype=float)
+        which = int(rng.choice(len(self.tiles), p=sizes / sizes.sum()))
+        index = rng.choice(self._indices[which], size=options.batch)
+        truth = self.tiles[which].crops(index, options.crop, rng).to(self.device, memory_format=torch.channels_last)
+        self._set_rate()
+        judged = self.done >= options.adversarial
+        with autocast(self.device):
+            with torch.set_grad_enabled(not self.frozen):
+                latents = self.vae.encode(truth).latent
+            noisy = latents + options.noise * torch.randn_like(latents)
+            seen = self.vae.decode(noisy).sample
+        seen, latents = seen.float(), latents.float()
+        found = reconstruction_loss(seen, truth, options.spectral)
+        if not self.frozen:
+            found["size"] = options.size_cost * latents.square().mean()
+        if judged:
+            with autocast(self.device):
+                fake, fake_features = self.judge(seen)
+                with torch.no_grad():
+                    _, true_features = self.judge(truth)
+            near = [(a.float() - b.float()).abs().mean() for a, b in zip(fake_features, true_features, strict=True)]
+            ready = min(1.0, (self.done - options.adversarial) * 30.0)
+            found["features"] = 0.5 * ready * torch.stack(near).mean()
+            found["judged"] = -fake.float().mean() * self._balance(found, fake) * ready
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(found.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
+        self.optimizer.step()
+        if judged:
+            found["judge"] = self._teach_judge(seen.detach(), truth)
+        self.step += 1
+        self.average.update(self.vae, self.step)
+        return found
+
+    def _balance(self, found: dict[str, Tensor], fake: Tensor) -> float:
+        """Weight that gives the judge a set share of the pull on the last layer (P. Esser et al., 2021)."""
+        last = self.vae.decoder.conv_out.conv.weight
+        own = torch.autograd.grad(found["values"] + found["steps"], last, retain_graph=True)[0].norm()
+        other = torch.autograd.grad(fake.float().mean(), last, retain_graph=True)[0].norm()
+        return float((self.options.adversarial_weight * own / (other + 1e-6)).clamp(0.0, 10.0))
+
+    def _teach_judge(self, seen: Tensor, truth: Tensor) -> Tensor:
+        with autocast(self.device):
+            fake, _ = self.judge(seen)
+            real, _ = self.judge(truth)
+        loss = (F.relu(1.0 - real.float()).mean() + F.relu(1.0 + fake.float()).mean()) * 0.5
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimizer.step()
+        return loss
+
+    def _set_rate(self) -> None:
+        options = self.options
+        warm = max(1, min(150, options.steps // 10))
+        rate = options.rate * min(1.0, (self.step + 1) / warm)
+        rate *= 0.04 + 0.96 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, self.done)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    @torch.no_grad()
+    def measure(self, count: int = 48) -> dict[str, float]:
+        """Errors of the averaged model on tiles kept for measuring: mean absolute, by channel."""
+        from ..engine.learned_channels import CHANNELS
+
+        tiles = self.tiles[0]
+        truth = tiles.whole(tiles.split()[1][:count]).to(self.device)
+        vae = self.average.model
+        with autocast(self.device):
+            seen = torch.cat([vae.decode(vae.encode(part).latent).sample for part in truth.split(8)])
+        errors = (seen.float() - truth).abs().mean((0, 2, 3))
+        return {name: round(float(value), 4) for name, value in zip(CHANNELS, errors, strict=True)}
+
+    @torch.no_grad()
+    def export(self, folder: Path) -> None:
+        """Write the averaged model with latents of mean 0 and deviation 1, in half precision, as diffusers reads it.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        vae = make_autoencoder(dict(self.vae.config)).eval()
+        vae.load_state_dict(self.average.model.state_dict())
+        if not self.frozen:
+            vae.to(self.device, memory_format=torch.channels_last)
+            fold(vae, *self._statistics(vae))
+        vae.to("cpu").half().save_pretrained(folder, safe_serialization=True)
+
+    @torch.no_grad()
+    def _statistics(self, vae: Any) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of latents, channel by channel, over some of the corpus."""
+        tiles = self.tiles[0]
+        chosen = self._indices[0][:: max(1, len(self._indices[0]) // 128)]
+        parts = []
+        with circular([vae.encoder]), autocast(self.device):
+            for start in range(0, len(chosen), 8):
+                batch = tiles.whole(chosen[start : start + 8]).to(self.device)
+                parts.append(vae.encode(batch).latent.float())
+        latents = torch.cat(parts)
+        return latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp(min=1e-3)
+
+    def save(self, work: Path) -> None:
+        """Write everything that is needed to go on."""
+        save_checkpoint(
+            work,
+            models={"vae": self.vae, "mean": self.average.model, "judge": self.judge},
+            optimizers={"adam": self.optimizer, "judge_adam": self.judge_optimizer},
+            facts={"step": self.step, "seconds": self.seconds, "options": asdict(self.options), "frozen": self.frozen},
+        )
+
+    def resume(self, work: Path) -> None:
+        """Go on where :meth:`save` was.
+
+        Raises:
+            ModelInvalidError: there is no checkpoint, or it is of other options.
+        """
+        if read_facts(work).get("frozen"):
+            self._hold_encoder()
+        facts = load_checkpoint(
+            work,
+            models={"vae": self.vae, "mean": self.average.model, "judge": self.judge},
+            optimizers={"adam": self.optimizer, "judge_adam": self.judge_optimizer},
+            device=self.device,
+        )
+        if facts["options"] != asdict(self.options):
+            raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
+        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def _optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True)
+
+
+@torch.no_grad()
+def fold(vae: Any, mean: Tensor, deviation: Tensor) -> None:
+    """Make latents ``(z - mean) / deviation``, channel by channel, by changing the layers around them.
+
+    Exact where convolutions wrap around, as they do for tiles; at borders padded with zeros the decoder sees the
+    mean instead of zero.
+    """
+    out, into = vae.encoder.conv_out, vae.decoder.conv_in
+    out.weight.div_(deviation.view(-1, 1, 1, 1))
+    out.bias.sub_(mean).div_(deviation)
+    into.bias.add_((into.weight * mean.view(1, -1, 1, 1)).sum((1, 2, 3)))
+    into.weight.mul_(deviation.view(1, -1, 1, 1))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``texloom train autoencoder``: exit status 0, or 3 when the time ran out before the last step."""
+    parser = argparse.ArgumentParser(prog="texloom train autoencoder", description=__doc__)
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders of shards, one a size")
+    for name in ("steps", "batch", "crop", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
+    for name in ("rate", "adversarial", "spectral", "total"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default=default_device())
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets the autoencoder")
+    parser.add_argument("--work", type=Path, default=WORK_FOLDER)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument(
+        "--freeze-encoder", action="store_true", help="with --resume: only the decoder learns from here on"
+    )
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    given = {name: getattr(arguments, name) for name in Options.__dataclass_fields__ if hasattr(arguments, name)}
+    try:
+        tiles = [Tiles(folder, device=arguments.device) for folder in arguments.corpus]
+        trainer = Trainer(tiles, Options(**given), device=arguments.device)
+        if arguments.resume:
+            trainer.resume(arguments.work)
+            report(f"resumed at step {trainer.step}")
+        if arguments.freeze_encoder and not trainer.frozen:
+            trainer.freeze_encoder()
+        finished = trainer.run(arguments.minutes, arguments.work, arguments.out)
+    except TexloomError as error:
+        report(str(error))
+        return 1
+    facts = {
+        "version": __version__, "options": asdict(trainer.options), "steps": trainer.step,
+        "samples": sum(len(found) for found in tiles), "seconds": round(trainer.seconds),
+        "errors": trainer.measure(), "torch": torch.__version__, "device": arguments.device,
+    }  # fmt: skip
+    (arguments.out / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    report(f"wrote {arguments.out}; errors {facts['errors']}")
+    return 0 if finished else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

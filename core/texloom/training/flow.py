@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of the learned model's generator: ``texloom train flow``.
+
+A SanaTransformer2DModel of diffusers (E. Xie et al., "SANA: efficient high-resolution image synthesis with linear
+diffusion transformers", 2024) learns to carry noise to the latents of the corpus along straight lines (rectified flow;
+X. Liu et al., 2022), reading captions through cross-attention to the text encoder's token states.  It has convolutions
+where others have positions: wrapped around, it does not know where in a tile it is, so that its pictures tile exactly
+at any size.  A tenth of the captions is left out, for classifier-free guidance (J. Ho, T. Salimans, 2022).
+
+A stopped run goes on with ``--resume``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .. import __version__
+from ..engine.seamless import circular
+from ..errors import ModelInvalidError, TexloomError
+from ..storage import home
+from .heads import report
+from .latents import Learned, prepare
+from .learned_folder import read_autoencoder, write_folder
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint
+from .tiles import Tiles
+
+WORK_FOLDER = home() / "training" / "flow"
+
+CONFIG: dict[str, Any] = {
+    "in_channels": 32,
+    "out_channels": 32,
+    "num_layers": 8,
+    "num_attention_heads": 8,
+    "attention_head_dim": 32,
+    "num_cross_attention_heads": 8,
+    "cross_attention_head_dim": 32,
+    "cross_attention_dim": 256,
+    "caption_channels": 384,
+    "mlp_ratio": 2.5,
+    # A token for 2 × 2 latents: a quarter of the work, which is what lets two processor cores learn it at all.
+    "patch_size": 2,
+    "sample_size": 16,
+}
+"""Of SanaTransformer2DModel."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
+
+    ``total`` minutes, where given, decide instead of the steps how far training is.
+    """
+
+    steps: int = 20000
+    total: float = 0.0
+    rate: float = 6e-4
+    batch: int = 32
+    unsaid: float = 0.1
+    average: float = 0.999
+    seed: int = 5
+
+
+def make_transformer(config: dict[str, Any] | None = None) -> Any:
+    """A new SanaTransformer2DModel that predicts nothing at first."""
+    from diffusers import SanaTransformer2DModel
+
+    network = SanaTransformer2DModel(**(config or CONFIG))
+    nn.init.zeros_(network.proj_out.weight)
+    nn.init.zeros_(network.proj_out.bias)
+    return network
+
+
+class Trainer:
+    """Owns the transformer, its average and optimizer; every step is decided by the seed and its number."""
+
+    def __init__(
+        self, learned: Learned, options: Options, *, config: dict[str, Any] | None = None, device: str = "cpu"
+    ) -> None:
+        torch.manual_seed(options.seed)
+        self.learned, self.options, self.device = learned, options, device
+        self.network = make_transformer(config).to(device)
+        self.average = Average(self.network, options.average)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
+        )
+        self.step = 0
+        self.seconds = 0.0
+        # A few words against a few hundred tokens: on processors plain products are faster than the fused kernel.
+        self._attention = [SDPBackend.MATH] if device == "cpu" else [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+    @property
+    def done(self) -> float:
+        """How far training is, from 0 to 1."""
+        return progress(self.step, self.options.steps, self.seconds, self.options.total)
+
+    def run(self, minutes: float | None, work: Path, out: Path | None = None, vae: Any = None) -> bool:
+        """Train until the last step or until the time is up; whether it is the last.
+
+        ``out`` gets the whole model, with ``vae``, at each checkpoint.
+        """
+        began = saved = time.monotonic()
+        before = self.seconds
+        losses: list[float] = []
+        while self.done < 1.0:
+            losses.append(float(self._one()))
+            now = time.monotonic()
+            self.seconds = before + now - began
+            if self.step % 200 == 0:
+                spent = self.seconds / 60
+                report(f"step {self.step}/{self.options.steps}  {spent:.1f} min  loss {np.mean(losses):.4f}")
+                losses = []
+            late = minutes is not None and now - began > minutes * 60
+            if now - saved > 240 or late:
+                self._keep(work, out, vae)
+                saved = now
+            if late:
+                return self.done >= 1.0
+        self._keep(work, out, vae)
+        return True
+
+    def _keep(self, work: Path, out: Path | None, vae: Any) -> None:
+        self.save(work)
+        if out is not None:
+            write_folder(out, vae=vae, transformer=self.average.model)
+
+    def _one(self) -> Tensor:
+        options, learned = self.options, self.learned
+        rng = np.random.default_rng((options.seed, self.step))
+        source = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        clean = self._latents(rng)
+        chosen = [
+            0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)]))
+            for index in self._picked
+        ]
+        states, mask = learned.text(chosen)
+        # Most is decided in the middle of the way (P. Esser et al., 2024); a part is spread evenly, for the ends.
+        count = len(clean)
+        sigma = torch.sigmoid(torch.randn(count, generator=source))
+        even = torch.rand(count, generator=source)
+        sigma = torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
+        noise = torch.randn(clean.shape, generator=source)
+        at = sigma.view(-1, 1, 1, 1)
+        noisy = (clean * (1.0 - at) + noise * at).to(self.device)
+        self._set_rate()
+        # Backward runs in here as well: it needs the same kernels.
+        with circular([self.network]), sdpa_kernel(self._attention):
+            loss = self._loss(noisy, noise - clean, states, mask, sigma)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.average.update(self.network, self.step)
+        return loss.detach()
+
+    def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
+        with autocast(self.device):
+            seen = self.network(
+                noisy,
+                encoder_hidden_states=states.to(self.device),
+                encoder_attention_mask=mask.to(self.device),
+                timestep=(sigma * 1000.0).to(self.device),
+            ).sample
+        return (seen.float() - velocity.to(self.device)).square().mean()
+
+    def _latents(self, rng: np.random.Generator) -> Tensor:
+        """A batch, each moved by whole latents: tiles repeat, so any place may be their corner."""
+        learned = self.learned
+        self._picked = rng.integers(len(learned.latents), size=self.options.batch)
+        variants = rng.integers(learned.latents.shape[1], size=self.options.batch)
+        found = learned.latents[torch.from_numpy(self._picked), torch.from_numpy(variants)].float()
+        rows, columns = found.shape[-2:]
+        moves = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in found]
+        return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(found, moves, strict=True)])
+
+    def _set_rate(self) -> None:
+        options = self.options
+        warm = max(1, min(300, options.steps // 10))
+        rate = options.rate * min(1.0, (self.step + 1) / warm)
+        # Level for two thirds, then down to nothing: what is learned late settles.
+        late = min(1.0, max(0.0, (self.done - 0.66) / 0.34))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * late)))
+
+    def save(self, work: Path) -> None:
+        """Write everything that is needed to go on."""
+        save_checkpoint(
+            work,
+            models={"net": self.network, "mean": self.average.model},
+            optimizers={"adam": self.optimizer},
+            facts={"step": self.step, "seconds": self.seconds, "options": asdict(self.options)},
+        )
+
+    def resume(self, work: Path) -> None:
+        """Go on where :meth:`save` was.
+
+        Raises:
+            ModelInvalidError: there is no checkpoint, or it is of other options.
+        """
+        facts = load_checkpoint(
+            work,
+            models={"net": self.network, "mean": self.average.model},
+            optimizers={"adam": self.optimizer},
+            device=self.device,
+        )
+        if facts["options"] != asdict(self.options):
+            raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
+        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``texloom train flow``: exit status 0, or 3 when the time ran out before the last step."""
+    parser = argparse.ArgumentParser(prog="texloom train flow", description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
+    for name in ("steps", "batch", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
+    for name in ("rate", "total"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    parser.add_argument("--cache", type=Path, help="folder for latents and captions (default: in --work)")
+    parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
+    parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
+    parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
+    parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default=default_device())
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
+    parser.add_argument("--work", type=Path, default=WORK_FOLDER)
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    given = {name: getattr(arguments, name) for name in ("steps", "total", "rate", "batch", "seed")}
+    options = Options(**given)
+    try:
+        vae = read_autoencoder(arguments.autoencoder)
+        cache = arguments.cache or arguments.work / "cache"
+        tiles = Tiles(arguments.corpus)
+        learned = prepare(tiles, vae, cache=cache, variants=arguments.variants, device=arguments.device)
+        config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
+        trainer = Trainer(learned, options, config=config, device=arguments.device)
+        if arguments.resume:
+            trainer.resume(arguments.work)
+            report(f"resumed at step {trainer.step}")
+        finished = trainer.run(arguments.minutes, arguments.work, arguments.out, vae)
+    except TexloomError as error:
+        report(str(error))
+        return 1
+    facts = {
+        "version": __version__, "options": asdict(options), "steps": trainer.step, "samples": len(learned.rows),
+        "captions": len(learned.texts), "seconds": round(trainer.seconds), "torch": torch.__version__,
+        "parameters": sum(p.numel() for p in trainer.network.parameters()), "device": arguments.device,
+    }  # fmt: skip
+    write_folder(arguments.out, vae=vae, transformer=trainer.average.model, training=facts)
+    report(f"wrote {arguments.out}")
+    return 0 if finished else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned model as an ordinary diffusers folder: SanaPipeline, half-precision safetensors, no text encoder.
+
+The pipeline's text encoder and tokenizer stay empty, since the engine has its text encoder already and gives the
+pipeline what that says.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelInvalidError
+from ..storage import write_bytes_atomic
+
+SHIFT = 1.5
+"""Of the flow's schedule: more steps where the layout is decided than where grain is."""
+
+LICENCE = "gpl-3.0-or-later"
+
+
+def read_autoencoder(folder: Path) -> Any:
+    """The AutoencoderDC in ``folder``, in single precision.
+
+    Raises:
+        ModelInvalidError: there is none that can be read.
+    """
+    import torch
+    from diffusers import AutoencoderDC
+
+    try:
+        vae = AutoencoderDC.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise ModelInvalidError(
+            f"{folder} holds no autoencoder: {' '.join(str(error).split())[:200]}",
+            advice="Train one first: texloom train autoencoder",
+        ) from error
+    return vae.eval()
+
+
+def write_folder(folder: Path, *, vae: Any, transformer: Any, training: dict[str, Any] | None = None) -> None:
+    """Write the model; ``training`` are facts for the record, in ``training.json`` beside what the vae's has.
+
+    Raises:
+        OSError, StorageError: it could not be written.
+    """
+    from diffusers import FlowMatchEulerDiscreteScheduler, __version__
+
+    for name, part in (("vae", vae), ("transformer", transformer)):
+        copy.deepcopy(part).to("cpu").half().save_pretrained(folder / name, safe_serialization=True)
+    FlowMatchEulerDiscreteScheduler(shift=SHIFT).save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "SanaPipeline",
+        "_diffusers_version": __version__,
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "text_encoder": [None, None],
+        "tokenizer": [None, None],
+        "transformer": ["diffusers", type(transformer).__name__],
+        "vae": ["diffusers", type(vae).__name__],
+    }
+    write_bytes_atomic(folder / "model_index.json", (json.dumps(index, indent=2) + "\n").encode())
+    card = folder / "README.md"
+    if not card.is_file():
+        write_bytes_atomic(card, f"---\nlicense: {LICENCE}\n---\n# Texloom learned materials\n".encode())
+    if training is not None:
+        write_bytes_atomic(folder / "training.json", (json.dumps(training, indent=1) + "\n").encode())

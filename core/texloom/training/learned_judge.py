@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small network that says what a drawn material is: its family, main color and attributes.
+
+It learns from the corpus alone and knows nothing of the learned model, so that it can judge it; the features before
+its last layers are the space in which distributions are compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..engine.head import COLOR_MEAN, COLOR_SCALE
+from ..engine.procedural.color import hex_to_lab
+from ..engine.procedural.family import families
+from ..engine.procedural.parameters import Lab, Number
+from ..engine.procedural.weathering import ATTRIBUTES
+from ..errors import ModelInvalidError
+from .heads import report
+from .learned_state import autocast
+from .tiles import Tiles
+
+FEATURES = 128
+SIDE = 128
+"""Pixels a side that the judge looks at; larger pictures are averaged down."""
+
+
+class Judge(nn.Module):
+    """Channels [B, 6, H, W] to features, families, colors and attributes."""
+
+    def __init__(self, names: Sequence[str], width: int = 32) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        widths = (width, width * 2, width * 3, FEATURES)
+        self.first = nn.Conv2d(8, width, 4, 4)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, 2 if index else 1, 1)
+            for index, (before, after) in enumerate(itertools.pairwise(widths))
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(after) for after in widths[1:])
+        self.family = nn.Linear(FEATURES, len(names))
+        self.color = nn.Linear(FEATURES, 3)
+        self.attributes = nn.Linear(FEATURES, len(ATTRIBUTES))
+
+    def features(self, channels: Tensor) -> Tensor:
+        """[B, 128]: means over the tile, so that it does not matter where something lies."""
+        scale = channels.shape[-1] // SIDE
+        if scale > 1:
+            channels = F.avg_pool2d(channels, scale)
+        height = channels[:, 3:4]
+        # How steep it is says more than how high.
+        slopes = torch.cat((height.roll(-1, -1) - height, height.roll(-1, -2) - height), dim=1) * 4.0
+        seen = F.relu(self.first(torch.cat((channels, slopes), dim=1)))
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            seen = F.relu(norm(layer(seen)))
+        return seen.float().mean((2, 3))
+
+    def forward(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features, logits of families, normalized OKLab, and attributes from 0 to 1."""
+        features = self.features(channels)
+        return features, self.family(features), self.color(features), self.attributes(features).sigmoid()
+
+
+@dataclass
+class Verdict:
+    """What the judge says of B materials: ``features`` [B, 128], best family, OKLab, attributes by name."""
+
+    features: np.ndarray[Any, np.dtype[np.float64]]
+    family: list[str]
+    color: list[Lab]
+    attributes: list[dict[str, float]]
+
+
+@torch.no_grad()
+def judge_all(judge: Judge, batches: Sequence[Tensor]) -> Verdict:
+    """Judge batches of channels."""
+    verdict = Verdict(np.zeros((0, FEATURES)), [], [], [])
+    parts = []
+    for batch in batches:
+        features, family, color, attributes = judge.eval()(batch.float())
+        parts.append(features.double().numpy())
+        verdict.family += [judge.names[int(index)] for index in family.argmax(1)]
+        for row in color.double().numpy():
+            light, green, blue = (row * COLOR_SCALE + COLOR_MEAN).tolist()
+            verdict.color.append((light, green, blue))
+        verdict.attributes += [dict(zip(ATTRIBUTES, row.tolist(), strict=True)) for row in attributes]
+    verdict.features = np.concatenate(parts)
+    return verdict
+
+
+@dataclass
+class Targets:
+    """Truth of N samples; ``told`` [N, attributes] where the family has that attribute, ``colored`` [N] a color."""
+
+    family: Tensor
+    color: Tensor
+    colored: Tensor
+    attributes: Tensor
+    told: Tensor
+
+
+def targets_of(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Targets:
+    """Truth of samples of the corpus."""
+    registry = families()
+    place = {name: index for index, name in enumerate(names)}
+    color, colored = torch.zeros(len(rows), 3), torch.zeros(len(rows))
+    attributes, told = torch.zeros(len(rows), len(ATTRIBUTES)), torch.zeros(len(rows), len(ATTRIBUTES))
+    for index, row in enumerate(rows):
+        parameters = row["parameters"]
+        if "color" in parameters:
+            lab = (np.array(hex_to_lab(parameters["color"])) - COLOR_MEAN) / COLOR_SCALE
+            color[index], colored[index] = torch.from_numpy(lab).float(), 1.0
+        items = {item.name: item for item in registry[row["family"]].all_parameters()}
+        for column, name in enumerate(ATTRIBUTES):
+            item = items.get(name)
+            if isinstance(item, Number) and name in parameters:
+                attributes[index, column] = item.to_unit(float(parameters[name]))
+                told[index, column] = 1.0
+    return Targets(torch.tensor([place[row["family"]] for row in rows]), color, colored, attributes, told)
+
+
+def train_judge(tiles: Tiles, *, steps: int = 1500, batch: int = 32, seed: int = 7, device: str = "cpu") -> Judge:
+    """Learn from the training part of a corpus; rolled and mirrored at random."""
+    torch.manual_seed(seed)
+    names = sorted({row["family"] for row in tiles.rows})
+    judge = Judge(names).to(device)
+    train, _ = tiles.split()
+    truth = targets_of(tiles.rows, names)
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-2)
+    rng = np.random.default_rng(seed)
+    began = time.monotonic()
+    for step in range(steps):
+        index = rng.choice(train, size=batch)
+        channels = tiles.whole(index).to(device)
+        channels = channels.roll((int(rng.integers(tiles.size)), int(rng.integers(tiles.size))), (-2, -1))
+        channels = channels.flip(-1) if rng.random() < 0.5 else channels
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+        judge.train()
+        with autocast(device):
+            _, family, color, attributes = judge(channels)
+        chosen = torch.from_numpy(index)
+        wanted = [value[chosen].to(device) for value in vars(truth).values()]
+        loss = F.cross_entropy(family.float(), wanted[0])
+        loss = loss + ((color.float() - wanted[1]).abs().mean(1) * wanted[2]).mean()
+        loss = loss + 2.0 * ((attributes.float() - wanted[3]).abs() * wanted[4]).sum() / wanted[4].sum().clamp(min=1.0)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if step % 100 == 99:
+            minutes = (time.monotonic() - began) / 60
+            report(f"judge: step {step + 1}/{steps}  {minutes:.1f} min  loss {float(loss.detach()):.3f}")
+    return judge.eval().cpu()
+
+
+def save_judge(judge: Judge, path: Path) -> None:
+    """Write it; the names of families go into the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.contiguous() for name, value in judge.state_dict().items()}
+    save_file(tensors, path, metadata={"families": json.dumps(judge.names)})
+
+
+def load_judge(path: Path) -> Judge:
+    """Read what :func:`save_judge` wrote.
+
+    Raises:
+        ModelInvalidError: it is no such file.
+    """
+    try:
+        with safe_open(path, "pt") as stream:
+            names = json.loads(stream.metadata()["families"])
+        judge = Judge(names)
+        judge.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise ModelInvalidError(f"{path} holds no judge: {error}", advice="Leave --judge out to train one.") from error
+    return judge.eval()

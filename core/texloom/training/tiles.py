@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The corpus in memory as the six channels of the learned model: whole tiles, and crops from anywhere in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..engine.learned_channels import Surface, to_channels
+from ..errors import ModelInvalidError
+
+VALIDATION_STRIDE = 40
+"""Every so many-th sample of the corpus is kept for measuring and never trained on."""
+
+
+class Tiles:
+    """Shards of :mod:`.corpus`, all of one size, kept on ``device`` as they lie on disk (7 bytes a pixel).
+
+    Raises:
+        ModelInvalidError: the folder holds no corpus.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None, device: str = "cpu") -> None:
+        shards = sorted(folder.glob("*.jsonl"))
+        if not shards:
+            raise ModelInvalidError(
+                f"{folder} holds no corpus.", advice=f"Make one: python -m texloom.training.corpus --out {folder}"
+            )
+        self.folder, self.device = folder, device
+        self.rows: list[dict[str, Any]] = []
+        parts: list[dict[str, Tensor]] = []
+        for path in shards:
+            if limit is not None and len(self.rows) >= limit:
+                break
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            maps = load_file(path.with_suffix(".safetensors"))
+            size = maps["height"].shape[-1]
+            widths = torch.tensor([float(row["width_m"]) for row in rows])
+            pixels = maps["height"] * (size / widths)[:, None, None]
+            maps["height"] = (pixels - pixels.mean((1, 2), keepdim=True)).half()
+            self.rows += rows
+            parts.append(maps)
+        self.maps = {name: torch.cat([part[name] for part in parts]).to(device) for name in parts[0]}
+        self.size = int(self.maps["height"].shape[-1])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+        """Indices for training and for measuring."""
+        every = np.arange(len(self))
+        kept = every % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
+        return every[~kept], every[kept]
+
+    def whole(self, index: Sequence[int] | np.ndarray[Any, Any]) -> Tensor:
+        """Channels [B, 6, size, size] of whole tiles."""
+        chosen = torch.as_tensor(np.asarray(index)).to(self.device)
+        return _channels({name: value[chosen] for name, value in self.maps.items()})
+
+    def crops(self, index: np.ndarray[Any, Any], side: int, rng: np.random.Generator) -> Tensor:
+        """Channels [B, 6, side, side]: a square from anywhere in each periodic tile, mirrored and turned at random."""
+        count = len(index)
+        corner = rng.integers(self.size, size=(2, count, 1, 1))
+        along = np.arange(side)
+        across = np.where(rng.random((count, 1, 1)) < 0.5, along[::-1], along)
+        down = np.broadcast_to(along[:, None], (count, side, side))
+        across = np.broadcast_to(across, (count, side, side))
+        swap = rng.random((count, 1, 1)) < 0.5
+        down, across = np.where(swap, across, down), np.where(swap, down, across)
+        rows, columns = (
+            torch.from_numpy((value + start) % self.size) for value, start in zip((down, across), corner, strict=True)
+        )
+        chosen = torch.from_numpy(np.asarray(index)).view(-1, 1, 1)
+        place = tuple(value.to(self.device) for value in (chosen, rows, columns))
+        maps = {name: value[place] for name, value in self.maps.items() if name != "base_color"}
+        maps["base_color"] = self.maps["base_color"].movedim(1, -1)[place].movedim(-1, 1)
+        return _channels(maps)
+
+
+def _channels(maps: dict[str, Tensor]) -> Tensor:
+    return to_channels(
+        Surface(
+            base_color=maps["base_color"].float() / 255.0,
+            height=maps["height"][:, None].float(),
+            roughness=maps["roughness"][:, None].float() / 255.0,
+            metallic=maps["metallic"][:, None].float() / 255.0,
+        )
+    )
