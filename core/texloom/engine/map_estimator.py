@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import ModelInvalidError, ModelNotFoundError
+from . import pbr
 from .map_net import MapNet, NetConfig, Seen, height_from_slopes
 
 FOLDER: Final = Path(__file__).parents[1] / "models" / "maps"
@@ -179,10 +180,16 @@ def estimate(
 ) -> Estimated:
     """:meth:`MapEstimator.estimate` with the shipped weights, on the device where ``rgb`` is.
 
+    Where no weights are shipped, :func:`.pbr.maps_from_image` guesses instead, and the colors stay as they are.
+
     Raises:
-        ModelNotFoundError, ModelInvalidError: as :meth:`MapEstimator.load`.
+        ModelInvalidError: the weights are damaged.
     """
     estimator = shipped()
+    if not estimator.available:
+        guess = pbr.maps_from_image(rgb, tile_width_m, tile_x, tile_y)
+        check()
+        return Estimated(base_color=rgb, height_m=guess.height_m, roughness=guess.roughness, metallic=guess.metallic)
     estimator.load(rgb.device)
     return estimator.estimate(rgb, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
 
