@@ -60,7 +60,7 @@ def test_light_falls_on_what_faces_it() -> None:
 
 
 def test_training_learns_and_goes_on_where_it_stopped(shards: Path, tmp_path: Path) -> None:
-    options = Options(steps=24, crop=32, crops=2, tiles=1, tile_every=8, rate=3e-3)
+    options = Options(steps=60, crop=32, crops=2, tiles=1, tile_every=8, rate=3e-3)
     whole = Trainer(Corpus([shards]), options, TINY)
     first = float(sum(value.detach() for value in whole._one().values()))
     assert whole.run(None, tmp_path / "whole")
