@@ -242,7 +242,8 @@ class TestBuiltInModel:
             request = settings.request()
             family, values, warnings = read(request.prompt, request.negative_prompt)
             assert warnings == [], name
-            assert family == read(prompt)[0], name
+            # One style is about a material of its own.
+            assert family == ("sci_fi_panels" if name == "Sci-fi panels" else read(prompt)[0]), name
             for parameter, (low, high) in wanted.items():
                 assert low <= values[parameter] <= high, (name, parameter, values.get(parameter))
 

