@@ -254,8 +254,8 @@ def leave_dialogs() -> Iterator[None]:
         yield from pause(0.8)
         if name in ("save_asset", "export_set"):
             screenshot(f"12_dialog_{name}")
-        # The first one may leave the text field only that a dialog begins with.
-        yield from hands.press("Escape", "Escape")
+        # The first ones may leave only a list of suggestions, and the text field that a dialog begins with.
+        yield from hands.press("Escape", "Escape", "Escape")
         yield from pause(0.6)
         notes["left"][name] = [sorted(answer), everything() == before]
     screenshot("12_dialogs_left")
