@@ -10,7 +10,7 @@ from typing import Any
 
 import tiny_tokenizers as words
 import torch
-from tiny_models import save_stable_diffusion, save_z_image, tiny_vae
+from tiny_models import save_stable_diffusion, save_z_image, tiny_unet, tiny_vae
 from tiny_parts import deep_vae, flow, flux2_vae, qwen_vae, qwen_vl, sana_transformer, wake
 
 
@@ -148,25 +148,13 @@ def flux_control() -> Any:
 
 def sd_inpainting() -> Any:
     """Stable Diffusion made for inpainting: nine channels go in."""
-    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        in_channels=9,
-        out_channels=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        cross_attention_dim=32,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    ).eval()
     return StableDiffusionInpaintPipeline(
         vae=tiny_vae(4),
         text_encoder=words.clip_text(),
         tokenizer=words.clip_tokenizer(),
-        unet=unet,
+        unet=tiny_unet(9),
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,

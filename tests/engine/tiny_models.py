@@ -7,6 +7,7 @@ They draw noise, but load, step, preview, cancel and tile through the same code 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import tiny_tokenizers as words
 import torch
@@ -33,15 +34,13 @@ def tiny_vae(latent_channels: int, shift_factor: float | None = None) -> object:
     ).eval()
 
 
-def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
-    """A folder of the Stable Diffusion 1.5 kind: CLIP, UNet, VAE, DDIM."""
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+def tiny_unet(in_channels: int = 4) -> Any:
+    """Stable Diffusion 1.5's network; nine channels go in where it is made for inpainting."""
+    from diffusers import UNet2DConditionModel
 
-    torch.manual_seed(seed)
-    text_encoder = words.clip_text()
-    unet = UNet2DConditionModel(
+    return UNet2DConditionModel(
         sample_size=8,
-        in_channels=4,
+        in_channels=in_channels,
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
@@ -51,6 +50,15 @@ def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
         attention_head_dim=4,
         norm_num_groups=4,
     ).eval()
+
+
+def save_stable_diffusion(folder: Path, seed: int = 0) -> Path:
+    """A folder of the Stable Diffusion 1.5 kind: CLIP, UNet, VAE, DDIM."""
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    torch.manual_seed(seed)
+    text_encoder = words.clip_text()
+    unet = tiny_unet()
     pipeline = StableDiffusionPipeline(
         vae=tiny_vae(4),
         text_encoder=text_encoder,

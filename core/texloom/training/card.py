@@ -77,8 +77,8 @@ def goals_missed(results: Mapping[str, Any]) -> list[str]:
     return missed
 
 
-def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) -> None:
-    """Replace what stands between the markers of the card.
+def replace_evaluation(folder: Path, begin: str, text: str) -> None:
+    """Replace what stands between the markers ``begin`` and :data:`END` of the folder's card.
 
     Raises:
         StorageError: the card or its markers are missing.
@@ -88,10 +88,15 @@ def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) 
         card = path.read_text(encoding="utf-8")
     except OSError as error:
         raise StorageError(f"The model card cannot be read: {error}.") from error
-    before, begin, rest = card.partition(BEGIN)
+    before, found, rest = card.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
+    if not found or not end:
         raise StorageError(f"{path.name} lacks the markers of the evaluation.")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", encoding="utf-8", newline="\n")
+
+
+def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) -> None:
+    """Put table and training into the head's card; errors as :func:`replace_evaluation`."""
     facts = head.config.get("training", {})
     options, seconds = facts.get("options", {}), facts.get("seconds", {})
     schema, counts = head.schema, results["grammar"]
@@ -105,8 +110,7 @@ def write_card(folder: Path, text: str, head: Head, results: Mapping[str, Any]) 
         f"training took {seconds.get('training', 0) / 60:.0f} min on {facts.get('threads')} CPU threads, "
         f"torch {facts.get('torch')}."
     )
-    body = f"{BEGIN}\n\n{text}\n\n{trained}\n\n{END}"
-    path.write_text(before + body + after, encoding="utf-8", newline="\n")
+    replace_evaluation(folder, BEGIN, f"{text}\n\n{trained}")
 
 
 def contact_sheet(head: Head, encoder: Encoder, prompts: Sequence[str], path: Path, size: int = 192) -> None:

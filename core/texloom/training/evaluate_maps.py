@@ -24,9 +24,9 @@ from ..engine.map_estimator import Estimated, MapEstimator
 from ..engine.map_net import slopes_of
 from ..engine.procedural.draw import draw
 from ..engine.procedural.family import families
-from ..errors import StorageError, TexloomError
+from ..errors import TexloomError
 from ..png import write_png
-from ..storage import write_bytes_atomic
+from .card import replace_evaluation
 from .heads import report
 from .relight import normals, render
 from .statistics import estimate, seam_ratio
@@ -34,8 +34,6 @@ from .statistics import estimate, seam_ratio
 SEED = 20_000
 """Of the held-out materials; the corpora that networks learn from have other seeds."""
 BEGIN = "<!-- evaluation: written by `texloom evaluate maps --write` -->"
-END = "<!-- end of evaluation -->"
-CARD = "MODEL_CARD.md"
 
 ERRORS = {
     "base_color": "Base color, RMS of 255",
@@ -262,24 +260,6 @@ def export(estimator: MapEstimator, folder: Path, size: int, every: int) -> None
                 write_png(place / f"{name}.png", pbr.to_uint8(value), srgb=name == "base_color")
 
 
-def write_card(folder: Path, text: str) -> None:
-    """Replace what stands between the markers of the card.
-
-    Raises:
-        StorageError: the card or its markers are missing.
-    """
-    path = folder / CARD
-    try:
-        card = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"The model card cannot be read: {error}.") from error
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise StorageError(f"{path.name} lacks the markers of the evaluation.")
-    write_bytes_atomic(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; exit status 0, or 1 when something failed."""
     parser = argparse.ArgumentParser(prog="texloom evaluate maps", description=__doc__)
@@ -309,7 +289,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         text = table(results, seams(estimator, 256), facts)
         if arguments.write:
-            write_card(estimator.folder, text)
+            replace_evaluation(estimator.folder, BEGIN, text)
     except TexloomError as error:
         report(str(error))
         return 1

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the trainings of the learned model share: checkpoints, averages of weights, precision and device."""
+"""What the trainings of networks share: checkpoints, averages of weights, precision and device."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from torch import nn
 
 from ..errors import ModelInvalidError
 from ..storage import read_json, write_json_atomic
-from .maps import _cpu_flags
 
 CHECKPOINT = "checkpoint.json"
 FILE_BYTES = 15 << 20
@@ -30,6 +30,15 @@ def autocast(device: str) -> torch.autocast:
     kind = torch.device(device).type
     fast = kind == "cuda" or bool({"amx_bf16", "avx512_bf16"} & _cpu_flags())
     return torch.autocast(kind, torch.bfloat16, enabled=fast)
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    try:
+        lines: Iterator[str] = iter(Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines())
+    except OSError:
+        return frozenset()
+    return next((frozenset(line.split()) for line in lines if line.startswith("flags")), frozenset())
 
 
 def progress(step: int, steps: int, seconds: float, total: float) -> float:

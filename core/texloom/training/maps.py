@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from ..engine.pbr import ambient_occlusion_from_height
 from ..errors import ModelInvalidError
 from ..storage import home, write_bytes_atomic
 from .heads import report
+from .learned_state import Average, autocast
 from .relight import normals, render
 
 WORK_FOLDER = home() / "training" / "maps"
@@ -171,12 +172,11 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.corpus, self.options = corpus, options
         self.net = MapNet(config).to(memory_format=torch.channels_last)
-        self.mean = MapNet(config).to(memory_format=torch.channels_last)
-        self.mean.load_state_dict(self.net.state_dict())
+        self._average = Average(self.net, options.average)
+        self.mean: MapNet = self._average.model
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=options.rate, weight_decay=1e-3)
         self.step = 0
         self.seconds = 0.0
-        self._bfloat16 = "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
 
     def run(self, minutes: float | None, work: Path) -> bool:
         """Train until the last step or until the time is up; whether it is the last."""
@@ -221,7 +221,7 @@ class Trainer:
         rate = options.rate * min(1.0, (self.step + 1) / warm) * (0.5 + 0.5 * math.cos(math.pi * done))
         for group in self.optimizer.param_groups:
             group["lr"] = max(rate, options.rate * 0.01)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+        with autocast("cpu"):
             seen = self.net(picture)
         if border:
             seen = Seen(*(value[..., border:-border, border:-border] for value in vars(seen).values()))
@@ -231,10 +231,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        keep = min(options.average, self.step / (self.step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(self.mean.parameters(), self.net.parameters(), strict=True):
-                slow.lerp_(fast, 1.0 - keep)
+        self._average.update(self.net, self.step)
         return found
 
     def save(self, work: Path) -> None:
@@ -280,14 +277,6 @@ class Trainer:
 def _shares(sets: Sequence[dict[str, Tensor]]) -> list[float]:
     counts = [len(found["height"]) for found in sets]
     return [count / sum(counts) for count in counts]
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        lines: Iterator[str] = iter(Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines())
-    except OSError:
-        return set()
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
 def save_model(net: MapNet, folder: Path, training: dict[str, Any]) -> None:
