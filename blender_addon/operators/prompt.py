@@ -175,8 +175,9 @@ class TEXLOOM_OT_use_style(bpy.types.Operator):
     def invoke(self, context: Any, event: Any) -> set[Any]:
         if self.name:
             return self.execute(context)
-        found: set[Any] = context.window_manager.invoke_props_dialog(self)
-        return found
+        # Found by search, without a name: all styles to pick from.
+        bpy.ops.wm.call_menu(name=presets.MENU)
+        return {"INTERFACE"}
 
     def execute(self, context: Any) -> set[Any]:
         try:

@@ -91,9 +91,10 @@ def test_they_change_the_picture_by_their_weight(name: str, models: Models, lora
     # Back and forth without reading anything again, to the same pixels.
     notes = Notes()
     assert np.array_equal(_draw(model, first, notes=notes).maps["image"], one) and notes.loads == []
-    # The plain one may be rounded otherwise: its layers are wrapped now.
-    assert np.abs(_pixels(model).astype(int) - plain).max() <= 1
-    assert np.array_equal(_pixels(model, Lora(first.file, 0.0)), plain)
+    # Without its effect, too: a wrapped layer may multiply transposed inputs in another order (6e-8 in Sana's to_out),
+    # which moves a value that lies between two.
+    for back in (_pixels(model), _pixels(model, Lora(first.file, 0.0))):
+        assert np.abs(back.astype(int) - plain).max() <= 1
 
 
 @pytest.mark.parametrize("name", NONE)

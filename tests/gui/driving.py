@@ -42,6 +42,16 @@ def screenshot(name: str) -> None:
     notes["steps"].append(name)
 
 
+def pixels_changed(before: str, after: str) -> int:
+    """In how many pixels two screenshots differ visibly."""
+    files = [str(OUT / f"{name}.png") for name in (before, after)]
+    # The count stands on stderr; the exit status 1 says that there is one.
+    told = subprocess.run(
+        ["compare", "-metric", "AE", "-fuzz", "5%", *files, "null:"], capture_output=True, text=True, check=False
+    )
+    return int(float(told.stderr.split()[0]))
+
+
 def wait(until: Callable[[], bool], seconds: float) -> Iterator[None]:
     end = time.monotonic() + seconds
     while not until():

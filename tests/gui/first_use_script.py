@@ -17,7 +17,21 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hands
-from driving import NAME, OUT, bridge, in_viewport, notes, pause, run, screenshot, settled, show_sidebar, viewport, wait
+from driving import (
+    NAME,
+    OUT,
+    bridge,
+    in_viewport,
+    notes,
+    pause,
+    pixels_changed,
+    run,
+    screenshot,
+    settled,
+    show_sidebar,
+    viewport,
+    wait,
+)
 
 PROMPT = "weathered red brick wall with white mortar"
 
@@ -250,6 +264,8 @@ def leave_dialogs() -> Iterator[None]:
     for name, open_dialog in ask.items():
         before = everything()
         hands.over_viewport()
+        yield from pause(0.3)
+        screenshot("12_dialog_before")
         answer = in_viewport(open_dialog)
         yield from pause(0.8)
         if name in ("save_asset", "export_set"):
@@ -257,8 +273,9 @@ def leave_dialogs() -> Iterator[None]:
         # The first ones may leave only a list of suggestions, and the text field that a dialog begins with.
         yield from hands.press("Escape", "Escape", "Escape")
         yield from pause(0.6)
-        notes["left"][name] = [sorted(answer), everything() == before]
-    screenshot("12_dialogs_left")
+        screenshot("12_dialog_left")
+        still = pixels_changed("12_dialog_before", "12_dialog_left")
+        notes["left"][name] = [sorted(answer), everything() == before, still]
 
 
 def everything() -> dict[str, Any]:
