@@ -88,7 +88,7 @@ def three_clicks() -> Iterator[None]:
     yield from hands.click(area, 'texloom.try_example(prompt="mossy')
     yield from wait(lambda: bool(bridge().entries) and settled(), 240)
     yield from pause(3.0)
-    screenshot("5_first_texture")
+    yield from portrait("5_first_texture")
     notes["first_texture"] = [newest().problem, cube().active_material.name]
 
 
@@ -131,6 +131,25 @@ def show_base_color(area: Any) -> None:
     area.spaces.active.region_3d.view_distance = 5.5
 
 
+def portrait(name: str) -> Iterator[None]:
+    """The material as it renders, at its real size, which the workbench does not know; the scene stays as it was."""
+    _, area = viewport()
+    scene, shading = bpy.context.scene, area.spaces.active.shading
+    lamp, background = bpy.data.lights["Light"], scene.world.node_tree.nodes["Background"].inputs["Strength"]
+    kept = lamp.type, lamp.energy, background.default_value
+    lamp.type, lamp.energy, background.default_value = "SUN", 3.0, 6.0
+    scene.render.engine = "CYCLES"
+    scene.cycles.preview_samples = 32
+    scene.cycles.use_preview_denoising = False
+    shading.type = "RENDERED"
+    # Rendering is done by other threads; Blender stays responsive meanwhile.
+    yield from pause(14.0)
+    screenshot(name)
+    lamp.type, lamp.energy, background.default_value = kept
+    show_base_color(area)
+    yield from pause(1.0)
+
+
 def generate() -> Iterator[None]:
     _, area = viewport()
     settings = bpy.context.scene.texloom
@@ -146,7 +165,7 @@ def generate() -> Iterator[None]:
     screenshot("7_running")
     yield from wait(settled, 240)
     yield from pause(3.0)
-    screenshot("8_on_the_cube")
+    yield from portrait("8_on_the_cube")
     notes["problem"], notes["variations"] = newest().problem, len(newest().pictures)
     notes["on_cube"] = cube().active_material.name
 
@@ -155,7 +174,7 @@ def pick() -> Iterator[None]:
     before = cube().active_material
     yield from hands.click(viewport()[1], f'texloom.apply(job="{newest().id}", index=2', across=0.3)
     yield from pause(2.5)
-    screenshot("9_variation")
+    yield from portrait("9_variation")
     notes["picked"] = newest().index
     notes["same_material"] = cube().active_material == before
     in_viewport(lambda: bpy.ops.ed.undo())
@@ -177,7 +196,6 @@ def tune() -> Iterator[None]:
     in_viewport(lambda: bpy.ops.ed.undo_push(message="Moss"))
     yield from drawn()
     yield from pause(1.0)
-    screenshot("10_tuned")
     began = time.monotonic()
     recipe.parameters["moss"].amount = 0.81
     yield from drawn()
@@ -188,6 +206,7 @@ def tune() -> Iterator[None]:
     notes["tuning_problem"] = tuner().problem(cube().active_material)
     notes["pixels_after"] = average(cube().active_material)
     notes["size_after"] = list(base_color(cube().active_material).size)
+    yield from portrait("10_tuned")
     in_viewport(lambda: bpy.ops.ed.undo())
     yield from drawn()
     notes["undone_moss"] = cube().active_material.texloom.parameters["moss"].amount
@@ -261,11 +280,14 @@ def leave_dialogs() -> Iterator[None]:
         "tune_family": lambda: bpy.ops.texloom.tune_family("INVOKE_DEFAULT"),
     }
     notes["left"] = {}
+    # The tooltip of the last button goes when the mouse leaves it.
+    hands.over_viewport()
+    yield from pause(1.5)
     for name, open_dialog in ask.items():
         before = everything()
         hands.over_viewport()
         yield from pause(0.3)
-        screenshot("12_dialog_before")
+        screenshot(f"12_before_{name}")
         answer = in_viewport(open_dialog)
         yield from pause(0.8)
         if name in ("save_asset", "export_set"):
@@ -273,8 +295,8 @@ def leave_dialogs() -> Iterator[None]:
         # The first ones may leave only a list of suggestions, and the text field that a dialog begins with.
         yield from hands.press("Escape", "Escape", "Escape")
         yield from pause(0.6)
-        screenshot("12_dialog_left")
-        still = pixels_changed("12_dialog_before", "12_dialog_left")
+        screenshot(f"12_left_{name}")
+        still = pixels_changed(f"12_before_{name}", f"12_left_{name}")
         notes["left"][name] = [sorted(answer), everything() == before, still]
 
 
@@ -309,14 +331,14 @@ def reload() -> Iterator[None]:
     yield from show_sidebar(area)
     show_base_color(area)
     yield from pause(2.0)
-    screenshot("13_reloaded")
+    yield from portrait("13_reloaded")
     view = bpy.context.preferences.view
     try:
         view.language = "zh_HANS"
     except TypeError:
         return  # built without other languages
     yield from pause(2.0)
-    screenshot("14_zh_HANS")
+    yield from portrait("14_zh_HANS")
     view.language = "en_US"
 
 

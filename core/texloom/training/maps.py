@@ -155,6 +155,8 @@ def loss_of(seen: Seen, truth: Batch) -> dict[str, Tensor]:
     found = {
         "base_color": (difference - exposure).abs().mean() + 0.1 * exposure.abs().mean() + edges,
         "slope": (seen.slope.asinh() - wanted).abs().mean() + 0.5 * (1.0 - cosine).mean(),
+        # Where slopes cannot be told for sure, the likeliest guess is flat; a surface must have the depth of its kind.
+        "relief": 0.1 * (_steepness(seen.slope) / _steepness(truth.slope)).log().abs().mean(),
         "roughness": (seen.roughness - truth.roughness).abs().mean(),
         "metallic": 0.3 * F.binary_cross_entropy_with_logits(seen.metallic_logit, truth.metallic),
     }
@@ -163,6 +165,11 @@ def loss_of(seen: Seen, truth: Batch) -> dict[str, Tensor]:
         scale = truth.height.std((1, 2), keepdim=True) + 0.5
         found["height"] = 0.1 * ((height - truth.height) / scale).abs().mean()
     return found
+
+
+def _steepness(slope: Tensor) -> Tensor:
+    """How steep each surface [B, 2, H, W] is altogether: [B], never 0.  Single cliffs do not decide it."""
+    return slope.clamp(-10.0, 10.0).square().mean((1, 2, 3)).add(4e-4).sqrt()
 
 
 class Trainer:
