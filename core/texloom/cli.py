@@ -48,6 +48,7 @@ _TRAININGS: Final = {
     "maps": "texloom.training.maps",
     "autoencoder": "texloom.training.autoencoder",
     "flow": "texloom.training.flow",
+    "distill": "texloom.training.distill",
 }
 _EVALUATIONS: Final = {
     "instant": "texloom.training.evaluate",

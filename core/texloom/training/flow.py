@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -97,8 +98,13 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
+        self._attention = self.kernels(device)
+
+    @staticmethod
+    def kernels(device: str) -> list[SDPBackend]:
+        """What attends to the words fastest on ``device``."""
         # A few words against a few hundred tokens: on processors plain products are faster than the fused kernel.
-        self._attention = [SDPBackend.MATH] if device == "cpu" else [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+        return [SDPBackend.MATH] if device == "cpu" else [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
     @property
     def done(self) -> float:
@@ -136,27 +142,18 @@ class Trainer:
             write_folder(out, vae=vae, transformer=self.average.model)
 
     def _one(self) -> Tensor:
-        options, learned = self.options, self.learned
+        options = self.options
         rng = np.random.default_rng((options.seed, self.step))
         source = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        clean = self._latents(rng)
-        chosen = [
-            0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)]))
-            for index in self._picked
-        ]
-        states, mask = learned.text(chosen)
-        # Most is decided in the middle of the way (P. Esser et al., 2024); a part is spread evenly, for the ends.
-        count = len(clean)
-        sigma = torch.sigmoid(torch.randn(count, generator=source))
-        even = torch.rand(count, generator=source)
-        sigma = torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
-        noise = torch.randn(clean.shape, generator=source)
-        at = sigma.view(-1, 1, 1, 1)
-        noisy = (clean * (1.0 - at) + noise * at).to(self.device)
+        clean, noise, chosen = self._pairs(rng, source)
+        states, mask = self.learned.text(chosen)
+        at = self._times(len(clean), source)
+        away = at.view(-1, 1, 1, 1)
+        noisy = (clean * (1.0 - away) + noise * away).to(self.device)
         self._set_rate()
         # Backward runs in here as well: it needs the same kernels.
         with circular([self.network]), sdpa_kernel(self._attention):
-            loss = self._loss(noisy, noise - clean, states, mask, sigma)
+            loss = self._loss(noisy, noise - clean, states, mask, at)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -164,6 +161,23 @@ class Trainer:
         self.step += 1
         self.average.update(self.network, self.step)
         return loss.detach()
+
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, list[int]]:
+        """A batch of latents, the noise that each shall come from, and the number of its text."""
+        options, learned = self.options, self.learned
+        picked = rng.integers(len(learned.latents), size=options.batch)
+        clean = moved(self._latents(rng, picked), rng)
+        chosen = [
+            0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)])) for index in picked
+        ]
+        return clean, torch.randn(clean.shape, generator=source), chosen
+
+    def _times(self, count: int, source: torch.Generator) -> Tensor:
+        """How far on the way to noise each sample is, from 0 to 1."""
+        # Most is decided in the middle of the way (P. Esser et al., 2024); a part is spread evenly, for the ends.
+        sigma = torch.sigmoid(torch.randn(count, generator=source))
+        even = torch.rand(count, generator=source)
+        return torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
 
     def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
         with autocast(self.device):
@@ -175,15 +189,10 @@ class Trainer:
             ).sample
         return (seen.float() - velocity.to(self.device)).square().mean()
 
-    def _latents(self, rng: np.random.Generator) -> Tensor:
-        """A batch, each moved by whole latents: tiles repeat, so any place may be their corner."""
+    def _latents(self, rng: np.random.Generator, picked: NDArray[np.int64]) -> Tensor:
         learned = self.learned
-        self._picked = rng.integers(len(learned.latents), size=self.options.batch)
-        variants = rng.integers(learned.latents.shape[1], size=self.options.batch)
-        found = learned.latents[torch.from_numpy(self._picked), torch.from_numpy(variants)].float()
-        rows, columns = found.shape[-2:]
-        moves = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in found]
-        return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(found, moves, strict=True)])
+        variants = rng.integers(learned.latents.shape[1], size=len(picked))
+        return learned.latents[torch.from_numpy(picked), torch.from_numpy(variants)].float()
 
     def _set_rate(self) -> None:
         options = self.options
@@ -218,6 +227,13 @@ class Trainer:
         if facts["options"] != asdict(self.options):
             raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def moved(latents: Tensor, rng: np.random.Generator) -> Tensor:
+    """Each [..., H, W] of a batch moved by whole latents: tiles repeat, so any place may be their corner."""
+    rows, columns = latents.shape[-2:]
+    moves = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in latents]
+    return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(latents, moves, strict=True)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..engine.families.learned import TRAINING_FILE
 from ..errors import ModelInvalidError
 from ..storage import write_bytes_atomic
 
@@ -42,6 +43,27 @@ def read_autoencoder(folder: Path) -> Any:
     return vae.eval()
 
 
+def read_transformer(folder: Path) -> Any:
+    """The SanaTransformer2DModel in ``folder``, in single precision.
+
+    Raises:
+        ModelInvalidError: there is none that can be read.
+    """
+    import torch
+    from diffusers import SanaTransformer2DModel
+
+    try:
+        network = SanaTransformer2DModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise ModelInvalidError(
+            f"{folder} holds no generator: {' '.join(str(error).split())[:200]}",
+            advice="Train one first: texloom train flow",
+        ) from error
+    return network.eval()
+
+
 def write_folder(folder: Path, *, vae: Any, transformer: Any, training: dict[str, Any] | None = None) -> None:
     """Write the model; ``training`` are facts for the record, in ``training.json`` beside what the vae's has.
 
@@ -67,4 +89,4 @@ def write_folder(folder: Path, *, vae: Any, transformer: Any, training: dict[str
     if not card.is_file():
         write_bytes_atomic(card, f"---\nlicense: {LICENCE}\n---\n# Texloom learned materials\n".encode())
     if training is not None:
-        write_bytes_atomic(folder / "training.json", (json.dumps(training, indent=1) + "\n").encode())
+        write_bytes_atomic(folder / TRAINING_FILE, (json.dumps(training, indent=1) + "\n").encode())

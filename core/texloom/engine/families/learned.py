@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from torch import Tensor
 
+from ...storage import read_json
 from .. import pbr
 from ..learned_channels import CHANNELS, from_channels
 from ..learned_text import token_states
@@ -22,6 +23,8 @@ from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
 
 STEPS: Final = 16
 GUIDANCE: Final = 3.0
+TRAINING_FILE: Final = "training.json"
+"""Facts of its training, beside the weights."""
 
 _PIPELINE_STEP: Final = 32  # SanaPipeline takes no other sizes, whatever its autoencoder can do
 
@@ -47,7 +50,11 @@ class Learned(Family):
         )
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
-        """See ``Family``."""
+        """See ``Family``; a distilled model's record says in how few steps it draws, and it has its guidance in it."""
+        record = folder.path / TRAINING_FILE
+        few = read_json(record).get("distilled_steps") if record.is_file() else None
+        if isinstance(few, int):
+            return Defaults(steps=few, guidance=1.0)
         return Defaults(steps=STEPS, guidance=GUIDANCE)
 
     def arguments(

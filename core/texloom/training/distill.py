@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A learned model that needs few steps: ``texloom train distill``.
+
+The trained model carries many noises to pictures, in many steps and with classifier-free guidance.  A copy of it learns
+the straight line from each noise to its own picture (the second rectification of X. Liu et al., "Flow straight and
+fast", 2022): since a noise now leads to one picture, and not to the mean of all, few steps along the line arrive, and
+without guidance, since the pictures were drawn with it.
+
+A stopped run goes on with ``--resume``; pictures that are drawn already are kept in any case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.attention import sdpa_kernel
+
+from .. import __version__
+from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
+from ..engine.seamless import circular
+from ..errors import ModelInvalidError, TexloomError
+from ..storage import home
+from .flow import Options as FlowOptions
+from .flow import Trainer as FlowTrainer
+from .flow import moved
+from .heads import report
+from .latents import Learned, prepare
+from .learned_folder import SHIFT, read_autoencoder, read_transformer, write_folder
+from .learned_state import autocast, default_device
+from .tiles import Tiles
+
+WORK_FOLDER = home() / "training" / "distill"
+DISTILLED_STEPS = 4
+_SHARD = 128
+
+
+@dataclass(frozen=True)
+class Options(FlowOptions):
+    """What decides the result, besides that of a flow: how many ``pairs`` of noise and picture there are."""
+
+    steps: int = 4000
+    rate: float = 2e-4
+    unsaid: float = 0.0
+    pairs: int = 4096
+    seed: int = 6
+
+
+@dataclass
+class Pairs:
+    """Noise [N, C, H, W], the latents [N, C, H, W] that it leads to, and the number of the text that was drawn."""
+
+    noise: Tensor
+    latents: Tensor
+    texts: list[int]
+
+
+def sigmas(steps: int) -> Tensor:
+    """How far on the way to noise each of the model's ``steps`` begins: [steps + 1], 1 first, 0 last."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
+    scheduler.set_timesteps(steps)
+    found: Tensor = scheduler.sigmas
+    return found
+
+
+@torch.inference_mode()
+def carried(
+    network: Any, noise: Tensor, text: tuple[Tensor, Tensor], none: tuple[Tensor, Tensor] | None, *, steps: int
+) -> Tensor:
+    """The latents that ``network`` makes of ``noise`` [B, C, H, W] in ``steps`` Euler steps.
+
+    Args:
+        network: a transformer; on its device, seeing across the borders.
+        noise: what it begins with.
+        text: token states and mask of each.
+        none: those of no text, to guide away from; None for no guidance.
+        steps: of the schedule.
+    """
+    latents, at = noise, sigmas(steps)
+    for here, there in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
+        time = torch.full((len(latents),), here * 1000.0, device=latents.device)
+        with autocast(latents.device.type):
+            velocity = _said(network, latents, text, time)
+            if none is not None:
+                unsaid = _said(network, latents, none, time)
+                velocity = unsaid + GUIDANCE * (velocity - unsaid)
+        latents = latents + (there - here) * velocity
+    return latents
+
+
+def _said(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor) -> Tensor:
+    states, mask = text
+    found = network(latents, encoder_hidden_states=states, encoder_attention_mask=mask, timestep=time).sample
+    result: Tensor = found.float()
+    return result
+
+
+def make_pairs(network: Any, learned: Learned, options: Options, *, cache: Path, device: str = "cpu") -> Pairs:
+    """Draw ``options.pairs`` captions with the trained ``network``; those in the folder ``cache`` are kept."""
+    key = hashlib.sha256("\n".join(learned.texts).encode())
+    for value in network.state_dict().values():
+        key.update(value.detach().cpu().float().numpy().tobytes())
+    key.update(f"{options.seed} {STEPS} {GUIDANCE}".encode())
+    folder = cache / f"pairs-{key.hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    network = network.to(device).eval()
+    noises: list[Tensor] = []
+    pictures: list[Tensor] = []
+    texts: list[int] = []
+    for start in range(0, options.pairs, _SHARD):
+        rng = np.random.default_rng((options.seed, start))
+        count = min(_SHARD, options.pairs - start)
+        chosen = [int(rng.integers(1, len(learned.texts))) for _ in range(_SHARD)][:count]
+        source = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        noise = torch.randn((_SHARD, *learned.latents.shape[-3:]), generator=source)[:count]
+        path = folder / f"{start:06d}-{count}.safetensors"
+        if not path.is_file():
+            parts = [
+                _drawn(network, learned, noise[at : at + options.batch], chosen[at : at + options.batch], device)
+                for at in range(0, count, options.batch)
+            ]
+            aside = path.with_suffix(".tmp")
+            save_file({"latents": torch.cat(parts)}, aside)
+            aside.replace(path)
+            report(f"drew {start + count} of {options.pairs} pictures")
+        noises.append(noise)
+        pictures.append(load_file(path)["latents"].float())
+        texts += chosen
+    return Pairs(torch.cat(noises), torch.cat(pictures), texts)
+
+
+def _drawn(network: Any, learned: Learned, noise: Tensor, chosen: Sequence[int], device: str) -> Tensor:
+    text, none = (
+        (states.to(device), mask.to(device)) for states, mask in (learned.text(chosen), learned.text([0] * len(chosen)))
+    )
+    with circular([network]), sdpa_kernel(FlowTrainer.kernels(device)):
+        return carried(network, noise.to(device), text, none, steps=STEPS).half().cpu()
+
+
+class Trainer(FlowTrainer):
+    """Begins as a copy of ``teacher``; every step is decided by the seed and its number."""
+
+    options: Options
+
+    def __init__(self, learned: Learned, pairs: Pairs, options: Options, *, teacher: Any, device: str = "cpu") -> None:
+        config = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
+        super().__init__(learned, options, config=config, device=device)
+        for network in (self.network, self.average.model):
+            network.load_state_dict(teacher.state_dict())
+        self.pairs = pairs
+
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, list[int]]:
+        picked = rng.integers(len(self.pairs.texts), size=self.options.batch)
+        index = torch.from_numpy(picked)
+        # A noise that is moved leads to the moved picture.
+        both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
+        clean, noise = both.chunk(2, dim=1)
+        return clean, noise, [self.pairs.texts[int(number)] for number in picked]
+
+    def _times(self, count: int, source: torch.Generator) -> Tensor:
+        # Half of them where the few steps begin, for these are what it will be asked.
+        asked = sigmas(DISTILLED_STEPS)[:-1]
+        some = asked[torch.randint(len(asked), (count,), generator=source)]
+        return torch.where(torch.rand(count, generator=source) < 0.5, some, torch.rand(count, generator=source))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``texloom train distill``: exit status 0, or 3 when the time ran out before the last step."""
+    parser = argparse.ArgumentParser(prog="texloom train distill", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder that texloom train flow wrote")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of shards, for its captions")
+    for name in ("steps", "batch", "seed", "pairs"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
+    for name in ("rate", "total"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    parser.add_argument("--cache", type=Path, help="folder for what is made once (default: in --work)")
+    parser.add_argument("--variants", type=int, default=4, help="latents made of each tile; as in the flow's training")
+    parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default=default_device())
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
+    parser.add_argument("--work", type=Path, default=WORK_FOLDER)
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    options = Options(
+        **{name: getattr(arguments, name) for name in ("steps", "total", "rate", "batch", "seed", "pairs")}
+    )
+    device, cache = arguments.device, arguments.cache or arguments.work / "cache"
+    try:
+        if arguments.out.resolve() == arguments.model.resolve():
+            raise ModelInvalidError(
+                "The distilled model cannot go where its teacher is.", advice="Choose another --out."
+            )
+        vae, teacher = read_autoencoder(arguments.model / "vae"), read_transformer(arguments.model / "transformer")
+        learned = prepare(Tiles(arguments.corpus), vae, cache=cache, variants=arguments.variants, device=device)
+        pairs = make_pairs(teacher, learned, options, cache=cache, device=device)
+        trainer = Trainer(learned, pairs, options, teacher=teacher, device=device)
+        if arguments.resume:
+            trainer.resume(arguments.work)
+            report(f"resumed at step {trainer.step}")
+        finished = trainer.run(arguments.minutes, arguments.work)
+    except TexloomError as error:
+        report(str(error))
+        return 1
+    known = arguments.model / TRAINING_FILE
+    facts = {
+        "version": __version__, "distilled_steps": DISTILLED_STEPS, "options": asdict(options), "steps": trainer.step,
+        "seconds": round(trainer.seconds), "torch": torch.__version__, "device": device,
+        "teacher": json.loads(known.read_text(encoding="utf-8")) if known.is_file() else None,
+    }  # fmt: skip
+    write_folder(arguments.out, vae=vae, transformer=trainer.average.model, training=facts)
+    report(f"wrote {arguments.out}")
+    return 0 if finished else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

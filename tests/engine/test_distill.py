@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Distilling the learned model, at tiny size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_learned import NETWORK, VAE
+from texloom.engine.families import family_of
+from texloom.engine.model_folder import read_folder
+from texloom.engine.seamless import circular
+from texloom.training import autoencoder, corpus, distill, flow, latents
+from texloom.training.learned_draw import drawing, drawn
+from texloom.training.learned_folder import read_transformer, write_folder
+from texloom.training.tiles import Tiles
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    assert corpus.main(["--count", "40", "--size", str(SIDE), "--shard", "40", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that training has taken a little way from nothing."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model")
+    vae = autoencoder.make_autoencoder(VAE).eval()
+    learned = latents.prepare(Tiles(shards), vae, cache=folder / "cache", variants=1, captions=2)
+    trainer = flow.Trainer(learned, flow.Options(steps=400, batch=16, rate=3e-3), config=NETWORK)
+    for _ in range(200):
+        trainer._one()
+    write_folder(folder / "model", vae=vae, transformer=trainer.average.model, training={})
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def learned(model: Path, shards: Path) -> latents.Learned:
+    vae: Any = distill.read_autoencoder(model / "vae")
+    return latents.prepare(Tiles(shards), vae, cache=model.parent / "cache", variants=1, captions=2)
+
+
+OPTIONS = distill.Options(steps=300, batch=16, pairs=150, rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def pairs(model: Path, learned: latents.Learned) -> distill.Pairs:
+    return distill.make_pairs(read_transformer(model / "transformer"), learned, OPTIONS, cache=model.parent / "cache")
+
+
+def test_pairs_are_what_the_model_draws_of_their_noise(
+    model: Path, learned: latents.Learned, pairs: distill.Pairs
+) -> None:
+    assert pairs.noise.shape == pairs.latents.shape == (150, 4, SIDE // 16, SIDE // 16)
+    assert min(pairs.texts) > 0
+    network = read_transformer(model / "transformer")
+    text, none = learned.text(pairs.texts[130:132]), learned.text([0, 0])
+    with circular([network]):
+        again = distill.carried(network, pairs.noise[130:132], text, none, steps=distill.STEPS)
+    torch.testing.assert_close(again, pairs.latents[130:132], rtol=1e-2, atol=2e-2)
+
+
+def test_pairs_are_drawn_once(
+    model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill, "_drawn", lambda *_: pytest.fail("drawn again"))
+    network = read_transformer(model / "transformer")
+    again = distill.make_pairs(network, learned, OPTIONS, cache=model.parent / "cache")
+    torch.testing.assert_close(again.latents, pairs.latents)
+    assert again.texts == pairs.texts
+
+
+def test_few_steps_come_nearer_to_what_many_make(model: Path, learned: latents.Learned, pairs: distill.Pairs) -> None:
+    teacher = read_transformer(model / "transformer")
+    trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=teacher)
+
+    def missed(network: Any) -> float:
+        with circular([network]):
+            found = distill.carried(
+                network, pairs.noise, learned.text(pairs.texts), None, steps=distill.DISTILLED_STEPS
+            )
+        return float((found - pairs.latents).square().mean())
+
+    before = missed(trainer.network.eval())
+    for _ in range(120):
+        trainer._one()
+    assert missed(trainer.network.eval()) < 0.7 * before
+
+
+def test_moved_noise_leads_to_the_moved_picture(
+    model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=read_transformer(model / "transformer"))
+    clean, noise, texts = trainer._pairs(np.random.default_rng(1), torch.Generator())
+    for one, other, text in zip(clean, noise, texts, strict=True):
+        moves = [(down, across) for down in range(SIDE // 16) for across in range(SIDE // 16)]
+        found = [
+            (index, move)
+            for move in moves
+            for index in range(150)
+            if pairs.texts[index] == text and torch.equal(pairs.noise[index].roll(move, (-2, -1)), other)
+        ]
+        ((index, move),) = found
+        assert torch.equal(pairs.latents[index].roll(move, (-2, -1)), one)
+
+
+def test_the_command_writes_a_model_of_few_steps(model: Path, shards: Path, tmp_path: Path) -> None:
+    command = ["--model", str(model), "--corpus", str(shards), "--work", str(tmp_path / "work"), "--pairs", "20"]
+    command += ["--steps", "4", "--batch", "8", "--variants", "1", "--out", str(tmp_path / "few")]
+    assert distill.main(command) == 0
+    folder = read_folder(tmp_path / "few")
+    defaults = family_of(folder).defaults(folder, {})
+    assert (defaults.steps, defaults.guidance) == (distill.DISTILLED_STEPS, 1.0)
+    (image,) = drawn(drawing(tmp_path / "few"), ["red brick"], size=64, seeds=[1])
+    assert image.maps["base_color"].shape == (64, 64, 3)
+
+
+def test_it_does_not_overwrite_its_teacher(model: Path, shards: Path, tmp_path: Path) -> None:
+    command = ["--model", str(model), "--corpus", str(shards), "--work", str(tmp_path), "--out", str(model)]
+    assert distill.main(command) == 1
+    assert "distilled_steps" not in (model / "training.json").read_text(encoding="utf-8")
