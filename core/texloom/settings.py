@@ -21,7 +21,8 @@ class Settings:
 
     ``engine_python`` is the Python that runs the worker, ``library`` the folder of the results, ``device``
     torch's name of the device.  ``model_folders`` are folders of large models, one a line; ``hub_endpoint`` is a
-    mirror of huggingface.co, ``hub_token`` the access token for it.
+    mirror of huggingface.co, ``hub_token`` the access token for it.  ``map_models`` are folders of Marigold models,
+    one a line, which see the maps of pictures better than the small network does, and slower.
     """
 
     engine_python: str = ""
@@ -30,11 +31,17 @@ class Settings:
     model_folders: str = ""
     hub_endpoint: str = ""
     hub_token: str = field(default="", repr=False)
+    map_models: str = ""
 
     @property
     def model_folder_list(self) -> list[str]:
         """``model_folders`` as a list."""
-        return [line.strip() for line in self.model_folders.splitlines() if line.strip()]
+        return _lines(self.model_folders)
+
+    @property
+    def map_model_list(self) -> list[str]:
+        """``map_models`` as a list."""
+        return _lines(self.map_models)
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with other values."""
@@ -51,6 +58,10 @@ class Settings:
         if self.hub_token:
             with contextlib.suppress(OSError):
                 path.chmod(0o600)  # the token is nobody else's
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def settings_path() -> Path:

@@ -106,4 +106,10 @@ MESSAGES: dict[str, str] = {
     "Put words outside of the braces.": "请在花括号之外写一些文字。",
     "A seam may show where the picture repeats.": "图像重复之处可能会显出接缝。",
     "Make another variation, or repair it with another model.": "请再生成一个变体,或使用其他模型修复。",
+    "{0} holds no Marigold model, but one of {1}.": "{0} 中的模型不是 Marigold 模型,而是 {1}。",
+    "Choose folders of Marigold models for normals, depth or appearance.": (
+        "请选择用于法线、深度或外观的 Marigold 模型文件夹。"
+    ),
+    "The Marigold model in {0} cannot be loaded: {1}": "{0} 中的 Marigold 模型无法载入: {1}",
+    "Download it again, or take it out of the settings.": "请重新下载,或从设置中移除。",
 }

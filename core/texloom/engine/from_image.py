@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import even_light, map_estimator, pbr
+from . import even_light, map_models, pbr
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .image_seams import Part, find_parts, join, look_of, refine, tiles, whole
 from .pictures import Picture, opaque, open_picture
@@ -277,7 +277,7 @@ def _add_maps(result: GeneratedImage, pixels: NDArray[np.uint8], request: Genera
     context.progress(75, _STEPS, stage="Estimating maps")
     began = time.perf_counter()
     rgb = torch.from_numpy(pixels).to(context.device).permute(2, 0, 1).float().div_(255.0)
-    guess = map_estimator.estimate(
+    guess, result.details["map_models"] = map_models.estimate(
         rgb, result.tile_width_m, tile_x=request.tile_x, tile_y=request.tile_y, check=context.check_cancelled
     )
     height: Pixels

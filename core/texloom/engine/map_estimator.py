@@ -132,10 +132,10 @@ class MapEstimator:
             size = (max(1, round(rows * scale)), max(1, round(columns * scale)))
             small = F.interpolate(picture, size, mode="area")
             forms = self._pieces(small, tile_x, tile_y, check)
-            seen = [_combined(fine, coarse, tile_x, tile_y) for fine, coarse in zip(seen, forms, strict=True)]
+            seen = [combined(fine, coarse, tile_x, tile_y) for fine, coarse in zip(seen, forms, strict=True)]
         base_color, slope, roughness, metallic = seen
         check()
-        height = _height(slope, tile_x, tile_y)[0] * (tile_width_m / columns)
+        height = height_of(slope, tile_x, tile_y)[0] * (tile_width_m / columns)
         return Estimated(
             base_color=base_color[0].clamp(0.0, 1.0),
             height_m=height,
@@ -208,15 +208,15 @@ def _places(start: int, count: int, size: int, tile: bool, device: torch.device)
     return torch.where(index < size, index, period - index)
 
 
-def _combined(fine: Tensor, coarse: Tensor, tile_x: bool, tile_y: bool) -> Tensor:
-    """Detail of ``fine``, and everything larger from ``coarse``."""
+def combined(fine: Tensor, coarse: Tensor, tile_x: bool, tile_y: bool) -> Tensor:
+    """Detail of ``fine``, and everything larger from ``coarse``, [B, channels, H, W]; that may be smaller."""
     size = coarse.shape[-2:]
     blurred = F.interpolate(fine, size, mode="area")
-    return fine + _enlarged(coarse - blurred, fine.shape[-2:], tile_x, tile_y)
+    return fine + enlarged(coarse - blurred, fine.shape[-2:], tile_x, tile_y)
 
 
-def _enlarged(field: Tensor, size: tuple[int, ...], tile_x: bool, tile_y: bool) -> Tensor:
-    """Bilinear, across the border where it repeats."""
+def enlarged(field: Tensor, size: tuple[int, ...], tile_x: bool, tile_y: bool) -> Tensor:
+    """``field`` [B, channels, H, W] at a larger ``size``: bilinear, across the border where it repeats."""
     rows, columns = field.shape[-2:]
     down = _places(-2, rows + 4, rows, tile_y, field.device)
     across = _places(-2, columns + 4, columns, tile_x, field.device)
@@ -227,14 +227,14 @@ def _enlarged(field: Tensor, size: tuple[int, ...], tile_x: bool, tile_y: bool) 
     return grown[..., top : top + size[0], left : left + size[1]]
 
 
-def _height(slope: Tensor, tile_x: bool, tile_y: bool) -> Tensor:
-    """Height [B, H, W] in pixels; an axis that does not repeat is mirrored, which makes it repeat."""
+def height_of(slope: Tensor, tile_x: bool, tile_y: bool) -> Tensor:
+    """Height [B, H, W] in pixels of slopes [B, 2, H, W]; an axis that does not repeat is mirrored, so that it does."""
     rows, columns = slope.shape[-2:]
     scale = min(1.0, INTEGRATED_SIDE / max(rows, columns))
     if scale < 1.0:
         size = (round(rows * scale), round(columns * scale))
-        small = _height(F.interpolate(slope, size, mode="area"), tile_x, tile_y)
-        return _enlarged(small[:, None], (rows, columns), tile_x, tile_y)[:, 0] / scale
+        small = height_of(F.interpolate(slope, size, mode="area"), tile_x, tile_y)
+        return enlarged(small[:, None], (rows, columns), tile_x, tile_y)[:, 0] / scale
     across, down = slope[:, :1], slope[:, 1:]
     if not tile_x:
         across = torch.cat((across, -across.flip(-1)), dim=-1)

@@ -23,9 +23,10 @@ from .. import __version__
 from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
-from . import map_estimator, pbr
+from . import map_models, pbr
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
+from .map_estimator import Estimated
 from .sources import KeptSource
 
 _COLORS: Final = ("base_color", IMAGE_MAP)
@@ -183,7 +184,7 @@ class _Maps:
         self._request = request
         self._context = context
         self._maps: dict[str, Pixels] = dict(image.maps)
-        self._guess: map_estimator.Estimated | None = None
+        self._guess: Estimated | None = None
         self._metres: Tensor | None = None
         self.height_range = (image.height_min_m, image.height_max_m)
         picture = self._maps.get("base_color", self._maps.get(IMAGE_MAP))
@@ -234,7 +235,7 @@ class _Maps:
             self._metres = pbr.height_from_pixels(pixels, low, high, self._context.device)
         return self._metres
 
-    def _guessed(self) -> map_estimator.Estimated:
+    def _guessed(self) -> Estimated:
         if self._guess is None:
             self._context.warn(
                 "maps_estimated",
@@ -243,7 +244,7 @@ class _Maps:
             )
             rgb = torch.from_numpy(self._maps["base_color"].astype(np.float32)).to(self._context.device)
             rgb = rgb.permute(2, 0, 1) / 255.0
-            self._guess = map_estimator.estimate(
+            self._guess, self._image.details["map_models"] = map_models.estimate(
                 rgb,
                 self._image.tile_width_m,
                 tile_x=self._request.tile_x,

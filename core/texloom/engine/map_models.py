@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who sees the maps behind a picture: the shipped network, and Marigold's models where the settings name some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .. import settings
+from . import map_estimator
+from .map_estimator import Estimated
+from .marigold import Marigold
+
+_loaded: dict[tuple[str, ...], Marigold] = {}
+
+
+def estimate(
+    rgb: Tensor,
+    tile_width_m: float,
+    *,
+    tile_x: bool,
+    tile_y: bool,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[Estimated, dict[str, Any]]:
+    """Maps of a picture [3, H, W], sRGB, 0 to 1, on its device; and what the manifest says of who saw them.
+
+    Args:
+        rgb: the picture.
+        tile_width_m: metres across.
+        tile_x, tile_y: whether the picture repeats.
+        check: called between pieces; may raise to stop.
+
+    Raises:
+        ModelNotFoundError, ModelInvalidError: a model that is set is missing or damaged.
+    """
+    found = map_estimator.estimate(rgb, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+    shipped = map_estimator.shipped()
+    facts: dict[str, Any] = {"estimator": shipped.files() if shipped.available else "brightness"}
+    large = marigold()
+    if large is not None:
+        found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+        facts["marigold"] = large.files()
+    return found, facts
+
+
+def marigold() -> Marigold | None:
+    """The models that the settings name, kept from picture to picture; None where they name none."""
+    folders = tuple(settings.load().map_model_list)
+    if folders not in _loaded:
+        unload()
+        if folders:
+            _loaded[folders] = Marigold([Path(folder).expanduser() for folder in folders])
+    return _loaded.get(folders)
+
+
+def unload() -> None:
+    """Free the memory of the large models."""
+    for large in _loaded.values():
+        large.unload()
+    _loaded.clear()

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maps by Marigold models: tiny ones of the real classes, saved and loaded as real ones are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_tokenizers as words
+import torch
+from texloom import settings
+from texloom.engine import map_estimator, map_models, marigold
+from texloom.engine.map_estimator import Estimated, combined
+from texloom.engine.map_net import slopes_of
+from texloom.engine.seamless import seam_ratio
+from texloom.errors import CancelledError, ModelInvalidError
+from tiny_models import save_stable_diffusion, tiny_vae
+
+APPEARANCE = {
+    "target_names": ["albedo", "material"],
+    "albedo": {"prediction_space": "srgb", "up_to_scale": False},
+    "material": {"prediction_space": "stack", "sub_target_names": ["roughness", "metallicity", None]},
+    "roughness": {"prediction_space": "linear"},
+    "metallicity": {"prediction_space": "linear"},
+}
+
+
+def _unet(targets: int = 1) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4 * (1 + targets),
+        out_channels=4 * targets,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        cross_attention_dim=32,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    ).eval()
+
+
+def _save(kind: str, folder: Path) -> Path:
+    import diffusers
+
+    torch.manual_seed(1)
+    parts = {
+        "vae": tiny_vae(4),
+        "scheduler": diffusers.DDIMScheduler(prediction_type="v_prediction", rescale_betas_zero_snr=True),
+        "text_encoder": words.clip_text(),
+        "tokenizer": words.clip_tokenizer(),
+        "default_denoising_steps": 1,
+        "default_processing_resolution": 64,
+    }
+    if kind == marigold.NORMALS:
+        parts |= {"unet": _unet(), "prediction_type": "normals"}
+    elif kind == marigold.DEPTH:
+        parts |= {"unet": _unet(), "prediction_type": "depth", "scale_invariant": True, "shift_invariant": True}
+    else:
+        parts |= {"unet": _unet(2), "prediction_type": "intrinsics", "target_properties": APPEARANCE}
+    getattr(diffusers, kind)(**parts).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("marigold")
+    return {kind: _save(kind, root / kind) for kind in marigold.KINDS}
+
+
+def _picture(side: int = 96) -> torch.Tensor:
+    """Periodic, of no structure that hides a seam."""
+    turn = torch.arange(side) * (2 * torch.pi / side)
+    waves = [torch.cos(turn[:, None] * a + turn[None] * b + a) for a, b in ((1, 2), (3, 1), (2, 4))]
+    return torch.stack(waves) * 0.2 + 0.5
+
+
+def _guess(picture: torch.Tensor) -> Estimated:
+    return map_estimator.estimate(picture, 1.0, tile_x=True, tile_y=True)
+
+
+class TestGeometry:
+    def test_normals_of_a_slope_are_that_slope(self) -> None:
+        # Rises to the right by 0.5 and downward by 0.25, then the other way: x right, y up, z to the viewer.
+        rise = torch.tensor([[0.5, -0.5], [0.5, -0.5]])
+        down = torch.tensor([[0.25, 0.25], [-0.25, -0.25]])
+        normals = torch.stack((-rise, down, torch.ones(2, 2)))[None]
+        normals = normals / normals.norm(dim=1, keepdim=True)
+        slope = marigold._slopes_of_normals(normals)
+        torch.testing.assert_close(slope[0], torch.stack((rise, down)))
+
+    def test_near_is_high_and_as_deep_as_guessed(self) -> None:
+        side, metres = 32, 2.0
+        bump = torch.cos(torch.arange(side) * (2 * torch.pi / side))[None] * torch.ones(side, 1)
+        guess = bump * 0.03
+        height = marigold._height_of_depth(5.0 - 3.0 * bump[None, None], guess, metres)
+        torch.testing.assert_close(height[0] - height.mean(), guess * (side / metres), atol=1e-3, rtol=1e-3)
+
+    def test_an_albedo_up_to_scale_gets_the_brightness_of_the_picture(self) -> None:
+        picture = _picture()[None]
+        from texloom.engine.procedural.color import srgb_to_linear
+
+        dark = srgb_to_linear(picture[0]) * 0.2
+        found = marigold._albedo(dark, {"prediction_space": "linear", "up_to_scale": True}, picture)
+        torch.testing.assert_close(found, picture[0], atol=0.01, rtol=0.01)
+
+    def test_detail_stays_and_forms_are_new(self) -> None:
+        torch.manual_seed(0)
+        fine, coarse = torch.randn(1, 2, 64, 64), torch.randn(1, 2, 8, 8)
+        both = combined(fine, coarse, True, True)
+        small = torch.nn.functional.interpolate(both, (8, 8), mode="area")
+        blurred = torch.nn.functional.interpolate(fine, (8, 8), mode="area")
+        # Bilinear growth softens what it grows.
+        assert float((small - coarse).norm()) < 0.6 * float((blurred - coarse).norm())
+        change = both - fine
+        assert float(change.diff(dim=-1).abs().mean()) < 0.2 * float(fine.diff(dim=-1).abs().mean())
+
+    def test_no_cliff_where_a_height_ends(self) -> None:
+        ramp = torch.arange(16.0)[None].expand(16, 16)[None].contiguous()
+        slope = marigold._slopes_of_height(ramp, tile_x=False, tile_y=True)
+        torch.testing.assert_close(slope[0, 0], torch.ones(16, 16))
+        assert slopes_of(ramp)[0, 0, 0, 0] < -5
+
+
+class TestRefining:
+    @pytest.mark.parametrize("kind", [marigold.NORMALS, marigold.DEPTH])
+    def test_forms_come_from_the_model(self, kind: str, folders: dict[str, Path]) -> None:
+        picture = _picture()
+        guess = _guess(picture)
+        large = marigold.Marigold([folders[kind]])
+        found = large.refine(picture, guess, 1.0)
+        assert found.height_m.shape == guess.height_m.shape and found.height_m.isfinite().all()
+        assert not torch.allclose(found.height_m, guess.height_m)
+        assert torch.equal(found.roughness, guess.roughness) and torch.equal(found.base_color, guess.base_color)
+        assert torch.equal(large.refine(picture, guess, 1.0).height_m, found.height_m)
+
+    def test_colors_and_materials_come_from_the_model(self, folders: dict[str, Path]) -> None:
+        picture = _picture()
+        guess = _guess(picture)
+        found = marigold.Marigold([folders[marigold.INTRINSICS]]).refine(picture, guess, 1.0)
+        assert torch.equal(found.height_m, guess.height_m)
+        for name in ("base_color", "roughness", "metallic"):
+            ours, theirs = getattr(found, name), getattr(guess, name)
+            assert ours.shape == theirs.shape and not torch.allclose(ours, theirs)
+            assert 0.0 <= float(ours.min()) and float(ours.max()) <= 1.0
+
+    def test_what_is_seen_moves_with_the_picture(self, folders: dict[str, Path]) -> None:
+        """Then nothing happens at the border.  By as much as the network's coarsest level."""
+        picture = _picture(64)
+        large = marigold.Marigold(list(folders.values()))
+        found, guess = [], _guess(picture)
+        for shift in (0, 32):
+            moved = Estimated(**{name: value.roll((shift, shift), (-2, -1)) for name, value in vars(guess).items()})
+            with pytest.MonkeyPatch.context() as patch:
+                # Noise begins the drawing and would have to move as well.
+                patch.setattr(
+                    "diffusers.pipelines.marigold.pipeline_marigold_normals.randn_tensor",
+                    lambda shape, **_: torch.zeros(shape),
+                )
+                patch.setattr(
+                    "diffusers.pipelines.marigold.pipeline_marigold_intrinsics.randn_tensor",
+                    lambda shape, **_: torch.zeros(shape),
+                )
+                found.append(large.refine(picture.roll((shift, shift), (-2, -1)), moved, 1.0))
+        for name in ("height_m", "base_color", "roughness", "metallic"):
+            there, here = getattr(found[1], name), getattr(found[0], name).roll((32, 32), (-2, -1))
+            torch.testing.assert_close(there, here, atol=2e-3, rtol=1e-2)
+
+    def test_no_seam(self, folders: dict[str, Path]) -> None:
+        picture = _picture(128)
+        found = marigold.Marigold(list(folders.values())).refine(picture, _guess(picture), 1.0)
+        for name in ("height_m", "roughness", "base_color"):
+            pixels = np.atleast_3d(getattr(found, name).numpy())
+            pixels = pixels.transpose(1, 2, 0) if pixels.shape[0] == 3 else pixels
+            assert all(seam_ratio(pixels, axis) < 1.6 for axis in (0, 1)), name
+
+    def test_it_can_be_stopped(self, folders: dict[str, Path]) -> None:
+        picture = _picture()
+        asked = 0
+
+        def check() -> None:
+            nonlocal asked
+            asked += 1
+            if asked > 5:
+                raise CancelledError("stopped")
+
+        large = marigold.Marigold([folders[marigold.NORMALS]])
+        guess = _guess(picture)
+        with pytest.raises(CancelledError):
+            large.refine(picture, guess, 1.0, check=check)
+        assert asked == 6
+        large.refine(picture, guess, 1.0)  # nothing is left behind
+
+    def test_other_models_are_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelInvalidError, match="holds no Marigold model"):
+            marigold.Marigold([save_stable_diffusion(tmp_path / "sd")])
+
+    def test_broken_weights_are_told(self, folders: dict[str, Path], tmp_path: Path) -> None:
+        import shutil
+
+        broken = tmp_path / "broken"
+        shutil.copytree(folders[marigold.NORMALS], broken)
+        weights = next((broken / "unet").glob("*.safetensors"))
+        weights.write_bytes(weights.read_bytes()[:500])
+        picture = _picture()
+        with pytest.raises(ModelInvalidError, match="cannot be loaded"):
+            marigold.Marigold([broken]).refine(picture, _guess(picture), 1.0)
+
+
+def test_the_settings_choose_it(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path))
+    picture = _picture()
+    plain, facts = map_models.estimate(picture, 1.0, tile_x=True, tile_y=True)
+    assert set(facts) == {"estimator"}
+    settings.Settings(map_models=f"{folders[marigold.NORMALS]}\n{folders[marigold.INTRINSICS]}\n").save()
+    found, facts = map_models.estimate(picture, 1.0, tile_x=True, tile_y=True)
+    assert set(facts["marigold"]) == {marigold.NORMALS, marigold.INTRINSICS}
+    assert not torch.allclose(found.roughness, plain.roughness)
+    settings.Settings().save()
+    assert map_models.marigold() is None
