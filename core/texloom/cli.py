@@ -55,6 +55,7 @@ _EVALUATIONS: Final = {
     "maps": "texloom.training.evaluate_maps",
     "learned": "texloom.training.learned_evaluate",
     "learned-sheet": "texloom.training.learned_sheets",
+    "learned-networks": "texloom.training.learned_compare",
 }
 
 

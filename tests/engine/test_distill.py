@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from test_learned import NETWORK, VAE
 from texloom.engine.families import family_of
 from texloom.engine.model_folder import read_folder
 from texloom.engine.seamless import circular
-from texloom.training import autoencoder, corpus, distill, flow, latents
+from texloom.training import autoencoder, corpus, distill, flow, latents, learned_compare
 from texloom.training.learned_draw import drawing, drawn
-from texloom.training.learned_folder import read_transformer, write_folder
+from texloom.training.learned_folder import read_network, write_folder
 from texloom.training.tiles import Tiles
 
 SIDE = 64
@@ -38,7 +39,7 @@ def model(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer = flow.Trainer(learned, flow.Options(steps=400, batch=16, rate=3e-3), config=NETWORK)
     for _ in range(200):
         trainer._one()
-    write_folder(folder / "model", vae=vae, transformer=trainer.average.model, training={})
+    write_folder(folder / "model", vae=vae, network=trainer.average.model, training={})
     return folder / "model"
 
 
@@ -53,7 +54,7 @@ OPTIONS = distill.Options(steps=300, batch=16, pairs=150, rate=1e-3)
 
 @pytest.fixture(scope="module")
 def pairs(model: Path, learned: latents.Learned) -> distill.Pairs:
-    return distill.make_pairs(read_transformer(model / "transformer"), learned, OPTIONS, cache=model.parent / "cache")
+    return distill.make_pairs(read_network(model), learned, OPTIONS, cache=model.parent / "cache")
 
 
 def test_pairs_are_what_the_model_draws_of_their_noise(
@@ -61,7 +62,7 @@ def test_pairs_are_what_the_model_draws_of_their_noise(
 ) -> None:
     assert pairs.noise.shape == pairs.latents.shape == (150, 4, SIDE // 16, SIDE // 16)
     assert min(pairs.texts) > 0
-    network = read_transformer(model / "transformer")
+    network = read_network(model)
     text, none = learned.text(pairs.texts[130:132]), learned.text([0, 0])
     with circular([network]):
         again = distill.carried(network, pairs.noise[130:132], text, none, steps=distill.STEPS)
@@ -72,14 +73,14 @@ def test_pairs_are_drawn_once(
     model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distill, "_drawn", lambda *_: pytest.fail("drawn again"))
-    network = read_transformer(model / "transformer")
+    network = read_network(model)
     again = distill.make_pairs(network, learned, OPTIONS, cache=model.parent / "cache")
     torch.testing.assert_close(again.latents, pairs.latents)
     assert again.texts == pairs.texts
 
 
 def test_few_steps_come_nearer_to_what_many_make(model: Path, learned: latents.Learned, pairs: distill.Pairs) -> None:
-    teacher = read_transformer(model / "transformer")
+    teacher = read_network(model)
     trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=teacher)
 
     def missed(network: Any) -> float:
@@ -98,7 +99,7 @@ def test_few_steps_come_nearer_to_what_many_make(model: Path, learned: latents.L
 def test_moved_noise_leads_to_the_moved_picture(
     model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=read_transformer(model / "transformer"))
+    trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=read_network(model))
     clean, noise, texts = trainer._pairs(np.random.default_rng(1), torch.Generator())
     for one, other, text in zip(clean, noise, texts, strict=True):
         moves = [(down, across) for down in range(SIDE // 16) for across in range(SIDE // 16)]
@@ -127,3 +128,53 @@ def test_it_does_not_overwrite_its_teacher(model: Path, shards: Path, tmp_path: 
     command = ["--model", str(model), "--corpus", str(shards), "--work", str(tmp_path), "--out", str(model)]
     assert distill.main(command) == 1
     assert "distilled_steps" not in (model / "training.json").read_text(encoding="utf-8")
+
+
+UNET = {
+    "sample_size": 4,
+    "in_channels": 4,
+    "out_channels": 4,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "block_out_channels": (16, 32),
+    "layers_per_block": 1,
+    "cross_attention_dim": 384,
+    "attention_head_dim": 8,
+    "norm_num_groups": 8,
+}
+
+
+class TestComparison:
+    def test_a_unet_learns_as_well(self, learned: latents.Learned) -> None:
+        trainer = flow.Trainer(learned, flow.Options(steps=120, batch=16, rate=2e-3), kind="unet", config=UNET)
+        losses = [float(trainer._one()) for _ in range(120)]
+        assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:5])
+
+    def test_networks_are_measured_side_by_side(
+        self, model: Path, learned: latents.Learned, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        vae = distill.read_autoencoder(model / "vae")
+        for kind in ("trained", "fresh"):
+            trainer = flow.Trainer(learned, flow.Options(steps=120, batch=16, rate=2e-3), kind="unet", config=UNET)
+            for _ in range(60 if kind == "trained" else 0):
+                trainer._one()
+            write_folder(tmp_path / kind, vae=vae, network=trainer.average.model, training={})
+        few = {"distilled_steps": distill.DISTILLED_STEPS}
+        write_folder(tmp_path / "few", vae=vae, network=read_network(model), training=few)
+        command = [str(tmp_path / name) for name in ("trained", "fresh", "few")]
+        command += ["--autoencoder", str(model / "vae"), "--corpus", str(shards), "--threads", "1", "--count", "6"]
+        command += ["--judge", str(tmp_path / "judge.safetensors"), "--judge-steps", "2"]
+        assert learned_compare.main([*command, "--out", str(tmp_path / "found.json")]) == 0
+        found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+        assert [found[name]["steps"] for name in ("trained", "fresh", "few")] == [16, 16, 4]
+        assert found["trained"]["network"] == "UNet2DConditionModel"
+        assert found["few"]["network"] == "SanaTransformer2DModel"
+        assert found["trained"]["loss"] < found["fresh"]["loss"]
+        assert found["trained"]["frechet"]["mean"] != found["fresh"]["frechet"]["mean"]
+        printed = capsys.readouterr().out
+        assert all(f"| {name} |" in printed for name in ("trained", "fresh", "few"))
+
+    def test_a_folder_without_a_network(self, model: Path, shards: Path, tmp_path: Path) -> None:
+        command = [str(tmp_path), "--autoencoder", str(model / "vae"), "--corpus", str(shards), "--count", "2"]
+        command += ["--judge", str(tmp_path / "judge.safetensors"), "--judge-steps", "1"]
+        assert learned_compare.main(command) == 1

@@ -22,7 +22,7 @@ from texloom.events import Completed
 from texloom.events import Warning as Told
 from texloom.request import GenerationRequest
 from texloom.training.autoencoder import make_autoencoder
-from texloom.training.flow import make_transformer
+from texloom.training.flow import make_network
 from texloom.training.learned_folder import write_folder
 
 VAE = {
@@ -56,14 +56,14 @@ NETWORK = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model with random weights, as training writes it."""
     torch.manual_seed(0)
-    network = make_transformer(NETWORK)
+    network = make_network(config=NETWORK)
     with torch.no_grad():
         # A new network predicts nothing whatever it is told.
         for weights in network.parameters():
             if weights.ndim > 1:
                 weights.normal_(std=0.3)
     path = tmp_path_factory.mktemp("learned") / "tiny"
-    write_folder(path, vae=make_autoencoder(VAE), transformer=network, training={"steps": 0})
+    write_folder(path, vae=make_autoencoder(VAE), network=network, training={"steps": 0})
     return path
 
 

@@ -331,7 +331,7 @@ class TestEvaluation:
     def test_all_figures_by_one_command(self, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         torch.manual_seed(0)
         write_folder(
-            tmp_path / "model", vae=autoencoder.make_autoencoder(VAE), transformer=flow.make_transformer(NETWORK)
+            tmp_path / "model", vae=autoencoder.make_autoencoder(VAE), network=flow.make_network(config=NETWORK)
         )
         kept = ["--judge", str(tmp_path / "judge.safetensors"), "--out", str(tmp_path / "r.json")]
         amounts = ["--judge-steps", "2", "--count", "6", "--repeats", "2", "--threads", "1"]
@@ -346,7 +346,7 @@ class TestEvaluation:
 
     def test_sheets(self, shards: Path, tmp_path: Path) -> None:
         write_folder(
-            tmp_path / "model", vae=autoencoder.make_autoencoder(VAE), transformer=flow.make_transformer(NETWORK)
+            tmp_path / "model", vae=autoencoder.make_autoencoder(VAE), network=flow.make_network(config=NETWORK)
         )
         (tmp_path / "prompts.txt").write_text("red bricks\nsand\n\nmoss\n")
         common = ["--model", str(tmp_path / "model"), "--threads", "1"]

@@ -28,9 +28,9 @@ CONFIG_VERSION: Final = 1
 
 STRUCTURE_SIDE: Final = 512
 """Longer side, in pixels, at which the large forms are seen: the network learned on tiles of 256 and 512."""
-BORDER: Final = 64
+BORDER: Final = 96
 """Pixels around what is estimated that the network sees as well."""
-PIECE: Final = 512
+PIECE: Final = 1024
 """Larger pictures are worked on in squares of this many pixels."""
 INTEGRATED_SIDE: Final = 4096
 """Longest side at which slopes are added up to a height; finer detail stands in the slopes alone."""

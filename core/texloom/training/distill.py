@@ -36,7 +36,7 @@ from .flow import Trainer as FlowTrainer
 from .flow import moved
 from .heads import report
 from .latents import Learned, prepare
-from .learned_folder import SHIFT, read_autoencoder, read_transformer, write_folder
+from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
 from .learned_state import autocast, default_device
 from .tiles import Tiles
 
@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ModelInvalidError(
                 "The distilled model cannot go where its teacher is.", advice="Choose another --out."
             )
-        vae, teacher = read_autoencoder(arguments.model / "vae"), read_transformer(arguments.model / "transformer")
+        vae, teacher = read_autoencoder(arguments.model / "vae"), read_network(arguments.model)
         learned = prepare(Tiles(arguments.corpus), vae, cache=cache, variants=arguments.variants, device=device)
         pairs = make_pairs(teacher, learned, options, cache=cache, device=device)
         trainer = Trainer(learned, pairs, options, teacher=teacher, device=device)
@@ -221,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "seconds": round(trainer.seconds), "torch": torch.__version__, "device": device,
         "teacher": json.loads(known.read_text(encoding="utf-8")) if known.is_file() else None,
     }  # fmt: skip
-    write_folder(arguments.out, vae=vae, transformer=trainer.average.model, training=facts)
+    write_folder(arguments.out, vae=vae, network=trainer.average.model, training=facts)
     report(f"wrote {arguments.out}")
     return 0 if finished else 3
 

@@ -56,6 +56,22 @@ CONFIG: dict[str, Any] = {
 }
 """Of SanaTransformer2DModel."""
 
+UNET_CONFIG: dict[str, Any] = {
+    "sample_size": 16,
+    "in_channels": 32,
+    "out_channels": 32,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "block_out_channels": (96, 160, 256),
+    "layers_per_block": 1,
+    "cross_attention_dim": 384,
+    "attention_head_dim": 32,
+    "norm_num_groups": 32,
+}
+"""Of UNet2DConditionModel, which the transformer is measured against."""
+
+NETWORKS = ("transformer", "unet")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -73,25 +89,36 @@ class Options:
     seed: int = 5
 
 
-def make_transformer(config: dict[str, Any] | None = None) -> Any:
-    """A new SanaTransformer2DModel that predicts nothing at first."""
-    from diffusers import SanaTransformer2DModel
+def make_network(kind: str = "transformer", config: dict[str, Any] | None = None) -> Any:
+    """A new network of one of :data:`NETWORKS` that predicts nothing at first."""
+    from diffusers import SanaTransformer2DModel, UNet2DConditionModel
 
-    network = SanaTransformer2DModel(**(config or CONFIG))
-    nn.init.zeros_(network.proj_out.weight)
-    nn.init.zeros_(network.proj_out.bias)
+    if kind == "unet":
+        network: Any = UNet2DConditionModel(**(config or UNET_CONFIG))
+        last = network.conv_out
+    else:
+        network = SanaTransformer2DModel(**(config or CONFIG))
+        last = network.proj_out
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
     return network
 
 
 class Trainer:
-    """Owns the transformer, its average and optimizer; every step is decided by the seed and its number."""
+    """Owns the network, its average and optimizer; every step is decided by the seed and its number."""
 
     def __init__(
-        self, learned: Learned, options: Options, *, config: dict[str, Any] | None = None, device: str = "cpu"
+        self,
+        learned: Learned,
+        options: Options,
+        *,
+        kind: str = "transformer",
+        config: dict[str, Any] | None = None,
+        device: str = "cpu",
     ) -> None:
         torch.manual_seed(options.seed)
         self.learned, self.options, self.device = learned, options, device
-        self.network = make_transformer(config).to(device)
+        self.network = make_network(kind, config).to(device)
         self.average = Average(self.network, options.average)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
@@ -139,7 +166,7 @@ class Trainer:
     def _keep(self, work: Path, out: Path | None, vae: Any) -> None:
         self.save(work)
         if out is not None:
-            write_folder(out, vae=vae, transformer=self.average.model)
+            write_folder(out, vae=vae, network=self.average.model)
 
     def _one(self) -> Tensor:
         options = self.options
@@ -247,6 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
     parser.add_argument("--cache", type=Path, help="folder for latents and captions (default: in --work)")
     parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
+    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="a unet is for comparison only")
     parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
@@ -265,7 +293,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         tiles = Tiles(arguments.corpus)
         learned = prepare(tiles, vae, cache=cache, variants=arguments.variants, device=arguments.device)
         config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
-        trainer = Trainer(learned, options, config=config, device=arguments.device)
+        trainer = Trainer(
+            learned,
+            options,
+            kind=arguments.network,
+            config=config if arguments.network == "transformer" else UNET_CONFIG,
+            device=arguments.device,
+        )
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")
@@ -278,7 +312,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "captions": len(learned.texts), "seconds": round(trainer.seconds), "torch": torch.__version__,
         "parameters": sum(p.numel() for p in trainer.network.parameters()), "device": arguments.device,
     }  # fmt: skip
-    write_folder(arguments.out, vae=vae, transformer=trainer.average.model, training=facts)
+    write_folder(arguments.out, vae=vae, network=trainer.average.model, training=facts)
     report(f"wrote {arguments.out}")
     return 0 if finished else 3
 

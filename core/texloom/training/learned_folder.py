@@ -43,36 +43,43 @@ def read_autoencoder(folder: Path) -> Any:
     return vae.eval()
 
 
-def read_transformer(folder: Path) -> Any:
-    """The SanaTransformer2DModel in ``folder``, in single precision.
+def read_network(model: Path) -> Any:
+    """The network that draws latents in the folder ``model``, in single precision.
 
     Raises:
         ModelInvalidError: there is none that can be read.
     """
     import torch
-    from diffusers import SanaTransformer2DModel
+    from diffusers import SanaTransformer2DModel, UNet2DConditionModel
 
+    kind, place = (
+        (UNet2DConditionModel, "unet") if (model / "unet").is_dir() else (SanaTransformer2DModel, "transformer")
+    )
     try:
-        network = SanaTransformer2DModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
+        network = kind.from_pretrained(
+            model / place, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
         )
     except (OSError, ValueError) as error:
         raise ModelInvalidError(
-            f"{folder} holds no generator: {' '.join(str(error).split())[:200]}",
+            f"{model} holds no generator: {' '.join(str(error).split())[:200]}",
             advice="Train one first: texloom train flow",
         ) from error
     return network.eval()
 
 
-def write_folder(folder: Path, *, vae: Any, transformer: Any, training: dict[str, Any] | None = None) -> None:
-    """Write the model; ``training`` are facts for the record, in ``training.json`` beside what the vae's has.
+def write_folder(folder: Path, *, vae: Any, network: Any, training: dict[str, Any] | None = None) -> None:
+    """Write the model; with a transformer it is a SanaPipeline, with a UNet parts for measuring only.
+
+    ``training`` are facts for the record, in ``training.json`` beside what the vae's has.
 
     Raises:
         OSError, StorageError: it could not be written.
     """
     from diffusers import FlowMatchEulerDiscreteScheduler, __version__
 
-    for name, part in (("vae", vae), ("transformer", transformer)):
+    kind = type(network).__name__
+    place = "transformer" if kind == "SanaTransformer2DModel" else "unet"
+    for name, part in (("vae", vae), (place, network)):
         copy.deepcopy(part).to("cpu").half().save_pretrained(folder / name, safe_serialization=True)
     FlowMatchEulerDiscreteScheduler(shift=SHIFT).save_pretrained(folder / "scheduler")
     index = {
@@ -81,10 +88,11 @@ def write_folder(folder: Path, *, vae: Any, transformer: Any, training: dict[str
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
         "text_encoder": [None, None],
         "tokenizer": [None, None],
-        "transformer": ["diffusers", type(transformer).__name__],
+        "transformer": ["diffusers", kind],
         "vae": ["diffusers", type(vae).__name__],
     }
-    write_bytes_atomic(folder / "model_index.json", (json.dumps(index, indent=2) + "\n").encode())
+    if place == "transformer":
+        write_bytes_atomic(folder / "model_index.json", (json.dumps(index, indent=2) + "\n").encode())
     card = folder / "README.md"
     if not card.is_file():
         write_bytes_atomic(card, f"---\nlicense: {LICENCE}\n---\n# Texloom learned materials\n".encode())

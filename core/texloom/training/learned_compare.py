@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which generator learns best: ``texloom evaluate learned-networks``.
+
+Networks that were trained on latents of one autoencoder draw the same held-out captions from the same noise, each in
+the steps that it is meant for, and the judge says what it sees (see :mod:`.learned_evaluate`).  The loss is that of the
+flow on samples that training never saw, at fixed times and with fixed noise, and cannot be compared with that of a
+distilled network, which learned another flow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import sdpa_kernel
+
+from ..engine.families.learned import STEPS, TRAINING_FILE
+from ..engine.learned_text import token_states
+from ..engine.procedural.family import families
+from ..engine.seamless import circular
+from ..engine.text_encoder import TextEncoder
+from ..errors import TexloomError
+from ..storage import home, read_json, write_json_atomic
+from .captions import Caption, Grammar
+from .distill import carried
+from .flow import Trainer
+from .heads import report
+from .latents import BORDER
+from .learned_evaluate import SEED, agreement, true_channels
+from .learned_folder import read_autoencoder, read_network
+from .learned_judge import Judge, judge_all, load_judge, save_judge, train_judge
+from .learned_metrics import frechet, kernel, resampled
+from .learned_state import default_device
+from .statistics import Estimate
+from .tiles import Tiles
+
+_BATCH = 16
+_COLUMNS = (
+    *("network", "million weights", "steps", "ms a picture", "loss"),
+    *("material %", "color %", "attributes %", "Fréchet", "kernel"),
+)
+
+
+@dataclass
+class Ground:
+    """What all networks are measured on: held-out captions with their true materials, and held-out latents."""
+
+    captions: list[Caption]
+    text: tuple[Tensor, Tensor]
+    none: tuple[Tensor, Tensor]
+    noise: Tensor
+    latents: Tensor
+    latent_text: tuple[Tensor, Tensor]
+    features: Any
+
+
+def prepare_ground(tiles: Tiles, vae: Any, judge: Judge, *, count: int, encoder: TextEncoder | None = None) -> Ground:
+    """Draw the true materials of ``count`` held-out captions and encode the corpus' held-out samples."""
+    if encoder is None:
+        encoder = TextEncoder()
+        encoder.load()
+    grammar = Grammar({name: families()[name] for name in judge.names if name in families()})
+    rng = np.random.default_rng(SEED)
+    captions = [grammar.caption(rng, "held_out") for _ in range(count)]
+    _, kept = tiles.split()
+    pixels = BORDER * vae.spatial_compression_ratio
+    with torch.no_grad():
+        parts = [F.pad(part, (pixels,) * 4, mode="circular") for part in tiles.whole(kept).split(8)]
+        latents = torch.cat([vae.encode(part).latent for part in parts])[..., BORDER:-BORDER, BORDER:-BORDER]
+    truth = torch.stack([true_channels(caption, tiles.size, SEED + i) for i, caption in enumerate(captions)])
+    features = [judge_all(judge, value.split(_BATCH)).features for value in (truth, tiles.whole(kept))]
+    source = torch.Generator().manual_seed(SEED)
+    return Ground(
+        captions=captions,
+        text=token_states(encoder, [caption.text for caption in captions], "cpu"),
+        none=token_states(encoder, [""], "cpu"),
+        noise=torch.randn((count, *latents.shape[1:]), generator=source),
+        latents=latents,
+        latent_text=token_states(encoder, [tiles.rows[int(index)]["caption"] for index in kept], "cpu"),
+        features=np.concatenate(features),
+    )
+
+
+def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, Any]:
+    """The figures of the network in the folder ``model``.
+
+    Raises:
+        ModelInvalidError: there is none.
+    """
+    network = read_network(model)
+    record = model / TRAINING_FILE
+    few = read_json(record).get("distilled_steps") if record.is_file() else None
+    steps = few if isinstance(few, int) else STEPS
+    made: list[Tensor] = []
+    began = time.perf_counter()
+    with circular([network]), sdpa_kernel(Trainer.kernels("cpu")):
+        for start in range(0, len(ground.noise), _BATCH):
+            part = slice(start, start + _BATCH)
+            text = tuple(value[part] for value in ground.text)
+            size = len(text[0])
+            none = tuple(value.expand(size, *value.shape[1:]) for value in ground.none) if few is None else None
+            made.append(carried(network, ground.noise[part], (text[0], text[1]), _pair(none), steps=steps))
+        spent = time.perf_counter() - began
+        loss = _loss(network, ground)
+    with torch.no_grad(), circular([vae]):
+        pictures = torch.cat([vae.decode(part).sample for part in torch.cat(made).split(8)])
+    verdict = judge_all(judge, pictures.split(_BATCH))
+    return {
+        "network": type(network).__name__,
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "steps": steps,
+        "milliseconds": 1000.0 * spent / len(ground.noise),
+        "loss": loss,
+        "agreement": {name: vars(value) for name, value in agreement(ground.captions, verdict).rows().items()},
+        "frechet": vars(resampled(frechet, verdict.features, ground.features)),
+        "kernel": vars(resampled(kernel, verdict.features, ground.features)),
+    }
+
+
+def _pair(found: tuple[Tensor, ...] | None) -> tuple[Tensor, Tensor] | None:
+    return None if found is None else (found[0], found[1])
+
+
+@torch.inference_mode()
+def _loss(network: Any, ground: Ground) -> float:
+    """Mean squared error of the velocity at four times each."""
+    source = torch.Generator().manual_seed(1)
+    found: list[float] = []
+    for start in range(0, len(ground.latents), _BATCH):
+        clean = ground.latents[start : start + _BATCH]
+        states, mask = (value[start : start + _BATCH] for value in ground.latent_text)
+        for at in (0.2, 0.4, 0.6, 0.8):
+            noise = torch.randn(clean.shape, generator=source)
+            seen = network(
+                clean * (1.0 - at) + noise * at,
+                encoder_hidden_states=states,
+                encoder_attention_mask=mask,
+                timestep=torch.full((len(clean),), at * 1000.0),
+            ).sample
+            found += (seen - (noise - clean)).square().mean((1, 2, 3)).tolist()
+    return float(np.mean(found))
+
+
+def summary(results: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table, a network a row."""
+
+    def text(value: dict[str, Any], digits: int) -> str:
+        return Estimate(**value).text(digits)
+
+    lines = [
+        "| | " + " | ".join(_COLUMNS) + " |",
+        "|---" * (len(_COLUMNS) + 1) + "|",
+    ]
+    for name, found in results.items():
+        agreed = found["agreement"]
+        cells = [text(agreed[key], 1) if key in agreed else "–" for key in ("material", "color", "attributes")]
+        lines.append(
+            f"| {name} | {found['network']} | {found['parameters'] / 1e6:.1f} | {found['steps']} | "
+            f"{found['milliseconds']:.0f} | {found['loss']:.4f} | {' | '.join(cells)} | "
+            f"{text(found['frechet'], 3)} | {text(found['kernel'], 3)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``texloom evaluate learned-networks``: exit status 0, or 1 when a folder cannot be used."""
+    parser = argparse.ArgumentParser(prog="texloom evaluate learned-networks", description=__doc__)
+    parser.add_argument("models", type=Path, nargs="+", help="folders that texloom train flow or distill wrote")
+    parser.add_argument("--autoencoder", type=Path, required=True, help="whose latents all of them draw")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of shards that they were trained on")
+    parser.add_argument(
+        "--judge", type=Path, default=home() / "training" / "judge.safetensors", help="made when missing"
+    )
+    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--count", type=int, default=240, help="captions")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    try:
+        vae = read_autoencoder(arguments.autoencoder)
+        tiles = Tiles(arguments.corpus)
+        if arguments.judge.is_file():
+            judge = load_judge(arguments.judge)
+        else:
+            judge = train_judge(tiles, steps=arguments.judge_steps, device=default_device())
+            save_judge(judge, arguments.judge)
+        ground = prepare_ground(tiles, vae, judge, count=arguments.count)
+        results: dict[str, dict[str, Any]] = {}
+        for model in arguments.models:
+            report(f"measuring {model}")
+            results[model.name] = measure(model, ground, vae, judge)
+        if arguments.out is not None:
+            write_json_atomic(arguments.out, json.loads(json.dumps(results)))
+    except TexloomError as error:
+        report(str(error))
+        return 1
+    sys.stdout.write(summary(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
