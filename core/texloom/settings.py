@@ -13,6 +13,8 @@ from .errors import StorageError
 
 FILE_NAME: Final = "settings.json"
 SCHEMA: Final = 1
+IDLE_MINUTES: Final = 15.0
+"""How long an unused model stays in memory where the settings do not tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +23,8 @@ class Settings:
 
     ``engine_python`` is the Python that runs the worker, ``library`` the folder of the results, ``device``
     torch's name of the device.  ``model_folders`` are folders of large models, one a line; ``hub_endpoint`` is a
-    mirror of huggingface.co, ``hub_token`` the access token for it.
+    mirror of huggingface.co, ``hub_token`` the access token for it.  ``idle_minutes`` is how long a large model stays
+    in memory unused (0: for ever), ``memory_gb`` the most memory that models may take on the device.
     """
 
     engine_python: str = ""
@@ -30,11 +33,19 @@ class Settings:
     model_folders: str = ""
     hub_endpoint: str = ""
     hub_token: str = field(default="", repr=False)
+    idle_minutes: str = ""
+    memory_gb: str = ""
 
     @property
     def model_folder_list(self) -> list[str]:
         """``model_folders`` as a list."""
         return [line.strip() for line in self.model_folders.splitlines() if line.strip()]
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """``idle_minutes`` in seconds; None: for ever."""
+        minutes = _number(self.idle_minutes, IDLE_MINUTES)
+        return minutes * 60.0 if minutes > 0.0 else None
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with other values."""
@@ -51,6 +62,15 @@ class Settings:
         if self.hub_token:
             with contextlib.suppress(OSError):
                 path.chmod(0o600)  # the token is nobody else's
+
+
+def _number(text: str, default: float) -> float:
+    """The number in ``text``; the default where there is none, or one that means nothing."""
+    try:
+        found = float(text) if text.strip() else default
+    except ValueError:
+        return default
+    return found if 0.0 <= found < 1e9 else default
 
 
 def settings_path() -> Path:
