@@ -25,6 +25,9 @@ class Settings:
     torch's name of the device.  ``model_folders`` are folders of large models, one a line; ``hub_endpoint`` is a
     mirror of huggingface.co, ``hub_token`` the access token for it.  ``idle_minutes`` is how long a large model stays
     in memory unused (0: for ever), ``memory_gb`` the most memory that models may take on the device.
+    ``step_cache`` lets models of many steps leave out those that change less than so much (0.05 to 0.2: faster, less
+    exact), ``compile`` set to on compiles networks on graphics cards once a size repeats, and ``attention`` is a name
+    of diffusers for another way to compute attention.
     """
 
     engine_python: str = ""
@@ -35,6 +38,9 @@ class Settings:
     hub_token: str = field(default="", repr=False)
     idle_minutes: str = ""
     memory_gb: str = ""
+    step_cache: str = ""
+    compile: str = ""
+    attention: str = ""
 
     @property
     def model_folder_list(self) -> list[str]:
@@ -46,6 +52,11 @@ class Settings:
         """``idle_minutes`` in seconds; None: for ever."""
         minutes = _number(self.idle_minutes, IDLE_MINUTES)
         return minutes * 60.0 if minutes > 0.0 else None
+
+    @property
+    def step_threshold(self) -> float | None:
+        """``step_cache`` as a number; None: no step is left out."""
+        return _number(self.step_cache, 0.0) or None
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with other values."""
@@ -95,6 +106,14 @@ def load() -> Settings:
             raise StorageError(f"{path} is damaged: {item.name} must be text.", advice="Correct or delete the file.")
         values[item.name] = value
     return Settings(**values)
+
+
+def load_usable() -> Settings:
+    """The settings; the defaults also where the file is damaged, for those who cannot ask the user."""
+    try:
+        return load()
+    except StorageError:
+        return Settings()
 
 
 def library_folder(settings: Settings | None = None) -> Path:

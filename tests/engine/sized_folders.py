@@ -14,6 +14,21 @@ from torch import nn
 _NAMES = {2: "BF16", 4: "F32"}
 
 
+def stable_diffusion_parts() -> dict[str, Any]:
+    """The networks of Stable Diffusion 1.5 by their configurations."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    text = CLIPTextConfig(
+        vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+    )  # fmt: skip
+    return {
+        "unet": UNet2DConditionModel(sample_size=64, cross_attention_dim=768),
+        "vae": AutoencoderKL(**_decoder(4), sample_size=512),
+        "text_encoder": CLIPTextModel(text),
+    }
+
+
 def sdxl_parts() -> dict[str, Any]:
     """The networks of SDXL 1.0 by their configurations."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -72,6 +87,7 @@ def flux2_klein_parts() -> dict[str, Any]:
 
 
 SIZED = {
+    "sd-1.5": ("StableDiffusionPipeline", stable_diffusion_parts),
     "sdxl": ("StableDiffusionXLPipeline", sdxl_parts),
     "z-image": ("ZImagePipeline", z_image_parts),
     "flux2-klein": ("Flux2KleinPipeline", flux2_klein_parts),
@@ -102,19 +118,19 @@ def random_weights(name: str, folder: Path, device: str) -> Path:
 
     pipeline, parts = SIZED[name]
     torch.manual_seed(0)
-    dtype = torch.float16 if name == "sdxl" else torch.bfloat16
+    dtype = torch.float16 if name in ("sd-1.5", "sdxl") else torch.bfloat16
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
             networks = {key: network.eval() for key, network in parts().items()}
     finally:
         torch.set_default_dtype(torch.float32)
-    if name == "sdxl":
-        rest: dict[str, Any] = {
-            "tokenizer": words.clip_tokenizer(),
-            "tokenizer_2": words.clip_tokenizer(),
-            "scheduler": diffusers.EulerDiscreteScheduler(),
-        }
+    if name in ("sd-1.5", "sdxl"):
+        rest: dict[str, Any] = {"tokenizer": words.clip_tokenizer(), "scheduler": diffusers.EulerDiscreteScheduler()}
+        if name == "sdxl":
+            rest["tokenizer_2"] = words.clip_tokenizer()
+        else:
+            rest |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     else:
         rest = {"tokenizer": words.qwen_tokenizer(), "scheduler": diffusers.FlowMatchEulerDiscreteScheduler()}
     if name == "z-image":

@@ -14,10 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import settings
 from ..catalog_rows import CatalogRow
 from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from . import seam_repair
+from .acceleration import Acceleration
 from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
@@ -97,6 +99,7 @@ class DiffusersFolderGenerator:
         # Pipelines of other tasks with the very same parts, made when they are first needed.
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
+        self._speed: Acceleration | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._info = self._describe({})
@@ -170,6 +173,8 @@ class DiffusersFolderGenerator:
             return False
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
+        self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
+        self._speed.choose_attention(context)
         return True
 
     def unload(self) -> None:
@@ -177,6 +182,7 @@ class DiffusersFolderGenerator:
         self._pipeline = None
         self._others.clear()
         self._loras = None
+        self._speed = None
         self._memory.forget()
 
     def prepare(self, prompt: str) -> None:
@@ -218,7 +224,7 @@ class DiffusersFolderGenerator:
         assert self._loras is not None
         loras = self._loras.use(request.loras, context)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
-        self._warn(request, drawing, context)
+        drawing.tell_ignored()
         return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras)
 
     def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
@@ -230,7 +236,13 @@ class DiffusersFolderGenerator:
             facts["strength"] = drawing.strength
         if ready.loras:
             facts["loras"] = ready.loras
-        with self._memory.measured(context.device, facts), self._memory.decoding(request.tile_x, request.tile_y):
+        assert self._speed is not None and self._memory.plan is not None
+        with (
+            self._speed.drawing(self._memory.plan, ready.demand, drawing.steps, ready.loras, context) as fast,
+            self._memory.measured(context.device, facts),
+            self._memory.decoding(request.tile_x, request.tile_y),
+        ):
+            facts |= fast
             drawn = drawing.maps(index, seed, width_m) if own else None
             pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
             # Edges of a picture that only grew, or changed inside, are its owner's.
@@ -365,6 +377,8 @@ class DiffusersFolderGenerator:
             kind = pipeline_class(self._folder, task)
             check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
             found = self._others[task] = joined(self._pipeline, kind)
+            if self._speed is not None:
+                self._speed.prompts.attach(found)
         return found
 
     def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
@@ -458,25 +472,6 @@ class DiffusersFolderGenerator:
                 advice="A seam may show. Choose a smaller size.",
             )
         return found.frame
-
-    def _warn(self, request: GenerationRequest, drawing: Drawing, context: Context) -> None:
-        guidance = drawing.guidance
-        name = self._info.name
-        if request.negative_prompt.strip():
-            if not self._info.supports_negative_prompt:
-                context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
-            elif not self._family.uses_negative_prompt(guidance):
-                context.warn(
-                    "negative_prompt_ignored",
-                    f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
-                    advice=f"Choose a guidance scale above {self._family.guidance_off:g}, which takes twice the time.",
-                )
-        if request.parameters:
-            context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
-        if request.guidance_scale is not None and guidance is None:
-            context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        if request.strength is not None and "strength" not in drawing.parameters:
-            context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
 
     def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from .. import __version__, settings
-from ..errors import CancelledError, OutOfMemoryError, RequestError, StorageError, TexloomError
+from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
-from ..settings import Settings
 from ..storage import JobFolder, Library
 from ..wildcards import has_choices, pick
 from . import catalog
@@ -49,7 +48,7 @@ class Engine:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         if not downloads_allowed():
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        limit = _settings().memory_gb
+        limit = settings.load_usable().memory_gb
         if limit:
             os.environ.setdefault("TEXLOOM_MEMORY_GB", limit)
         self.device = devices.choose_device(device)
@@ -226,7 +225,7 @@ class Engine:
             try:
                 yield
             finally:
-                seconds = _settings().idle_seconds
+                seconds = settings.load_usable().idle_seconds
                 if seconds is not None:
                     self._idle = threading.Timer(seconds, self._leave)
                     self._idle.daemon = True
@@ -256,13 +255,6 @@ class Engine:
                 f"{self.device_name} has too little memory for this.",
                 advice="Choose a smaller size, fewer variations or a smaller model, or close other programs.",
             ) from error
-
-
-def _settings() -> Settings:
-    try:
-        return settings.load()
-    except StorageError:
-        return Settings()  # whoever changes them is told; a job needs none
 
 
 def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
