@@ -3,7 +3,8 @@
 """Measure the product as a user meets it: ``python3 scripts/bench.py``.
 
 Cold start to the first result, warm results at several sizes with five maps on disk, and the worker's largest
-memory.  All in one run on one machine, so that the figures can be compared.  Standard library only.
+memory.  All in one run on one machine, so that the figures can be compared.  ``--compare`` sets a large model in the
+product beside diffusers alone instead.  Standard library only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_compare
 from _support import ScriptError, ensure_engine, say
 
 PROMPTS = ("weathered red brick wall with white mortar", "mossy cobblestone, wet", "white marble with grey veins")
@@ -29,6 +31,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sizes", type=int, nargs="*", default=[512, 1024, 2048, 4096])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device")
+    parser.add_argument("--compare", action="store_true", help="the product beside diffusers' pipeline (one --size)")
+    parser.add_argument("--model", default="", help="a diffusers folder for --compare")
+    parser.add_argument("--random", choices=bench_compare.SIZES, default="tiny", help="random weights of that size")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--guidance", type=float, default=5.0)
     arguments = parser.parse_args(argv)
     try:
         python = ensure_engine()
@@ -36,7 +43,15 @@ def main(argv: list[str] | None = None) -> int:
         say(str(error))
         return 1
     with tempfile.TemporaryDirectory(prefix="texloom-bench-") as folder:
-        measure(arguments, python, Path(folder))
+        if not arguments.compare:
+            measure(arguments, python, Path(folder))
+            return 0
+        arguments.size = arguments.sizes[0]
+        try:
+            bench_compare.compare(arguments, python, Path(folder))
+        except ScriptError as error:
+            say(str(error))
+            return 1
     return 0
 
 

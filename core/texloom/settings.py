@@ -13,6 +13,8 @@ from .errors import StorageError
 
 FILE_NAME: Final = "settings.json"
 SCHEMA: Final = 1
+IDLE_MINUTES: Final = 15.0
+"""How long an unused model stays in memory where the settings do not tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +24,12 @@ class Settings:
     ``engine_python`` is the Python that runs the worker, ``library`` the folder of the results, ``device``
     torch's name of the device.  ``model_folders`` are folders of large models, one a line; ``hub_endpoint`` is a
     mirror of huggingface.co, ``hub_token`` the access token for it.  ``map_models`` are folders of Marigold models,
-    one a line, which see the maps of pictures better than the small network does, and slower.
+    one a line, which see the maps of pictures better than the small network does, and slower.  ``idle_minutes`` is
+    how long a large model stays in memory unused (0: for ever), ``memory_gb`` the most memory that models may take on
+    the device.
+    ``step_cache`` lets models of many steps leave out those that change less than so much (0.05 to 0.2: faster, less
+    exact), ``compile`` set to on compiles networks on graphics cards once a size repeats, and ``attention`` is a name
+    of diffusers for another way to compute attention.
     """
 
     engine_python: str = ""
@@ -32,6 +39,11 @@ class Settings:
     hub_endpoint: str = ""
     hub_token: str = field(default="", repr=False)
     map_models: str = ""
+    idle_minutes: str = ""
+    memory_gb: str = ""
+    step_cache: str = ""
+    compile: str = ""
+    attention: str = ""
 
     @property
     def model_folder_list(self) -> list[str]:
@@ -42,6 +54,17 @@ class Settings:
     def map_model_list(self) -> list[str]:
         """``map_models`` as a list."""
         return _lines(self.map_models)
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """``idle_minutes`` in seconds; None: for ever."""
+        minutes = _number(self.idle_minutes, IDLE_MINUTES)
+        return minutes * 60.0 if minutes > 0.0 else None
+
+    @property
+    def step_threshold(self) -> float | None:
+        """``step_cache`` as a number; None: no step is left out."""
+        return _number(self.step_cache, 0.0) or None
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with other values."""
@@ -62,6 +85,15 @@ class Settings:
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _number(text: str, default: float) -> float:
+    """The number in ``text``; the default where there is none, or one that means nothing."""
+    try:
+        found = float(text) if text.strip() else default
+    except ValueError:
+        return default
+    return found if 0.0 <= found < 1e9 else default
 
 
 def settings_path() -> Path:
@@ -86,6 +118,14 @@ def load() -> Settings:
             raise StorageError(f"{path} is damaged: {item.name} must be text.", advice="Correct or delete the file.")
         values[item.name] = value
     return Settings(**values)
+
+
+def load_usable() -> Settings:
+    """The settings; the defaults also where the file is damaged, for those who cannot ask the user."""
+    try:
+        return load()
+    except StorageError:
+        return Settings()
 
 
 def library_folder(settings: Settings | None = None) -> Path:

@@ -10,6 +10,7 @@ from . import (
     images,
     labels,
     library,
+    memory_messages,
     messages,
     model_messages,
     more_labels,
@@ -24,4 +25,5 @@ for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, 
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
+MESSAGES |= memory_messages.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -48,27 +48,69 @@ def device_name(device: str) -> str:
 
 
 def free_memory(device: str) -> int | None:
-    """Bytes free on the device (main memory for ``cpu`` and ``mps``), or None where it cannot be known."""
+    """Bytes free on the device (main memory for ``cpu`` and ``mps``), or None where it cannot be known.
+
+    ``TEXLOOM_MEMORY_GB`` lets Texloom take so many gigabytes in all and no more.
+    """
+    free = _free(device)
+    limit = memory_limit()
+    if limit is None:
+        return free
+    left = max(0, limit - memory_used(device))
+    return left if free is None else min(free, left)
+
+
+def total_memory(device: str) -> int | None:
+    """Bytes that the device has, or the limit that is set, whichever is less; None where it cannot be known."""
     kind = torch.device(device).type
+    total: int | None
     if kind == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if kind == "xpu":
-        try:
-            return int(torch.xpu.mem_get_info(device)[0])
-        except (AttributeError, RuntimeError):  # older drivers do not tell
-            return None
+        total = int(torch.cuda.mem_get_info(device)[1])
+    elif kind == "xpu":
+        total = int(torch.xpu.get_device_properties(device).total_memory)
+    else:
+        total = _meminfo("MemTotal")
+    found = [size for size in (total, memory_limit()) if size is not None]
+    return min(found, default=None)
+
+
+def memory_limit() -> int | None:
+    """Bytes of ``TEXLOOM_MEMORY_GB``; None where it is not set or no positive number."""
+    text = os.environ.get("TEXLOOM_MEMORY_GB", "").strip()
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import psutil
-    except ImportError:
+        limit = float(text) if text else 0.0
+    except ValueError:
         return None
-    return int(psutil.virtual_memory().available)
+    return round(limit * 1e9) if 0.0 < limit < 1e6 else None
+
+
+def memory_used(device: str) -> int:
+    """Bytes that this process holds there: tensors on a graphics card, everything in main memory."""
+    kind = torch.device(device).type
+    if kind in ("cuda", "xpu"):
+        return int(getattr(torch, kind).memory_allocated(device))
+    return _status("VmRSS")
+
+
+def reset_peak(device: str) -> None:
+    """Let :func:`memory_peak` begin anew, where the system allows that."""
+    kind = torch.device(device).type
+    if kind in ("cuda", "xpu"):
+        getattr(torch, kind).reset_peak_memory_stats(device)
+        return
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+            control.write("5")
+    except OSError:
+        pass  # not Linux, or not allowed: the peak is that of the whole process's life
+
+
+def memory_peak(device: str) -> int:
+    """The most bytes of :func:`memory_used` since :func:`reset_peak`; 0 where it cannot be known."""
+    kind = torch.device(device).type
+    if kind in ("cuda", "xpu"):
+        return int(getattr(torch, kind).max_memory_allocated(device))
+    return _status("VmHWM")
 
 
 def empty_cache(device: str) -> None:
@@ -102,6 +144,47 @@ def set_up(device: str) -> None:
     if torch.device(device).type == "cuda":
         # cuBLAS needs this before its first call for repeatable sums.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _free(device: str) -> int | None:
+    kind = torch.device(device).type
+    if kind == "cuda":
+        # What torch keeps for later is free for it as well.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
+    if kind == "xpu":
+        try:
+            return int(torch.xpu.mem_get_info(device)[0])
+        except (AttributeError, RuntimeError):  # older drivers do not tell
+            return None
+    found = _meminfo("MemAvailable")
+    if found is not None:
+        return found
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def _meminfo(name: str) -> int | None:
+    """Bytes of a line of Linux's account of its memory."""
+    return _line("/proc/meminfo", name)
+
+
+def _status(name: str) -> int:
+    return _line("/proc/self/status", name) or 0
+
+
+def _line(path: str, name: str) -> int | None:
+    try:
+        with open(path, encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(f"{name}:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
 
 
 def _available(kind: str) -> bool:

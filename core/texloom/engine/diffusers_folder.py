@@ -7,28 +7,31 @@ import hashlib
 import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from .. import settings
 from ..catalog_rows import CatalogRow
-from ..errors import ModelInvalidError, RequestError, TexloomError
+from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from . import seam_repair
-from .device import free_memory, is_out_of_memory
+from .acceleration import Acceleration
+from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
+from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .loras import LoraStack
-from .model_folder import Component, ModelFolder, hash_files, read_folder
+from .memory_keeper import MemoryKeeper
+from .memory_plan import Demand, MemoryPlan
+from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
-from .pipelines import cannot, check_call, check_packages, joined, main_task, part_class, pipeline_class
+from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
 from .seamless import seam_ratio
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
@@ -41,8 +44,15 @@ STRENGTH: Final = 0.6
 USUAL_SIDE: Final = 1024
 """What models like to draw where the catalogue does not tell."""
 
-_HASH_SHARE: Final = 0.2
-_HEADROOM: Final = 1.2
+
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it."""
+
+    drawing: Drawing
+    demand: Demand
+    started: bool
+    loras: list[dict[str, Any]]
 
 
 class DiffusersFolderGenerator:
@@ -89,7 +99,13 @@ class DiffusersFolderGenerator:
         # Pipelines of other tasks with the very same parts, made when they are first needed.
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
+        self._speed: Acceleration | None = None
+        self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
+        self._expected: GenerationRequest | None = None
         self._info = self._describe({})
+        self._memory = MemoryKeeper(
+            folder, self._info.name, skipped=self._family.unused, quantizes=not self._loader.whole_file
+        )
 
     @property
     def info(self) -> GeneratorInfo:
@@ -101,14 +117,26 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         return self._pipeline is not None
 
+    def expect(self, request: GenerationRequest) -> None:
+        """See ``LargeGenerator``."""
+        self._expected = request
+
+    def missing_bytes(self, device: str) -> int:
+        """See ``LargeGenerator``."""
+        wanted = self._memory.plans(self._demand(self._expected), device)[0].forecast
+        return max(0, wanted - self._memory.resident())
+
     def load(self, context: Context) -> None:
         """See ``Generator``."""
         if self.loaded:
             return
+        self._load(context, None)
+
+    def _load(self, context: Context, plan: MemoryPlan | None) -> None:
         check_packages(self._folder.path, self._row.needs if self._row is not None else ())
         context.loading("Checking files", 0.0)
-        files = hash_files(self._folder, lambda part: context.loading("Checking files", _HASH_SHARE * part))
-        context.loading("Importing libraries", _HASH_SHARE)
+        files = hash_files(self._folder, lambda part: context.loading("Checking files", FIRST * part))
+        context.loading("Importing libraries", FIRST)
         started = time.perf_counter()
         import diffusers
 
@@ -119,23 +147,43 @@ class DiffusersFolderGenerator:
         parameters = dict(inspect.signature(kind.__call__).parameters)
         check_call(self._folder, parameters, self._main_task)
         if self._encoder is not None:
-            context.loading("Loading the text encoder", _HASH_SHARE)
+            context.loading("Loading the text encoder", FIRST)
             self._encoder.load(context.device, context.check_cancelled)
-        pipeline = self._assembled(kind, context)
-        self._family.prepare(pipeline)
-        context.loading("Moving to the device", 0.95)
-        self._place(pipeline, context.device)
-        self._pipeline = pipeline
         self._parameters = parameters
         self._info = self._describe(files)
-        self._loras = LoraStack(pipeline, self._info.name)
+        demand = self._demand(self._expected)
+        if plan is None:
+            plan = self._memory.choose(demand, context)
+        while not self._read(kind, plan, context):
+            plan = self._memory.leaner(demand, context)
         context.loading("Ready", 1.0)
+
+    def _read(self, kind: Any, plan: MemoryPlan, context: Context) -> bool:
+        """Load the weights as ``plan`` wants them; False when memory ran out, and nothing of them is left."""
+        try:
+            pipeline = self._loader.pipeline(kind, plan, context)
+            self._family.prepare(pipeline)
+            context.loading("Moving to the device", LAST)
+            self._memory.place(pipeline, plan, context.device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._memory.forget()
+            self._memory.plan = plan
+            return False
+        self._pipeline = pipeline
+        self._loras = LoraStack(pipeline, self._info.name)
+        self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
+        self._speed.choose_attention(context)
+        return True
 
     def unload(self) -> None:
         """See ``Generator``."""
         self._pipeline = None
         self._others.clear()
         self._loras = None
+        self._speed = None
+        self._memory.forget()
 
     def prepare(self, prompt: str) -> None:
         """Encodes it where the engine's text encoder reads it; other families do that in ways of their own."""
@@ -147,39 +195,117 @@ class DiffusersFolderGenerator:
         if self._pipeline is None:
             raise TexloomError(f"{self._info.name} is not loaded.")
         task = self._task(request)
+        # What it would never get to need no memory.
+        self._for_task(task)
+        ready: _Ready | None = None
+        for index in range(request.count):
+            context.check_cancelled()
+            image: GeneratedImage | None = None
+            while image is None:
+                try:
+                    ready = ready or self._prepared(request, task, context)
+                    image = self._variation(ready, request, index, context)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                if image is None:
+                    # Out here, where nothing of what was tried is alive any more.
+                    demand, ready = ready.demand if ready else self._demand(request), None
+                    self._give_way(demand, context)
+            yield image
+
+    def _prepared(self, request: GenerationRequest, task: str, context: Context) -> _Ready:
+        whole, start = self._start(request, context)
+        demand = self._demand(request, whole)
+        plan = self._memory.fit(demand, context)
+        if plan is not None and not self._went_over(plan, context):
+            self._give_way(demand, context)
         pipeline = self._for_task(task)
         assert self._loras is not None
         loras = self._loras.use(request.loras, context)
-        whole, start = self._start(request, context)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
-        self._warn(request, drawing, context)
-        for index in range(request.count):
-            context.check_cancelled()
-            seed = request.variation_seed(index)
-            width_m = request.real_world_width or DEFAULT_TILE_M
-            own = self._family.native_maps != (IMAGE_MAP,)
+        drawing.tell_ignored()
+        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras)
+
+    def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
+        seed, drawing = request.variation_seed(index), ready.drawing
+        width_m = request.real_world_width or DEFAULT_TILE_M
+        own = self._family.native_maps != (IMAGE_MAP,)
+        facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
+        if ready.started:
+            facts["strength"] = drawing.strength
+        if ready.loras:
+            facts["loras"] = ready.loras
+        assert self._speed is not None and self._memory.plan is not None
+        with (
+            self._speed.drawing(self._memory.plan, ready.demand, drawing.steps, ready.loras, context) as fast,
+            self._memory.measured(context.device, facts),
+            self._memory.decoding(request.tile_x, request.tile_y),
+        ):
+            facts |= fast
             drawn = drawing.maps(index, seed, width_m) if own else None
             pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
-            facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
-            if start is not None:
-                facts["strength"] = drawing.strength
-            if loras:
-                facts["loras"] = loras
             # Edges of a picture that only grew, or changed inside, are its owner's.
             if drawn is None and request.operation == "create":
                 pixels, repair = self._repaired(pixels, request, index, seed, context)
                 facts |= repair
-            yield GeneratedImage(
-                index=index,
-                seed=seed,
-                maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
-                height_min_m=drawn.height_min_m if drawn else 0.0,
-                height_max_m=drawn.height_max_m if drawn else 0.0,
-                tile_width_m=width_m,
-                tile_height_m=width_m * request.height / request.width,
-                # What the request left to the model.
-                details={**facts, "seam_ratio": self._seams(pixels)},
-            )
+        return GeneratedImage(
+            index=index,
+            seed=seed,
+            maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
+            height_min_m=drawn.height_min_m if drawn else 0.0,
+            height_max_m=drawn.height_max_m if drawn else 0.0,
+            tile_width_m=width_m,
+            tile_height_m=width_m * request.height / request.width,
+            # What the request left to the model.
+            details={**facts, "seam_ratio": self._seams(pixels)},
+        )
+
+    # Memory.
+
+    def _demand(self, request: GenerationRequest | None, whole: Frame | None = None) -> Demand:
+        """What a request draws; without one, or for parts of a picture, what the model is made for."""
+        guidance = self._info.default_guidance_scale
+        wraps = True
+        side = self._row.size if self._row is not None else USUAL_SIDE
+        if request is not None:
+            wraps = request.tile_x or request.tile_y
+            guidance = request.guidance_scale if request.guidance_scale is not None else guidance
+            if whole is None and request.operation == "create":
+                whole = drawn_frame(request, self._family, self._folder).frame
+        whole = whole or Frame(width=side, height=side)
+        compares = guidance is not None and self._family.uses_negative_prompt(guidance)
+        return Demand(
+            width=whole.full_width,
+            height=whole.full_height,
+            decoded_width=whole.width,
+            decoded_height=whole.height,
+            batch=2 if compares else 1,
+            wraps=wraps,
+        )
+
+    def _give_way(self, demand: Demand, context: Context) -> None:
+        """Go over to the next plan that can be gone over to.
+
+        Raises:
+            OutOfMemoryError: none is left.
+        """
+        while not self._went_over(self._memory.leaner(demand, context), context):
+            pass
+
+    def _went_over(self, plan: MemoryPlan, context: Context) -> bool:
+        """Whether the model is kept as ``plan`` wants it now; False when memory ran out on the way."""
+        if not self._memory.can_follow(plan):
+            self.unload()
+            self._load(context, plan)
+            return True
+        try:
+            self._memory.place(self._pipeline, plan, context.device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
 
     # Loading.
 
@@ -227,129 +353,6 @@ class DiffusersFolderGenerator:
             return "required"
         return "optional" if self._family.source_task in tasks or INPAINT in tasks else "none"
 
-    def _assembled(self, kind: Any, context: Context) -> Any:
-        """Load the parts one by one, which is what makes progress and cancelling possible, and join them."""
-        if self._file is not None and not self._file_part:
-            return self._from_file(kind, context)
-        optional = set(getattr(kind, "_optional_components", ()))
-        parts: dict[str, Any] = {name: None for name in self._family.unused if name in optional}
-        parts |= dict.fromkeys(self._family.absent)
-        wanted = [item for item in self._folder.components if item.name not in parts]
-        sizes = [1 + sum((self._folder.path / f).stat().st_size for f in self._files(item)) for item in wanted]
-        done = 0
-        for item, size in zip(wanted, sizes, strict=True):
-            fraction = _HASH_SHARE + (0.95 - _HASH_SHARE) * done / sum(sizes)
-            context.loading(f"Loading {item.name.replace('_', ' ')}", fraction)
-            parts[item.name] = self._part(item, context.device)
-            done += size
-        context.check_cancelled()
-        if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
-            parts["requires_safety_checker"] = False
-        try:
-            pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **parts)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise self._unreadable("the pipeline", error) from error
-        self._set_scheduler(pipeline)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
-
-    def _set_scheduler(self, pipeline: Any) -> None:
-        """What the catalogue's row wants of it; distilled networks need other steps than their base."""
-        wanted = dict(self._row.scheduler) if self._row is not None else {}
-        name = wanted.pop("class_name", type(pipeline.scheduler).__name__)
-        if wanted or name != type(pipeline.scheduler).__name__:
-            import diffusers
-
-            pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **wanted)
-
-    def _from_file(self, kind: Any, context: Context) -> Any:
-        """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
-        context.loading("Loading the file", _HASH_SHARE)
-        named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
-        signature = inspect.signature(kind.__init__).parameters
-        named |= {name: None for name in self._family.unused if name in signature}
-        try:
-            pipeline = kind.from_single_file(str(self._file), torch_dtype=self._dtype(context.device), **named)
-        except Exception as error:
-            # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
-            if is_out_of_memory(error):
-                raise
-            raise self._unreadable(str(self._file), error) from error
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
-
-    def _files(self, item: Component) -> list[Path]:
-        if item.name == self._file_part and self._file is not None:
-            return [self._file]
-        return [file for file in self._folder.weights if file.parts[0] == item.name]
-
-    def _part(self, item: Component, device: str) -> Any:
-        kind = part_class(item)
-        folder = self._folder.path / item.name
-        if item.name == self._file_part and self._file is not None:
-            return self._part_from_file(kind, folder, device)
-        named: dict[str, Any] = {"local_files_only": True}
-        if inspect.isclass(kind) and issubclass(kind, nn.Module):
-            named["use_safetensors"] = True
-            named["torch_dtype" if item.library != "transformers" else "dtype"] = self._dtype(device)
-            if self._folder.variant:
-                named["variant"] = self._folder.variant
-        try:
-            own = self._family.part(item, self._folder)
-            return own if own is not None else kind.from_pretrained(folder, **named)
-        except ImportError as error:
-            text = " ".join(str(error).split())[:300]
-            raise ModelInvalidError(
-                f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
-                advice="Install it into the engine's Python, or choose another model.",
-            ) from error
-        except Exception as error:
-            # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
-            if is_out_of_memory(error):
-                raise
-            raise self._unreadable(item.name, error) from error
-
-    def _part_from_file(self, kind: Any, folder: Path, device: str) -> Any:
-        try:
-            part = kind.from_single_file(
-                str(self._file), config=str(folder), local_files_only=True, torch_dtype=self._dtype(device)
-            )
-        except Exception as error:
-            # Boundary: as for whole models in one file.
-            if is_out_of_memory(error):
-                raise
-            raise self._unreadable(str(self._file), error) from error
-        return part.eval()
-
-    def _unreadable(self, what: str, error: Exception) -> TexloomError:
-        text = " ".join(str(error).split())[:300]
-        return ModelInvalidError(
-            f"{what} of the model in {self._folder.path} cannot be loaded: {text}", advice="Download the model again."
-        )
-
-    def _dtype(self, device: str) -> torch.dtype:
-        kind = torch.device(device).type
-        if kind == "cpu":
-            return torch.float32
-        # UNets were made for half precision; transformers overflow in it.
-        if self._folder.component("transformer") is None:
-            return torch.float16
-        if kind == "cuda" and not torch.cuda.is_bf16_supported():
-            return torch.float16
-        return torch.bfloat16
-
-    def _place(self, pipeline: Any, device: str) -> None:
-        free = free_memory(device)
-        if device.startswith(("cuda", "xpu")) and free is not None and self._folder.bytes * _HEADROOM > free:
-            # Parts go to the device when their turn comes.
-            pipeline.enable_model_cpu_offload(device=device)
-        else:
-            pipeline.to(device)
-        vae = getattr(pipeline, "vae", None)
-        # Decoding in tiles would put seams inside the picture.
-        if vae is not None and hasattr(vae, "disable_tiling"):
-            vae.disable_tiling()
-
     # Drawing.
 
     def _task(self, request: GenerationRequest) -> str:
@@ -374,6 +377,8 @@ class DiffusersFolderGenerator:
             kind = pipeline_class(self._folder, task)
             check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
             found = self._others[task] = joined(self._pipeline, kind)
+            if self._speed is not None:
+                self._speed.prompts.attach(found)
         return found
 
     def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
@@ -467,25 +472,6 @@ class DiffusersFolderGenerator:
                 advice="A seam may show. Choose a smaller size.",
             )
         return found.frame
-
-    def _warn(self, request: GenerationRequest, drawing: Drawing, context: Context) -> None:
-        guidance = drawing.guidance
-        name = self._info.name
-        if request.negative_prompt.strip():
-            if not self._info.supports_negative_prompt:
-                context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
-            elif not self._family.uses_negative_prompt(guidance):
-                context.warn(
-                    "negative_prompt_ignored",
-                    f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
-                    advice=f"Choose a guidance scale above {self._family.guidance_off:g}, which takes twice the time.",
-                )
-        if request.parameters:
-            context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
-        if request.guidance_scale is not None and guidance is None:
-            context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
-        if request.strength is not None and "strength" not in drawing.parameters:
-            context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
 
     def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
         # Borders lie between two latents, so they are compared with other steps between latents.

@@ -123,6 +123,26 @@ class Drawing:
         generator = torch.Generator("cpu").manual_seed(seed)
         return self._run(index, "Drawing").draw_maps({**self._named, "generator": generator}, tile_width_m)
 
+    def tell_ignored(self) -> None:
+        """Warn of what the request asks for and this model does not have."""
+        request, context, family, info = self._request, self._context, self._model.family, self._model.info
+        name, guidance = info.name, self.guidance
+        if request.negative_prompt.strip():
+            if not info.supports_negative_prompt:
+                context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
+            elif not family.uses_negative_prompt(guidance):
+                context.warn(
+                    "negative_prompt_ignored",
+                    f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
+                    advice=f"Choose a guidance scale above {family.guidance_off:g}, which takes twice the time.",
+                )
+        if request.parameters:
+            context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
+        if request.guidance_scale is not None and guidance is None:
+            context.warn("guidance_ignored", f"{name} does not use a guidance scale.")
+        if request.strength is not None and "strength" not in self.parameters:
+            context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
+
     def _run(self, index: int, stage: str) -> Run:
         return Run(
             self._pipeline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..png import Pixels as Pixels
 from ..request import GenerationRequest
@@ -124,4 +124,17 @@ class Generator(Protocol):
         Raises:
             RequestError: something this model cannot do; OutOfMemoryError; CancelledError.
         """
+        ...
+
+
+@runtime_checkable
+class LargeGenerator(Protocol):
+    """What a generator of gigabytes has beside the methods of :class:`Generator`."""
+
+    def expect(self, request: GenerationRequest) -> None:
+        """What will be drawn next, so that loading can plan its memory for it."""
+        ...
+
+    def missing_bytes(self, device: str) -> int:
+        """How much more memory on the device it would like for what is expected than it holds there."""
         ...

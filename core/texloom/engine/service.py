@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .. import __version__
+from .. import __version__, settings
 from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
@@ -24,13 +24,12 @@ from . import catalog
 from . import device as devices
 from .clip_prompts import without_weights
 from .context import JobContext, SilentContext
-from .generator import GeneratedImage, Generator, GeneratorInfo, Pixels
+from .generator import GeneratedImage, Generator, GeneratorInfo, LargeGenerator, Pixels
+from .memory_plan import DEVICE_RESERVE
 from .results import ResultWriter
 from .sources import keep_source
 from .text_encoder import TextEncoder, downloads_allowed
 
-_SPARE_BYTES: Final = 1 << 30
-_GROWTH: Final = 1.3
 _LIBRARIES: Final = ("torch", "transformers", "diffusers")
 
 
@@ -49,12 +48,17 @@ class Engine:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         if not downloads_allowed():
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        limit = settings.load_usable().memory_gb
+        if limit:
+            os.environ.setdefault("TEXLOOM_MEMORY_GB", limit)
         self.device = devices.choose_device(device)
         devices.set_up(self.device)
         self.device_name = devices.device_name(self.device)
         self.encoder = TextEncoder()
         self._generators: OrderedDict[str, Generator] = OrderedDict()
         self._cleaned: set[Path] = set()
+        self._lock = threading.RLock()
+        self._idle: threading.Timer | None = None
 
     @property
     def versions(self) -> dict[str, str]:
@@ -86,6 +90,12 @@ class Engine:
             CancelledError, RequestError, ModelNotFoundError, ModelInvalidError, OfflineError, OutOfMemoryError,
             StorageError.
         """
+        with self._busy():
+            self._run(request, library, emit, cancelled)
+
+    def _run(
+        self, request: GenerationRequest, library: Path, emit: Callable[[Event], None], cancelled: threading.Event
+    ) -> None:
         started = time.perf_counter()
         if cancelled.is_set():
             raise CancelledError
@@ -106,6 +116,7 @@ class Engine:
             )
             with self._memory_guarded():
                 with context.timed("load"):
+                    self._make_room(generator, request)
                     self._load(request.model, generator, context)
                 kept = {
                     name: keep_source(Path(path), job.path, name)
@@ -152,8 +163,9 @@ class Engine:
         """
         context = SilentContext(self.device, cancelled)
         context.check_cancelled()
-        generator = self._generator(model)
-        with self._memory_guarded():
+        with self._busy(), self._memory_guarded():
+            generator = self._generator(model)
+            self._make_room(generator, None)
             self._load(model, generator, context)
             context.check_cancelled()
             if prompt.strip():
@@ -179,7 +191,6 @@ class Engine:
         context.check_cancelled()
         if generator.loaded:
             return
-        self._make_room(generator)
         try:
             generator.load(context)
         except BaseException:
@@ -190,19 +201,47 @@ class Engine:
             raise
         context.check_cancelled()
 
-    def _make_room(self, generator: Generator) -> None:
-        """Unload the models used longest ago until this one should fit."""
-        needed = generator.info.details.get("bytes")
-        if not isinstance(needed, int):
+    def _make_room(self, generator: Generator, request: GenerationRequest | None) -> None:
+        """Unload the models used longest ago until this one has what it would like."""
+        if not isinstance(generator, LargeGenerator):
             return
+        if request is not None:
+            generator.expect(request)
+        needed = generator.missing_bytes(self.device) / (1.0 - DEVICE_RESERVE)
         for other in self._generators.values():
             free = devices.free_memory(self.device)
-            if free is not None and free >= needed * _GROWTH + _SPARE_BYTES:
+            if free is not None and free >= needed:
                 return
-            # Models that do not tell their size are small.
-            if other is not generator and other.loaded and "bytes" in other.info.details:
+            if other is not generator and other.loaded and isinstance(other, LargeGenerator):
                 other.unload()
                 devices.empty_cache(self.device)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While something is done, nothing counts as idle; afterwards large models leave memory after a while."""
+        with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            try:
+                yield
+            finally:
+                seconds = settings.load_usable().idle_seconds
+                if seconds is not None:
+                    self._idle = threading.Timer(seconds, self._leave)
+                    self._idle.daemon = True
+                    self._idle.start()
+
+    def _leave(self) -> None:
+        """Free the large models, unless something has begun meanwhile."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            for generator in self._generators.values():
+                if generator.loaded and isinstance(generator, LargeGenerator):
+                    generator.unload()
+            devices.empty_cache(self.device)
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _memory_guarded(self) -> Iterator[None]:

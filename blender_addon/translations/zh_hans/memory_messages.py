@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Simplified Chinese: sentences about the memory that models take; see :mod:`.messages`."""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, str] = {
+    "{0} has too little memory for {1}, even in the leanest way there is.": (
+        "即使以最节省的方式,{0} 的内存也不足以运行 {1}。"
+    ),
+    "Choose a smaller size or a smaller model, or close other programs.": (
+        "请选择更小的尺寸或更小的模型,或关闭其他程序。"
+    ),
+    "Memory ran out with {0}; it goes on in a leaner way, which may take longer.": (
+        "{0} 的内存已用尽;将以更节省的方式继续,可能会更慢。"
+    ),
+    "Choose a smaller size or a smaller model to avoid that.": "要避免这种情况,请选择更小的尺寸或更小的模型。",
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a pipeline's parts are: on the device together, in turns, or layer by layer.
+
+diffusers moves parts in turns as well (``enable_model_cpu_offload``), but sends all of them away after every picture,
+and the network that draws away for every preview.  Here a part stays until another one needs its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
+from accelerate.utils import send_to_device
+from torch import nn
+
+from .device import empty_cache
+from .memory_estimate import DECODER, DENOISER, TEXT, role_of
+from .memory_plan import FLOAT8, FLOAT32, GROUPS, TURNS, MemoryPlan
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""torch's names of the precisions."""
+
+
+class Placement:
+    """Keeps the parts of one pipeline where a plan wants them.
+
+    Args:
+        pipeline: with all parts in main memory.
+        device: where they compute.
+    """
+
+    def __init__(self, pipeline: Any, device: str) -> None:
+        # With its number, as tensors that are there have it.
+        self._device = torch.empty(0, device=device).device
+        self._networks: dict[str, Any] = {
+            name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)
+        }
+        self._plan: MemoryPlan | None = None
+        self._hooks: list[Any] = []
+        self._room = 0  # latents of a picture that is decoded beside everything else
+
+    def apply(self, plan: MemoryPlan) -> None:
+        """Bring everything where ``plan`` wants it.
+
+        Plans may follow each other in any order, but for one after :data:`GROUPS` or another quantization: then the
+        pipeline must be loaded anew (see :meth:`can_follow`).
+
+        Raises:
+            RuntimeError: too little memory; the parts may be anywhere then.
+        """
+        before, self._plan = self._plan, None
+        if before is not None and before.offload == TURNS:
+            self._free()
+        dtype = DTYPES[plan.precision]
+        if before is not None and before.precision != plan.precision:
+            for part in self._networks.values():
+                nn.Module.to(part, dtype=dtype)
+        if plan.quantization == FLOAT8 and (before is None or before.quantization != FLOAT8):
+            self._shrink(dtype)
+        if plan.offload == GROUPS:
+            if before is None or before.offload != GROUPS:
+                self._in_groups()
+        elif plan.offload == TURNS:
+            self._in_turns(plan)
+        else:
+            for part in self._networks.values():
+                self._move(part, self._device)
+        self._plan = plan
+
+    def can_follow(self, plan: MemoryPlan) -> bool:
+        """Whether :meth:`apply` can go over to ``plan`` without loading the pipeline anew."""
+        now = self._plan
+        if now is None:
+            return False
+        if now.offload == GROUPS:
+            return plan.offload == GROUPS and now.same_weights(plan)
+        # Precision that is lost does not come back; 8 bits are taken on, never off.
+        same = now.precision == plan.precision or (now.precision == FLOAT32 and not now.quantization)
+        return same and (
+            now.quantization == plan.quantization or (not now.quantization and plan.quantization == FLOAT8)
+        )
+
+    def resident(self) -> int:
+        """Bytes of weights that are on the device now."""
+        return sum(_bytes(part) for part in self._networks.values() if _device(part).type == self._device.type)
+
+    def need(self, name: str) -> None:
+        """Bring a part to the device, and send away those that it does not work together with."""
+        role = role_of(name)
+        for other, part in self._networks.items():
+            kind = role_of(other)
+            apart = other != name and {role, kind} in ({TEXT}, {TEXT, DENOISER})
+            if apart and _device(part).type == self._device.type:
+                self._move(part, torch.device("cpu"))
+                empty_cache(str(self._device))
+        self._move(self._networks[name], self._device)
+
+    def _free(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+        for part in self._networks.values():
+            remove_hook_from_module(part)
+
+    def _in_turns(self, plan: MemoryPlan) -> None:
+        for name, part in self._networks.items():
+            self._move(part, torch.device("cpu"))
+            add_hook_to_module(part, _Turn(self, name, self._device))
+        empty_cache(str(self._device))
+        for name, part in self._networks.items():
+            # What else there is is small and always there, the decoder above all: previews need it at any time.
+            if role_of(name) not in (TEXT, DENOISER):
+                self._move(part, self._device)
+            decoder = getattr(part, "decoder", None)
+            if role_of(name) == DECODER and isinstance(decoder, nn.Module) and not plan.striped:
+                self._hooks.append(decoder.register_forward_pre_hook(self._decodes))
+
+    def _decodes(self, decoder: nn.Module, args: tuple[Any, ...]) -> None:
+        """A whole picture gets all of the device; a preview, which is smaller, does not."""
+        grid = args[0].shape[-1] * args[0].shape[-2] if args else 0
+        if grid <= self._room:
+            return
+        for name, part in self._networks.items():
+            if role_of(name) in (TEXT, DENOISER):
+                self._move(part, torch.device("cpu"))
+        empty_cache(str(self._device))
+
+    def keep_room(self, latents: int) -> None:
+        """Decoding up to so many latents needs no more room than there is."""
+        self._room = latents
+
+    def _in_groups(self) -> None:
+        from diffusers.hooks import apply_group_offloading
+
+        streams = self._device.type == "cuda"
+        for name, part in self._networks.items():
+            if role_of(name) in (TEXT, DENOISER):
+                self._move(part, torch.device("cpu"))
+                apply_group_offloading(
+                    part,
+                    onload_device=self._device,
+                    offload_device=torch.device("cpu"),
+                    offload_type="leaf_level",
+                    use_stream=streams,
+                    low_cpu_mem_usage=streams,
+                )
+            else:
+                self._move(part, self._device)
+        empty_cache(str(self._device))
+
+    def _shrink(self, dtype: torch.dtype) -> None:
+        from diffusers.hooks import apply_layerwise_casting
+
+        for name, part in self._networks.items():
+            if role_of(name) == DENOISER:
+                apply_layerwise_casting(part, storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+
+    def _move(self, part: nn.Module, device: torch.device) -> None:
+        if _device(part) != device:
+            # Past diffusers' own method, which warns of half precision on the processor: parts only wait there.
+            nn.Module.to(part, device)
+
+
+class _Turn(ModelHook):  # type: ignore[misc]
+    """Brings a part to the device before it computes; pipelines read ``execution_device``."""
+
+    def __init__(self, placement: Placement, name: str, device: torch.device) -> None:
+        self.execution_device = device
+        self._placement = placement
+        self._name = name
+
+    def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """See ``ModelHook``; autoencoders call it without arguments before they encode or decode."""
+        self._placement.need(self._name)
+        return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
+
+
+def _device(part: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in part.parameters()), torch.device("cpu"))
+
+
+def _bytes(part: nn.Module) -> int:
+    tensors = {tensor.data_ptr(): tensor for tensor in (*part.parameters(), *part.buffers())}
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prompts that are kept, steps that are left out, compiled blocks: faster, and the same pictures where promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_families
+import torch
+from test_diffusers_folder import Notes
+from texloom.engine.acceleration import COMPILED_AFTER, Acceleration
+from texloom.engine.diffusers_folder import DiffusersFolderGenerator
+from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, MemoryPlan
+from texloom.engine.prompt_cache import PromptCache
+from texloom.request import GenerationRequest, Lora
+from texloom.settings import Settings
+from torch import nn
+
+pytestmark = pytest.mark.usefixtures("unrepaired")
+
+
+def _request(**values: Any) -> GenerationRequest:
+    values = {"prompt": "red brick", "width": 64, "height": 64, "seed": 3, "steps": 2, "kind": "texture", **values}
+    return GenerationRequest(**values)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], DiffusersFolderGenerator]:
+    """Loaded tiny models, made when first asked for."""
+    made: dict[str, DiffusersFolderGenerator] = {}
+
+    def get(name: str) -> DiffusersFolderGenerator:
+        if name not in made:
+            made[name] = DiffusersFolderGenerator(tiny_families.save(name, tmp_path_factory.mktemp("speed") / name))
+            made[name].load(Notes())
+        return made[name]
+
+    return get
+
+
+def _picture(model: DiffusersFolderGenerator, **values: Any) -> np.ndarray[Any, Any]:
+    return next(model.generate(_request(**values), Notes())).maps["image"]
+
+
+def _text_lora(model: Path, folder: Path) -> Path:
+    """A LoRA for the text encoder and the network that draws of a tiny Stable Diffusion; returns the file."""
+    from diffusers import StableDiffusionPipeline
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
+    torch.manual_seed(5)
+    layers = {}
+    for name, targets in (("unet", ["to_q"]), ("text_encoder", ["q_proj", "v_proj"])):
+        part = getattr(pipeline, name)
+        part.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=targets, init_lora_weights=False))
+        found = get_peft_model_state_dict(part)
+        layers[f"{name}_lora_layers"] = {key: torch.randn_like(value) for key, value in found.items()}
+    pipeline.save_lora_weights(folder, weight_name="words.safetensors", **layers)
+    return folder / "words.safetensors"
+
+
+class _Calls:
+    """How often a network ran."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.count = 0
+        self._handle = network.register_forward_hook(self._after)
+
+    def _after(self, _module: nn.Module, _args: Any, _result: Any) -> None:
+        self.count += 1
+
+    def __enter__(self) -> _Calls:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._handle.remove()
+
+
+class TestPrompts:
+    @pytest.mark.parametrize("name", tiny_families.NAMES)
+    def test_read_once(self, name: str, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        model = models(name)
+        first = _picture(model, prompt="mossy slate")
+        with _Calls(model._pipeline.text_encoder) as calls:
+            again = _picture(model, prompt="mossy slate")
+            assert calls.count == 0
+            other = _picture(model, prompt="mossy slate, wet")
+            assert calls.count > 0
+        assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+    def test_variations_read_once(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        model = models("z-image")
+        with _Calls(model._pipeline.text_encoder) as calls:
+            images = model.generate(_request(prompt="gravel", count=3), Notes())
+            pictures = [next(images).maps["image"]]
+            first = calls.count
+            pictures += [image.maps["image"] for image in images]
+        assert calls.count == first > 0 and len(pictures) == 3
+        assert not np.array_equal(pictures[0], pictures[1])
+
+    def test_a_lora_of_the_text_encoder_counts(
+        self, models: Callable[[str], DiffusersFolderGenerator], tmp_path: Path
+    ) -> None:
+        model = models("stable-diffusion")
+        plain = _picture(model)
+        file = _text_lora(Path(model.info.id), tmp_path)
+        pictures = [_picture(model, loras=(Lora(str(file), weight),)) for weight in (1.0, 0.5, 1.0)]
+        assert not np.array_equal(pictures[0], plain) and not np.array_equal(pictures[0], pictures[1])
+        assert np.array_equal(pictures[0], pictures[2])
+        assert np.array_equal(_picture(model), plain)
+
+    def test_only_so_much_is_kept(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        pipeline = models("stable-diffusion")._pipeline
+        read: list[str] = []
+
+        def encode(prompt: str, **_named: Any) -> tuple[torch.Tensor, list[torch.Tensor]]:
+            read.append(prompt)
+            return torch.full((1, 10), float(len(prompt))), [torch.zeros(15)]
+
+        cache = PromptCache(limit=250)
+        for prompt in ("a", "bb", "a", "ccc", "a", "bb"):
+            found = cache.get(pipeline, encode, (prompt,), {"device": torch.device("cpu")})
+            assert found[0].unique().tolist() == [len(prompt)] and isinstance(found[1], list)
+            assert cache.bytes <= 250
+        # The one used longest ago had to go for the third.
+        assert read == ["a", "bb", "ccc", "bb"]
+        cache.clear()
+        cache.get(pipeline, encode, ("a",), {"device": torch.device("cpu")})
+        assert read[-1] == "a" and cache.bytes == 100
+
+    def test_what_is_kept_is_not_changed_by_its_users(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        pipeline, cache = models("stable-diffusion")._pipeline, PromptCache()
+        for _ in range(3):
+            found = cache.get(pipeline, lambda prompt: torch.ones(4), ("a",), {})
+            assert found.tolist() == [1.0] * 4
+            found.zero_()
+
+    def test_pictures_are_no_key(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        pipeline, cache, count = models("stable-diffusion")._pipeline, PromptCache(), [0]
+
+        def encode(prompt: str, image: Any) -> torch.Tensor:
+            count[0] += 1
+            return torch.ones(1)
+
+        for _ in range(2):
+            cache.get(pipeline, encode, ("a",), {"image": np.zeros((2, 2))})
+        assert count[0] == 2 and cache.bytes == 0
+
+
+class TestStepCache:
+    @pytest.mark.parametrize("name", ["flux", "qwen-image"])
+    def test_steps_are_left_out(
+        self, name: str, models: Callable[[str], DiffusersFolderGenerator], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = models(name)
+        plain = _picture(model, steps=14)
+        assert model._speed is not None
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(_request(steps=14), Notes()))
+        assert image.details["step_cache"] == 1000.0
+        difference = np.abs(image.maps["image"].astype(float) - plain).mean()
+        assert 0.0 < difference < 20.0
+        assert np.array_equal(_picture(model, steps=14), image.maps["image"])
+        # With few steps every one counts.
+        few = next(model.generate(_request(steps=4), Notes()))
+        assert "step_cache" not in few.details
+        monkeypatch.setattr(model._speed, "_settings", Settings())
+        assert np.array_equal(_picture(model, steps=14), plain)
+
+    def test_networks_without_blocks_in_a_row_draw_as_ever(
+        self, models: Callable[[str], DiffusersFolderGenerator], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = models("sdxl")
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(_request(steps=14), Notes()))
+        assert "step_cache" not in image.details and np.array_equal(image.maps["image"], plain)
+
+
+class TestCompiling:
+    @pytest.mark.parametrize("name", ["z-image", "sdxl", "flux2-klein"])
+    def test_compiled_blocks_draw_the_same(self, name: str, tmp_path: Path) -> None:
+        model = DiffusersFolderGenerator(tiny_families.save(name, tmp_path / name))
+        model.load(Notes())
+        plain = _picture(model)
+        assert model._speed is not None
+        compiled: list[int] = []
+
+        def backend(graph: Any, inputs: Any) -> Any:
+            compiled.append(len(graph.graph.nodes))
+            return graph.forward
+
+        model._speed.compile(backend=backend)
+        image = next(model.generate(_request(), Notes()))
+        assert compiled and image.details["compiled"] is True
+        assert np.abs(image.maps["image"].astype(int) - plain).max() <= 1
+        torch._dynamo.reset()
+
+    def test_when_it_pays(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        pipeline = models("z-image")._pipeline
+        speed = Acceleration(pipeline, MemoryPlan(precision=BFLOAT16), "cpu", Settings(compile="on"))
+        plans = (
+            MemoryPlan(precision=BFLOAT16),
+            MemoryPlan(precision=BFLOAT16, offload=GROUPS),
+            MemoryPlan(precision=BFLOAT16, quantization=FLOAT8),
+        )
+        assert [speed._pays(plan, []) for plan in plans] == [False, False, False]
+        speed._device = torch.device("cuda")
+        assert [speed._pays(plan, []) for plan in plans] == [True, False, False]
+        assert not speed._pays(plans[0], [{"sha256": "0", "weight": 1.0}])
+        assert COMPILED_AFTER > 1
+        speed._settings = Settings()
+        assert not speed._pays(plans[0], [])
+
+
+class TestAttention:
+    def test_another_kernel_draws_the_same(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        model = models("qwen-image")
+        plain = _picture(model)
+        notes = Notes()
+        speed = Acceleration(model._pipeline, MemoryPlan(precision=BFLOAT16), "cpu", Settings(attention="_native_math"))
+        speed.choose_attention(notes)
+        assert notes.warnings == {}
+        assert np.abs(_picture(model).astype(int) - plain).max() <= 1
+        model._pipeline.transformer.reset_attention_backend()
+
+    def test_one_that_is_not_there_is_told(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+        notes = Notes()
+        model = models("qwen-image")
+        Acceleration(
+            model._pipeline, MemoryPlan(precision=BFLOAT16), "cpu", Settings(attention="sage")
+        ).choose_attention(notes)
+        assert set(notes.warnings) == {"attention_unavailable"}
+        assert _picture(model).shape == (64, 64, 3)
+
+
+def test_stages_are_timed(models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    class Timed(Notes):
+        def timing(self, stage: str, seconds: float) -> None:
+            found[stage] = found.get(stage, 0.0) + seconds
+
+    found: dict[str, float] = {}
+    next(models("sd3").generate(_request(prompt="a word that nobody read yet"), Timed()))
+    assert set(found) == {"text", "decode"} and min(found.values()) > 0.0
