@@ -59,7 +59,9 @@ class TexloomImageSettings(bpy.types.PropertyGroup):
     # To change an image by words.
     mask: EnumProperty(name="Draw", description="Where something new is drawn", items=MASKS, default="ALPHA")  # type: ignore[valid-type]
     mask_image: PointerProperty(name="Mask", description=MASK_TEXT, type=bpy.types.Image)  # type: ignore[valid-type]
-    masked_image: PointerProperty(type=bpy.types.Image, options={"HIDDEN"})  # type: ignore[valid-type]
+    masked_image: PointerProperty(
+        name="Masked image", description="The image that the mask was painted over", type=bpy.types.Image
+    )  # type: ignore[valid-type]
     edit_strength: FloatProperty(
         name="Strength", description=EDIT_STRENGTH_TEXT, min=0.0, max=1.0, default=1.0, subtype="FACTOR"
     )  # type: ignore[valid-type]

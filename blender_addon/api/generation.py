@@ -19,8 +19,8 @@ from ..entry import Entry
 from ..scene import planes
 from ..scene.result import ResultImages
 
-LoraFile = str | Path | tuple[str | Path, float]
-"""A LoRA: its file, or file and weight."""
+LoraFile = str | Path | tuple[str | Path, float] | engine_api.Lora
+"""A LoRA: its file, file and weight, or as a request has it."""
 
 KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
 
@@ -183,8 +183,14 @@ def lora_stack(files: Sequence[LoraFile]) -> tuple[engine_api.Lora, ...]:
     Raises:
         RequestError: a weight is out of range.
     """
-    pairs = (item if isinstance(item, tuple) else (item, 1.0) for item in files)
-    return tuple(engine_api.Lora(bpy.path.abspath(str(file)), weight) for file, weight in pairs)
+    found = []
+    for item in files:
+        if isinstance(item, engine_api.Lora):
+            found.append(item)
+            continue
+        file, weight = item if isinstance(item, tuple) else (item, 1.0)
+        found.append(engine_api.Lora(bpy.path.abspath(str(file)), weight))
+    return tuple(found)
 
 
 def generate(prompt: str, *, timeout: float | None = None, **options: Any) -> Generated:

@@ -16,7 +16,7 @@ COMMERCIAL: Final = {
     "no": "non-commercial only",
     "unknown": "commercial use unclear",
 }
-LANGUAGES: Final = {"en": "English", "zh": "Chinese", "ja": "Japanese"}
+LANGUAGES: Final = {"en": "in English", "zh": "in Chinese", "ja": "in Japanese"}
 ABILITIES: Final = {
     "image_to_image": "from a picture",
     "inpaint": "fill in parts",
@@ -59,7 +59,7 @@ def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
         (iface("Licence"), f"{row.licence} ({', '.join(words)})"),
         (iface("Download"), "" if item.here else size),
         (iface("Memory"), memory),
-        (iface("Understands"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
+        (iface("Prompts"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
         (iface("Draws"), ", ".join(can)),
         (iface("Lies in"), where or (str(shelf.folder) if shelf is not None else "")),
     ]

@@ -43,7 +43,7 @@ TEXTS: dict[str, str] = {
     "Licence": "许可证",
     "Download": "下载",
     "Memory": "内存",
-    "Understands": "提示词语言",
+    "Prompts": "提示词",
     "Draws": "可以绘制",
     "from words": "由文字绘制",
     "from a picture": "由图像绘制",
@@ -57,9 +57,9 @@ TEXTS: dict[str, str] = {
     "non-commercial only": "仅限非商业用途",
     "commercial use unclear": "商业用途不明确",
     "sign-in needed": "需要登录",
-    "English": "英语",
-    "Chinese": "中文",
-    "Japanese": "日语",
+    "in English": "英语",
+    "in Chinese": "中文",
+    "in Japanese": "日语",
     "Too large for this machine's main memory of {size}, unless a graphics card has more.": (
         "超出本机 {size} 的内存,除非显卡的显存更大。"
     ),
@@ -205,6 +205,8 @@ TEXTS: dict[str, str] = {
     "Transparent places": "透明处",
     "Draw where the image is transparent": "在图像透明的地方绘制",
     "Mask image": "遮罩图像",
+    "Masked image": "被遮罩的图像",
+    "The image that the mask was painted over": "遮罩所依据的图像",
     "Draw where a mask is painted": "在绘有遮罩的地方绘制",
     "Mask": "遮罩",
     "Image that is white where something new is drawn, or a copy of the image that was painted over": (
