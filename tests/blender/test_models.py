@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import json
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 
 import bpy
 import pytest
+from hub_server import Behaviour, HubServer
 from layouts import Here, button, buttons, drawn, fields, texts
 from test_addon import api, fake, module
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-from hub_server import Behaviour, HubServer
 
 __all__ = ["api", "fake"]  # fixtures
 
