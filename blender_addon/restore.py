@@ -8,6 +8,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
 
+import bpy
+
 from . import locks, loras, presets, shelf, starting
 from .catalogue import families
 from .core.texloom import catalog_rows
@@ -161,16 +163,36 @@ class _Restoring:
         settings.strength = starting.STRENGTH if strength is None else self.number("strength", starting.STRENGTH)
         if not source:
             return
+        copy = _kept(self.folder, "source") or (Path(source) if isinstance(source, str) else None)
         # The model of pictures has settings of its own.
-        if self.value("operation") == "create" and self.value("model") != "image":
-            copy = _kept_source(self.folder)
-            if copy is not None:
-                starting.use_file(settings, copy)
+        if copy is None or not copy.is_file() or self.value("model") == "image":
+            self.leave("source", source)
+        elif self.value("operation") == "create":
+            starting.use_file(settings, copy)
+        else:
+            self.edited(copy)
+
+    def edited(self, source: Path) -> None:
+        """The image that was changed by words, with its mask, as images of the file, and how it was changed."""
+        images, operation = self.settings.id_data.texloom_images, self.value("operation")
+        tiling = self.settings.tiling
+        images.image = _load(source)
+        images.mask, images.mask_image, images.masked_image = "ALPHA", None, None
+        if operation == "repair_seams":
+            images.tiling = tiling
+            return
+        if operation == "outpaint":
+            for name, value in zip(("left", "right", "top", "bottom"), self.value("expand"), strict=False):
+                setattr(images, name, value)
+            return
+        images.edit_tiling = tiling
+        images.edit_strength = 1.0 if self.value("strength") is None else self.number("strength", 1.0)
+        if self.value("mask"):
+            mask = _kept(self.folder, "mask")
+            if mask is None:
+                self.leave("mask", self.value("mask"))
                 return
-            if isinstance(source, str) and Path(source).is_file():
-                starting.use_file(settings, Path(source))
-                return
-        self.leave("source", source)
+            images.mask, images.mask_image = "IMAGE", _load(mask)
 
     def loras(self) -> None:
         stack = self.value("loras") or ()
@@ -201,10 +223,18 @@ class _Restoring:
             self.leave(name, self.request[name])
 
 
-def _kept_source(folder: str) -> Path | None:
-    """The copy of its source that a result keeps; None where there is none."""
+def _load(path: Path) -> Any:
+    """The image of a file, None where it is none."""
     try:
-        kept = read_manifest(Path(folder)).get("source") if folder else None
+        return bpy.data.images.load(str(path), check_existing=True)
+    except RuntimeError:  # Blender's way to say that it cannot be read
+        return None
+
+
+def _kept(folder: str, what: str) -> Path | None:
+    """The copy of its source, or mask, that a result keeps; None where there is none."""
+    try:
+        kept = read_manifest(Path(folder)).get(what) if folder else None
     except StorageError:
         return None
     name = kept.get("file") if isinstance(kept, Mapping) else None

@@ -10,11 +10,9 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
-
-import bpy
+from typing import Any, Final
 
 from . import bridge, capabilities, preferences
 from .capabilities import Capabilities
@@ -98,14 +96,11 @@ def look(options: ModelOptions, mine: str = "") -> Shelf:
         item = _of_path(found.path, found.hub, chosen)
         if item is not None:
             items.append(item)
-    given = None
-    if mine:
-        given = _given(mine, chosen)
     return Shelf(
         items=tuple(items),
         folder=model_store.download_folder(chosen),
         memory=memory_bytes(),
-        mine=given,
+        mine=_given(mine, chosen) if mine else None,
         by_key={item.key: item for item in items},
     )
 
@@ -142,7 +137,7 @@ def _of_path(path: Path, hub: str, chosen: Settings) -> Item | None:
     row = catalog_rows.find(hub) if hub else None
     if path.is_file():
         known = _of_file(path)
-        return known if known is not None and known.problem == "" else None
+        return None if known is None or known.problem else known
     return Item(
         key=hub or str(path),
         name=hub or path.name,
@@ -169,36 +164,27 @@ def _of_file(path: Path) -> Item | None:
 def _given(mine: str, chosen: Settings) -> Item:
     path = Path(mine).expanduser()
     if path.is_file():
-        found = _of_file(path) or Item(key=mine, name=path.stem, path=path)
-    elif path.is_dir():
+        return replace(_of_file(path) or Item(key=mine, name=path.stem, path=path), key=mine)
+    if path.is_dir():
         hub = model_store.hub_of(path)
         row = catalog_rows.find(hub) if hub else None
         known = capabilities.of_row(row) if row else capabilities.of_pipeline(_pipeline(path))
-        found = Item(key=mine, name=path.name, row=row, path=path, capabilities=known)
-    elif catalog_rows.is_hub_id(mine):
-        where = model_store.find(mine, chosen=chosen)
-        row = catalog_rows.find(mine)
-        known = capabilities.of_row(row) if row else capabilities.UNKNOWN
-        if where is not None and row is None:
-            known = capabilities.of_pipeline(_pipeline(where))
-        unfinished = 0 if where else model_store.unfinished_bytes(mine, chosen)
-        found = Item(
-            key=mine,
-            name=row.name if row else mine,
-            row=row,
-            hub=mine,
-            path=where,
-            unfinished=unfinished,
-            own=where is not None and model_store.deletable(where, chosen),
-            capabilities=known,
-        )
-    else:
-        found = Item(key=mine, name=path.name)
-    return Item(**{**_values(found), "key": mine})
-
-
-def _values(item: Item) -> dict[str, object]:
-    return {name: getattr(item, name) for name in Item.__dataclass_fields__}
+        return Item(key=mine, name=path.name, row=row, path=path, capabilities=known)
+    row = catalog_rows.find(mine)
+    if row is not None:
+        return replace(_of_row(row, chosen), key=mine)
+    if not catalog_rows.is_hub_id(mine):
+        return Item(key=mine, name=path.name)
+    where = model_store.find(mine, chosen=chosen)
+    return Item(
+        key=mine,
+        name=mine,
+        hub=mine,
+        path=where,
+        unfinished=0 if where else model_store.unfinished_bytes(mine, chosen),
+        own=where is not None and model_store.deletable(where, chosen),
+        capabilities=capabilities.of_pipeline(_pipeline(where)) if where else capabilities.UNKNOWN,
+    )
 
 
 def _pipeline(folder: Path) -> str:
@@ -291,10 +277,10 @@ def watcher() -> Watcher:
     return _watcher
 
 
-def capabilities_of(settings: bpy.types.PropertyGroup | object) -> Capabilities:
+def capabilities_of(settings: Any) -> Capabilities:
     """What the model chosen in the panel heeds; reads no file besides the catalogue, which stays in memory."""
-    kind, key = settings.model, settings.model_id  # type: ignore[attr-defined,union-attr]
-    if kind == INSTANT:
+    key = settings.model_id
+    if settings.model == INSTANT:
         return capabilities.INSTANT
     row = catalog_rows.find(key) if key else None
     if row is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from .. import properties, shelf, starting
+from ..core.texloom import catalog_rows
 from ..translations import iface
 from .common import Part, paragraph, text_width
 
@@ -74,9 +75,11 @@ class Loras(Part):
 def draw_start(layout: Any, settings: Any) -> None:
     """One line for each of what is not as usual: the model, the picture; nothing for the instant model alone."""
     if settings.model != shelf.INSTANT:
-        known = shelf.watcher().shelf
-        item = known.find(settings.model_id) if known is not None and settings.model_id else None
-        name = item.name if item is not None else bpy.path.display_name_from_filepath(settings.model_id)
+        key = settings.model_id
+        known = shelf.watcher().see(settings.own_model)
+        item = known.find(key) if known is not None and key else None
+        catalog = catalog_rows.find(key) if key else None
+        name = item.name if item else catalog.name if catalog else bpy.path.display_name_from_filepath(key)
         row = layout.row(align=True)
         row.label(text=name or iface("No model is chosen"), icon="PACKAGE", translate=False)
         if item is not None and not item.here and item.hub:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -262,6 +263,19 @@ class TestPanel:
         fake.script = fake.Script(warn={"moss": said})
         bpy.ops.texloom.generate()
         assert said in texts(drawn(texloom, "results.Results")).replace("\n", " ")
+
+    def test_every_icon_is_known_to_blender(self, texloom: ModuleType) -> None:
+        known = {item.identifier for item in bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items}
+        folder = Path(texloom.__file__).parent
+        used = set()
+        for path in (*folder.glob("panels/*.py"), *folder.glob("*.py"), *folder.glob("operators/*.py")):
+            used |= set(re.findall(r'icon="([A-Z0-9_]+)"', path.read_text(encoding="utf-8")))
+            used |= set(re.findall(r'paragraph\([^\n]*"([A-Z0-9_]+)"\)', path.read_text(encoding="utf-8")))
+        assert len(used) > 40 and used <= known
+        for kind in ("TexloomSettings", "TexloomImageSettings"):
+            for item in getattr(bpy.types, kind).bl_rna.properties:
+                for option in item.enum_items if item.type == "ENUM" else ():
+                    assert option.icon in known
 
     def test_every_part_stands_in_three_places_closed(self, texloom: ModuleType) -> None:
         for prefix in ("", "image_", "shader_"):
