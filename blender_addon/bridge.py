@@ -19,7 +19,7 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import export_job, preferences, setup_job, target
+from . import export_job, model_job, preferences, setup_job, target
 from .core.texloom import api as engine_api
 from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
@@ -44,6 +44,7 @@ KEEP: Final = 12
 NOTICE_SECONDS: Final = 8.0
 _TYPING_PAUSE: Final = 0.6
 _RESTARTS: Final = 3
+_THREADS: Final = (setup_job, export_job, model_job)
 # A turn begins another step of putting a result into the scene only within this time; a step takes up to 3 ms.
 _STEPS_BUDGET: Final = 0.0015
 _NEXT_STEP: Final = 0.01
@@ -75,14 +76,15 @@ class Bridge:
             StorageError: the machine's settings are damaged.
         """
         options = preferences.get()
-        key = (options.engine_python, options.device, options.library, bpy.app.online_access, self._chosen(options))
+        models = preferences.model_options()
+        key = (options.engine_python, options.device, options.library, models, self._chosen(options))
         if self._session is not None and (key == self._key or any(entry.running for entry in self.entries.values())):
             return self._session
         self.close()
         backend = self._given or SubprocessBackend(
             setup_job.engine_python(options.engine_python),
             device=options.device or machine_settings.load().device or None,
-            environment=None if bpy.app.online_access else {"TEXLOOM_OFFLINE": "1"},
+            environment=models.environment(),
         )
         self._session = engine_api.Session(library=self.library(), backend=backend)
         self._key = key
@@ -246,7 +248,8 @@ class Bridge:
         """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""
         entries = self.entries.values()
         done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
-        sources.tidy({entry.view.request.source for entry in entries if entry.id not in done})
+        requests = [entry.view.request for entry in entries if entry.id not in done]
+        sources.tidy({path for request in requests for path in (request.source, request.mask)})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""
@@ -319,7 +322,7 @@ class Bridge:
         open_ends = any(not entry.settled for entry in self.entries.values()) or bool(self.notice)
         if any(busy) or any(entry.placing is not None and not entry.settled for entry in self.entries.values()):
             return _NEXT_STEP
-        threads = setup_job.state().running or export_job.state().running
+        threads = any(part.state().running for part in _THREADS)
         return INTERVAL if open_ends or starting or self._typed or threads else None
 
     def file_loaded(self) -> None:
@@ -439,10 +442,9 @@ class Bridge:
         entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
 
     def _redraw(self) -> None:
-        setup = setup_job.state()
-        export = export_job.state()
         jobs = [(item.view, item.settled) for item in self.entries.values()]
-        seen = (setup.revision, setup.running, export.revision, export.running, self.status, self.notice, *jobs)
+        threads = [(part.state().revision, part.state().running) for part in _THREADS]
+        seen = (self.status, self.notice, *threads, *jobs)
         if seen == self._seen:
             return
         self._seen = seen
@@ -497,8 +499,8 @@ def register() -> None:
 
 def unregister() -> None:
     """End the engine and everything that runs."""
-    setup_job.state().cancel()
-    export_job.state().cancel()
+    for part in _THREADS:
+        part.state().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     for listeners, handler in _handlers():

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import api, bridge, setup_job
+from . import api, bridge, preferences, setup_job
 from .core.texloom import cli as texloom_cli
 from .core.texloom import cli_options
 from .core.texloom.cli_show import Show
@@ -31,6 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
         parents=[cli_options.output(), cli_options.making()],
     )
     parser.add_argument("prompt")
+    parser.add_argument("--source", metavar="FILE|IMAGE", help="start from this picture, or image of the .blend file")
+    cli_options.strength(parser)
     parser.add_argument("--open", type=Path, metavar="FILE", help=".blend file to open first")
     parser.add_argument("--object", action="append", default=[], metavar="NAME", help="gets the material; repeatable")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the .blend file here")
@@ -47,7 +52,8 @@ def main(argv: list[str]) -> int:
     if argv[:1] != ["generate"]:
         if not argv or argv[0] in ("-h", "--help"):
             sys.stdout.write(f"{__doc__}\n")
-        return texloom_cli.main(argv or ["--help"])
+        with _preferences(argv[:1] == ["models"]):
+            return texloom_cli.main(argv or ["--help"])
     arguments = build_parser().parse_args(argv[1:])
     show = Show(json_lines=arguments.json, quiet=arguments.quiet)
     try:
@@ -78,6 +84,9 @@ def _generate(arguments: argparse.Namespace, show: Show) -> None:
     output = {kind: name for name, kind in api.KINDS.items()}[arguments.kind]
     fields = cli_options.request_fields(arguments)
     del fields["kind"]
+    if arguments.source is not None:
+        fields["source"] = bpy.data.images.get(arguments.source) or arguments.source
+    fields["strength"] = arguments.strength
     made = api.generate(
         arguments.prompt,
         output=output,
@@ -103,6 +112,32 @@ def _generate(arguments: argparse.Namespace, show: Show) -> None:
     show.line(f"{made.material or made.object or ', '.join(made.images)}  {made.folder}")
     if arguments.save is not None:
         show.line(str(arguments.save.absolute()))
+
+
+@contextlib.contextmanager
+def _preferences(downloads: bool) -> Iterator[None]:
+    """Model folders, mirror and token of the preferences hold for the command as well; what is set already wins.
+
+    With ``downloads`` also whether Blender may go online.
+    """
+    options = preferences.model_options()
+    wanted = dict(options.environment())
+    if not downloads:
+        wanted.pop("TEXLOOM_OFFLINE", None)
+    wanted |= {"HF_ENDPOINT": options.endpoint, "HF_TOKEN": options.token}
+    added = {name: value for name, value in wanted.items() if value and name not in os.environ}
+    if "TEXLOOM_MODELS" in wanted:
+        added["TEXLOOM_MODELS"] = wanted["TEXLOOM_MODELS"]
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _open(path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import bpy
 
-from . import bridge
+from . import bridge, starting
 from .core.texloom import api as engine_api
 from .core.texloom.picture_size import fitting_size
 from .core.texloom.request import GenerationRequest
-from .scene import sources
+from .scene import masks, sources
 from .target import ObjectId, Placement
 
 
@@ -52,9 +52,46 @@ def submit(source: bpy.types.Image | str | Path, placement: Placement, **options
         raise
 
 
-def made_from(placement: Placement, image: Any, *, replace_users: bool) -> Placement:
-    """The placement of a seamless image: it belongs to the one that it is made from."""
-    return placement.replace(made_from=ObjectId(name=image.name, uid=image.session_uid), replace_users=replace_users)
+def submit_edit(
+    source: bpy.types.Image | str | Path,
+    placement: Placement,
+    prompt: str,
+    *,
+    mask: bpy.types.Image | str | Path | None = None,
+    masked: bpy.types.Image | None = None,
+    **options: Any,
+) -> bridge.Entry:
+    """Queue a job that changes a picture by words.
+
+    Args:
+        source: an image of the file, which is not changed, or the path of a picture.
+        placement: where the result goes; :func:`made_from` for one that follows an image of the file.
+        prompt: what is to be seen.
+        mask: for ``inpaint``; None takes the transparent places of ``source``.
+        masked: the image that ``mask`` was painted over; default ``source``.
+        **options: those of ``edit_request`` of the engine's API: model, operation, tile, size, expand, strength …
+
+    Raises:
+        RequestError: nothing can be made from it, or an option is unknown or out of range.
+        StorageError: a file cannot be read or written.
+    """
+    try:
+        if isinstance(mask, bpy.types.Image):
+            below = masked if masked is not None else source if isinstance(source, bpy.types.Image) else None
+            options["mask"] = masks.save(mask, below)
+        elif mask is not None:
+            options["mask"] = Path(bpy.path.abspath(str(mask)))
+        file, _, _ = starting.picture(source)
+        return bridge.get().submit(engine_api.edit_request(prompt, file, **options), placement)
+    except BaseException:
+        bridge.get().tidy_sources()
+        raise
+
+
+def made_from(placement: Placement, image: Any, *, replace_users: bool, made: str = "seamless") -> Placement:
+    """The placement of a seamless (or edited, extended) image: it belongs to the one that it is made from."""
+    from_image = ObjectId(name=image.name, uid=image.session_uid)
+    return placement.replace(made_from=from_image, replace_users=replace_users, made=made)
 
 
 def _title(name: str) -> str:

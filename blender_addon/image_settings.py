@@ -25,7 +25,17 @@ LIGHT_TEXT = (
     "Level light that changes slowly over the picture, such as a dark corner; it would show wherever it repeats"
 )
 WIDTH_TEXT = "Real width of everything that the picture shows"
+MASKS = (
+    ("ALPHA", "Transparent places", "Draw where the image is transparent", "IMAGE_ALPHA", 0),
+    ("IMAGE", "Mask image", "Draw where a mask is painted", "MOD_MASK", 1),
+)
+EDIT_STRENGTH_TEXT = "How much is drawn anew: 0 leaves the image as it is, at 1 only the words count"
+GROW_TEXT = "How much is added on this side, in parts of the image's width or height"
+EDIT_TILING_TEXT = "Directions in which the image repeats; what is drawn goes on across its sides"
+MASK_TEXT = "Image that is white where something new is drawn, or a copy of the image that was painted over"
+IMAGE_TEXT = "Name of the image; empty for the one that is shown or picked"
 REPLACE_TEXT = "Whatever uses the image uses the seamless one from then on; the image itself stays in the file"
+IN_PLACE_TEXT = "Whatever uses the image uses the changed one from then on; the image itself stays in the file"
 
 
 class TexloomImageSettings(bpy.types.PropertyGroup):
@@ -46,6 +56,21 @@ class TexloomImageSettings(bpy.types.PropertyGroup):
         unit="LENGTH",
     )  # type: ignore[valid-type]
     replace_users: BoolProperty(name="Replace the image everywhere", description=REPLACE_TEXT)  # type: ignore[valid-type]
+    # To change an image by words.
+    mask: EnumProperty(name="Draw", description="Where something new is drawn", items=MASKS, default="ALPHA")  # type: ignore[valid-type]
+    mask_image: PointerProperty(name="Mask", description=MASK_TEXT, type=bpy.types.Image)  # type: ignore[valid-type]
+    masked_image: PointerProperty(
+        name="Masked image", description="The image that the mask was painted over", type=bpy.types.Image
+    )  # type: ignore[valid-type]
+    edit_strength: FloatProperty(
+        name="Strength", description=EDIT_STRENGTH_TEXT, min=0.0, max=1.0, default=1.0, subtype="FACTOR"
+    )  # type: ignore[valid-type]
+    edit_tiling: EnumProperty(name="Repeats", description=EDIT_TILING_TEXT, items=TILINGS, default="NONE")  # type: ignore[valid-type]
+    in_place: BoolProperty(name="In place of the image", description=IN_PLACE_TEXT)  # type: ignore[valid-type]
+    left: FloatProperty(name="Left", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
+    right: FloatProperty(name="Right", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
+    top: FloatProperty(name="Top", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
+    bottom: FloatProperty(name="Bottom", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
 
 
 def of(context: Any) -> Any:
@@ -54,9 +79,16 @@ def of(context: Any) -> Any:
 
 
 def subject(context: Any) -> Any:
-    """The image that the panel is about: the one shown in an image editor, elsewhere the one picked; may be None."""
+    """The image that the panel is about: the one shown in an image editor, elsewhere the one picked; may be None.
+
+    While its mask is painted there, it is still the image below.
+    """
     space = context.space_data
-    return space.image if space is not None and space.type == "IMAGE_EDITOR" else of(context).image
+    settings = of(context)
+    if space is None or space.type != "IMAGE_EDITOR":
+        return settings.image
+    below = settings.masked_image
+    return below if below is not None and space.image == settings.mask_image else space.image
 
 
 def width_m(context: Any, width: float) -> float:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from . import keymap, setup_job
 from .core.texloom import settings as machine_settings
 from .core.texloom.errors import StorageError
+from .core.texloom.runtime.hub import ENDPOINT
+from .model_options import ModelOptions
 from .translations import iface
 
 STORES = (
@@ -52,6 +54,14 @@ MODULE = str(__package__)
 """Name of the add-on's module, as Blender's own operators want it."""
 
 
+class TexloomModelFolder(bpy.types.PropertyGroup):
+    """One folder of large models."""
+
+    path: StringProperty(
+        name="Model folder", description="Folder of large models, on a network drive as well", subtype="DIR_PATH"
+    )  # type: ignore[valid-type]
+
+
 class TexloomPreferences(bpy.types.AddonPreferences):
     """Settings that hold for all files."""
 
@@ -69,6 +79,17 @@ class TexloomPreferences(bpy.types.AddonPreferences):
     device: StringProperty(name="Device", description="cpu, cuda, cuda:1, mps or xpu; empty for the best there is")  # type: ignore[valid-type]
     library: StringProperty(
         name="Library", description="Folder of all results; empty for the default", subtype="DIR_PATH"
+    )  # type: ignore[valid-type]
+    model_folders: CollectionProperty(name="Model folders", type=TexloomModelFolder)  # type: ignore[valid-type]
+    model_folder_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    hub_endpoint: StringProperty(
+        name="Mirror", description="Address of a mirror of huggingface.co; empty for huggingface.co itself"
+    )  # type: ignore[valid-type]
+    hub_token: StringProperty(
+        name="Access token",
+        description="Token of your Hugging Face account, for models whose terms you have accepted there; it is sent "
+        "to the hub alone",
+        subtype="PASSWORD",
     )  # type: ignore[valid-type]
     store: EnumProperty(name="Images", description="Where images are kept", items=STORES, default="PACK")  # type: ignore[valid-type]
     displacement: EnumProperty(name="Relief", description="How height is shown", items=DISPLACEMENTS, default="BUMP")  # type: ignore[valid-type]
@@ -93,6 +114,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.use_property_decorate = False
         draw_engine(layout.box(), self)
+        _draw_models(layout.box(), self)
         column = layout.column()
         column.prop(self, "library", placeholder=str(_default_library()))
         column.prop(self, "store")
@@ -139,6 +161,20 @@ def draw_engine(layout: Any, preferences: Any) -> None:
         column.prop(preferences, "device")
 
 
+def _draw_models(layout: Any, preferences: Any) -> None:
+    """Folders of large models, and where they are downloaded from."""
+    row = layout.row()
+    row.label(text="Models", icon="PACKAGE")
+    row.operator("texloom.add_model_folder", text="", icon="ADD")
+    column = layout.column()
+    for number, folder in enumerate(preferences.model_folders):
+        row = column.row(align=True)
+        row.prop(folder, "path", text="Downloads go to" if number == 0 else "Also look in")
+        row.operator("texloom.remove_model_folder", text="", icon="REMOVE").index = number
+    column.prop(preferences, "hub_endpoint", placeholder=ENDPOINT)
+    column.prop(preferences, "hub_token")
+
+
 def _engine_python(preferences: Any) -> Any:
     try:
         return setup_job.engine_python(preferences.engine_python if preferences is not None else "")
@@ -161,6 +197,9 @@ class _Defaults:
     accelerator: str = "AUTO"
     device: str = ""
     library: str = ""
+    model_folders: tuple[Any, ...] = ()
+    hub_endpoint: str = ""
+    hub_token: str = ""
     store: str = "PACK"
     displacement: str = "BUMP"
     slot: str = "ACTIVE"
@@ -183,6 +222,18 @@ def get_registered() -> Any:
     return None if isinstance(options, _Defaults) else options
 
 
+def model_options() -> ModelOptions:
+    """Where models lie and come from, as a value that other threads may have."""
+    options = get()
+    folders = (bpy.path.abspath(item.path) for item in options.model_folders if item.path.strip())
+    return ModelOptions(
+        folders=tuple(folders),
+        endpoint=options.hub_endpoint.strip(),
+        token=options.hub_token.strip(),
+        online=bpy.app.online_access,
+    )
+
+
 def set_first_steps(value: str) -> bool:
     """Keep whether the first steps are shown (:data:`FIRST_STEPS`); False where Blender keeps no preferences."""
     options = get_registered()
@@ -197,9 +248,11 @@ def set_first_steps(value: str) -> bool:
 
 def register() -> None:
     """Make them known to Blender."""
+    bpy.utils.register_class(TexloomModelFolder)
     bpy.utils.register_class(TexloomPreferences)
 
 
 def unregister() -> None:
     """Take them back."""
     bpy.utils.unregister_class(TexloomPreferences)
+    bpy.utils.unregister_class(TexloomModelFolder)

@@ -8,9 +8,17 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
-from . import locks, presets
+from . import locks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -27,9 +35,15 @@ OUTPUTS = (
     ("IMAGE", "Image only", "Images, without touching any object", "IMAGE_DATA", 1),
     ("PLANE", "Reference plane", "An upright plane with the picture, without light and shade", "IMAGE_REFERENCE", 2),
 )
+# The numbers stand in .blend files.
 MODELS = (
-    ("instant", "Instant", "Built in: seamless materials and patterns in about a second, offline"),
-    ("FOLDER", "Diffusers folder", "A model of your own in a folder"),
+    ("instant", "Instant", "Built in: seamless materials and patterns in about a second, offline", "NONE", 0),
+    ("CATALOG", "From the list", "A large model that Texloom knows, downloaded once; see Models", "NONE", 2),
+    ("FOLDER", "Your own", "A diffusers folder, a .safetensors file, or a model of the hub by its name", "NONE", 1),
+)
+PROMPT_TEXT = (
+    "What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”). "
+    "{red|blue} takes one of them by the seed; with large models (moss:1.3) weighs a word more, (moss:0.7) less"
 )
 TILINGS = (
     ("XY", "Both", "Repeats in both directions"),
@@ -87,7 +101,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
 
     prompt: StringProperty(
         name="Prompt",
-        description="What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)",
+        description=PROMPT_TEXT,
         maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         options={"TEXTEDIT_UPDATE"},
         update=_prompt_changed,
@@ -95,7 +109,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     # The prompt for a field that tells when an edit is confirmed: Blender does not once it has told every letter.
     prompt_line: StringProperty(
         name="Prompt",
-        description="What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)",
+        description=PROMPT_TEXT,
         maxlen=MAX_PROMPT_LENGTH * _BYTES_A_LETTER,
         get=lambda self: self.prompt,
         set=_confirm_prompt,
@@ -124,7 +138,26 @@ class TexloomSettings(bpy.types.PropertyGroup):
     style_name: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     style_changes: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     model: EnumProperty(name="Model", items=MODELS, default="instant", update=_prompt_changed)  # type: ignore[valid-type]
-    model_folder: StringProperty(name="Folder", description="Folder that holds model_index.json", subtype="DIR_PATH")  # type: ignore[valid-type]
+    catalog_model: StringProperty(name="Model", description="Name of a model in Texloom's list", update=_prompt_changed)  # type: ignore[valid-type]
+    model_folder: StringProperty(
+        name="Model",
+        description="Folder that holds model_index.json, a .safetensors checkpoint, or owner/name of the hub",
+        subtype="FILE_PATH",
+        update=_prompt_changed,
+    )  # type: ignore[valid-type]
+    start: EnumProperty(name="Start from", description="What to begin with", items=starting.STARTS, default="NONE")  # type: ignore[valid-type]
+    start_image: PointerProperty(name="Image", description="The image to start from", type=bpy.types.Image)  # type: ignore[valid-type]
+    start_file: StringProperty(name="File", description="The picture to start from", subtype="FILE_PATH")  # type: ignore[valid-type]
+    strength: FloatProperty(
+        name="Strength",
+        description="How much of the picture is drawn anew: 0 leaves it as it is, at 1 only the words count",
+        min=0.0,
+        max=1.0,
+        default=starting.STRENGTH,
+        subtype="FACTOR",
+    )  # type: ignore[valid-type]
+    loras: CollectionProperty(name="LoRAs", type=loras.TexloomLora)  # type: ignore[valid-type]
+    lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
@@ -154,7 +187,14 @@ class TexloomSettings(bpy.types.PropertyGroup):
     @property
     def model_id(self) -> str:
         """The request's ``model``."""
-        return bpy.path.abspath(self.model_folder) if self.model == "FOLDER" else self.model
+        if self.model == "CATALOG":
+            return str(self.catalog_model)
+        return bpy.path.abspath(self.model_folder) if self.model == "FOLDER" else str(self.model)
+
+    @property
+    def own_model(self) -> str:
+        """A model of the user's own, by folder, file or hub id; empty for none."""
+        return self.model_id if self.model == "FOLDER" else ""
 
     @property
     def written(self) -> str:
@@ -169,24 +209,27 @@ class TexloomSettings(bpy.types.PropertyGroup):
     def request(self, written: str = "") -> GenerationRequest:
         """Freeze the properties; ``written`` stands for the prompt when given.
 
+        What the model does not heed is left out, and the picture to start from is not in it yet: see :meth:`begun`.
+
         Raises:
             RequestError: one is out of range, or the prompt is empty.
         """
         material = self.output == "MATERIAL"
         size = (self.width, self.height) if self.size == "CUSTOM" else (int(self.size), int(self.size))
-        own_model = self.model == "FOLDER"
+        own_model = self.model != "instant"
+        heeds = shelf.capabilities_of(self)
         return GenerationRequest(
             prompt=presets.effective_prompt(written or self.written, self.style),
-            negative_prompt=presets.joined(self.negative_prompt, self.style_negative),
+            negative_prompt=presets.joined(self.negative_prompt, self.style_negative) if heeds.negative else "",
             # An empty path would otherwise be the current folder.
-            model=self.model_id or "(no folder chosen)",
+            model=self.model_id or "(no model chosen)",
             kind={"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}[self.output],
             width=size[0] // 8 * 8,
             height=size[1] // 8 * 8,
             seed=self.seed,
             count=self.count,
-            steps=self.steps or None if own_model else None,
-            guidance_scale=self.guidance_scale or None if own_model else None,
+            steps=self.steps or None if heeds.steps else None,
+            guidance_scale=self.guidance_scale or None if heeds.guidance else None,
             tile_x=self.output != "PLANE" and self.tiling in ("XY", "X"),
             tile_y=self.output != "PLANE" and self.tiling in ("XY", "Y"),
             maps=tuple(name for name in MAPS if name in self.maps) if material and self.maps else DEFAULT_MAPS,
@@ -194,7 +237,20 @@ class TexloomSettings(bpy.types.PropertyGroup):
             # The instant model shows all variations, or a large picture, small before it draws them whole.
             preview_interval=2 if own_model else int(self.count > 1 or max(size) > 1024),
             parameters={} if own_model else locks.of(self.id_data),
+            loras=loras.of(self) if heeds.loras else (),
         )
+
+    def begun(self, request: GenerationRequest) -> GenerationRequest:
+        """The request, starting from the picture that is chosen, where the model starts from pictures.
+
+        Raises:
+            RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
+        """
+        heeds = shelf.capabilities_of(self)
+        source = starting.chosen(self) if heeds.starts else None
+        if source is None:
+            return request
+        return starting.begun(request, source, starting.strength_of(self) if heeds.strength else None)
 
     def placement(self, context: bpy.types.Context) -> Placement:
         """Where the result will go: the objects selected now, the view and the cursor of now."""

@@ -8,9 +8,14 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
 
-from . import locks, presets
+import bpy
+
+from . import locks, loras, presets, shelf, starting
 from .catalogue import families
-from .core.texloom.request import DEFAULT_MAPS, RANGES, GenerationRequest
+from .core.texloom import catalog_rows
+from .core.texloom.errors import RequestError, StorageError
+from .core.texloom.request import DEFAULT_MAPS, RANGES, GenerationRequest, Lora
+from .core.texloom.storage import read_manifest
 from .parameters import FAMILY
 from .properties import LARGEST_SEED, SIZES
 from .scene.objects import metres_per_unit
@@ -21,7 +26,7 @@ _OUTPUTS: Final = {"material": "MATERIAL", "texture": "IMAGE", "reference": "PLA
 _ITS_OWN: Final = frozenset({"schema", "id", "preview_interval"})
 
 
-def restore(settings: Any, request: Mapping[str, Any], index: int = 0) -> list[str]:
+def restore(settings: Any, request: Mapping[str, Any], index: int = 0, *, folder: str | Path = "") -> list[str]:
     """Put everything that determined a result into the panel.
 
     Variation ``index`` above 0 comes as one result with its own seed.  A style is taken off and a text datablock let
@@ -31,16 +36,18 @@ def restore(settings: Any, request: Mapping[str, Any], index: int = 0) -> list[s
         settings: the scene's ``TexloomSettings``.
         request: the manifest's ``request``; a field that an older version did not have gets its default.
         index: which variation.
+        folder: of the result, which keeps a copy of the picture that it was made from.
 
     Returns:
         For each field that could not be restored a sentence that names it.
     """
-    return _Restoring(settings, request).all(index)
+    return _Restoring(settings, request, str(folder)).all(index)
 
 
 class _Restoring:
-    def __init__(self, settings: Any, request: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Any, request: Mapping[str, Any], folder: str) -> None:
         self.settings = settings
+        self.folder = folder
         self.request = request
         self.left: list[str] = []
         self.defaults = {
@@ -74,6 +81,8 @@ class _Restoring:
         for name in ("steps", "guidance_scale"):
             value = self.value(name)
             setattr(settings, name, 0 if value is None else self.number(name, 0))
+        self.source()
+        self.loras()
         self.rest()
         return self.left
 
@@ -109,12 +118,16 @@ class _Restoring:
 
     def model(self) -> None:
         settings, model = self.settings, self.value("model")
-        known = {item.identifier for item in settings.bl_rna.properties["model"].enum_items}
-        if isinstance(model, str) and model in known - {"FOLDER"}:
+        row = catalog_rows.find(model) if isinstance(model, str) else None
+        if model == shelf.INSTANT:
             settings.model = model
+        elif row is not None and row.id == model:
+            settings.model, settings.catalog_model = "CATALOG", model
+        elif isinstance(model, str) and catalog_rows.is_hub_id(model):
+            settings.model, settings.model_folder = "FOLDER", model
         elif isinstance(model, str) and Path(model).is_absolute():
             settings.model, settings.model_folder = "FOLDER", model
-            if not Path(model).is_dir():
+            if not Path(model).exists():
                 self.left.append(iface("Model: the folder {folder} is not on this machine.").format(folder=model))
         else:
             self.leave("model", model)
@@ -142,6 +155,58 @@ class _Restoring:
         if not wanted or set(names) - known:
             self.leave("maps", ", ".join(sorted(set(names) - known)))
 
+    def source(self) -> None:
+        """The picture that it started from: of an image that was changed in parts, its words stay alone."""
+        settings, source = self.settings, self.value("source")
+        settings.start = "NONE"
+        strength = self.value("strength")
+        settings.strength = starting.STRENGTH if strength is None else self.number("strength", starting.STRENGTH)
+        if not source:
+            return
+        copy = _kept(self.folder, "source") or (Path(source) if isinstance(source, str) else None)
+        # The model of pictures has settings of its own.
+        if copy is None or not copy.is_file() or self.value("model") == "image":
+            self.leave("source", source)
+        elif self.value("operation") == "create":
+            starting.use_file(settings, copy)
+        else:
+            self.edited(copy)
+
+    def edited(self, source: Path) -> None:
+        """The image that was changed by words, with its mask, as images of the file, and how it was changed."""
+        images, operation = self.settings.id_data.texloom_images, self.value("operation")
+        tiling = self.settings.tiling
+        images.image = _load(source)
+        images.mask, images.mask_image, images.masked_image = "ALPHA", None, None
+        if operation == "repair_seams":
+            images.tiling = tiling
+            return
+        if operation == "outpaint":
+            for name, value in zip(("left", "right", "top", "bottom"), self.value("expand"), strict=False):
+                setattr(images, name, value)
+            return
+        images.edit_tiling = tiling
+        images.edit_strength = 1.0 if self.value("strength") is None else self.number("strength", 1.0)
+        if self.value("mask"):
+            mask = _kept(self.folder, "mask")
+            if mask is None:
+                self.leave("mask", self.value("mask"))
+                return
+            images.mask, images.mask_image = "IMAGE", _load(mask)
+
+    def loras(self) -> None:
+        stack = self.value("loras") or ()
+        if not isinstance(stack, (list, tuple)):
+            self.leave("loras", stack)
+            stack = ()
+        found = []
+        for item in stack:
+            try:
+                found.append(Lora(item["file"], item["weight"]))
+            except (RequestError, KeyError, TypeError):
+                self.leave("loras", item)
+        loras.put(self.settings, found)
+
     def rest(self) -> None:
         """What the panel has no field for, and what a newer version knows besides."""
         scene = self.settings.id_data
@@ -154,7 +219,24 @@ class _Restoring:
             else:
                 self.leave("parameters", f"{name} = {value}")
         locks.show(scene)
-        if source := self.value("source"):
-            self.leave("source", source)
         for name in sorted(set(self.request) - set(self.defaults) - _ITS_OWN):
             self.leave(name, self.request[name])
+
+
+def _load(path: Path) -> Any:
+    """The image of a file, None where it is none."""
+    try:
+        return bpy.data.images.load(str(path), check_existing=True)
+    except RuntimeError:  # Blender's way to say that it cannot be read
+        return None
+
+
+def _kept(folder: str, what: str) -> Path | None:
+    """The copy of its source, or mask, that a result keeps; None where there is none."""
+    try:
+        kept = read_manifest(Path(folder)).get(what) if folder else None
+    except StorageError:
+        return None
+    name = kept.get("file") if isinstance(kept, Mapping) else None
+    path = Path(folder) / Path(name).name if isinstance(name, str) else None
+    return path if path is not None and path.is_file() else None

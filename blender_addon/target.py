@@ -35,7 +35,8 @@ class Placement:
 
     ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
     numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
-    preferences.  ``made_from`` is the image whose seamless version an ``IMAGE`` is; see :func:`.scene.sources.follow`.
+    preferences.  ``made_from`` is the image whose seamless or edited version an ``IMAGE`` is, and ``made`` which of
+    them; see :func:`.scene.sources.follow`.
     """
 
     output: str = "MATERIAL"
@@ -51,6 +52,7 @@ class Placement:
     displacement: str | None = None
     slot: str | None = None
     made_from: ObjectId | None = None
+    made: str = "seamless"
     replace_users: bool = False
 
     def replace(self, **changes: Any) -> Placement:
@@ -147,7 +149,8 @@ def steps(
     if placement.output == "IMAGE":
         built = build.image_only(result, store=store)
         if (old := _image(placement.made_from)) is not None:
-            built.images = [sources.follow(built.images[0], old, replace_users=placement.replace_users)]
+            name = sources.follow(built.images[0], old, replace_users=placement.replace_users, made=placement.made)
+            built.images = [name]
         return built
 
     def objects() -> dict[str, Any]:

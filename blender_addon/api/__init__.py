@@ -11,24 +11,31 @@
     api.make_seamless(wall, replace_users=True)
     api.maps_from_image(wall, target=bpy.context.object, real_world_width=2.5)
 
+    api.download_model("sdxl", accept_terms=True)
+    api.generate("mossy", source=wall, strength=0.5, model="sdxl", loras=[("moss.safetensors", 0.7)])
+    api.inpaint(wall, "a drain", model="sdxl")  # its transparent places
+
 :func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
 use ``submit``; the result is put into the scene when it is there.
 """
 
 from __future__ import annotations
 
+from .changing import extend, inpaint, paint_mask, repair_seams, submit_edit
 from .editing import replace, tune
 from .exporting import Exported, brush_texture, export_set, world_background
 from .generation import KINDS, Generated, Job, ReferenceLook, apply, generate, submit
 from .keeping import library, save_asset
+from .modelling import delete_model, download_model, models, use_model
 from .picturing import make_seamless, maps_from_image, submit_image
 from .prompting import prompt_history, restore, styled, styles, use_style
 from .referencing import camera_background, reference_from_images, turnaround
 
 __all__ = [
     "KINDS", "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background",
-    "export_set",
-    "generate", "library", "make_seamless", "maps_from_image", "prompt_history", "reference_from_images", "replace",
-    "restore", "save_asset", "styled", "styles", "submit", "submit_image", "tune", "turnaround", "use_style",
-    "world_background",
+    "delete_model", "download_model", "export_set", "extend",
+    "generate", "inpaint", "library", "make_seamless", "maps_from_image", "models", "paint_mask", "prompt_history",
+    "reference_from_images", "repair_seams", "replace",
+    "restore", "save_asset", "styled", "styles", "submit", "submit_edit", "submit_image", "tune", "turnaround",
+    "use_model", "use_style", "world_background",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from .. import bridge
+from .. import bridge, starting
 from .. import target as targets
 from ..core.texloom import api as engine_api
 from ..core.texloom.errors import CancelledError, ErrorCode, RequestError
@@ -18,6 +18,9 @@ from ..core.texloom.jobs import JobState, JobView
 from ..entry import Entry
 from ..scene import planes
 from ..scene.result import ResultImages
+
+LoraFile = str | Path | tuple[str | Path, float] | engine_api.Lora
+"""A LoRA: its file, file and weight, or as a request has it."""
 
 KINDS = {"MATERIAL": "material", "IMAGE": "texture", "PLANE": "reference"}
 
@@ -110,6 +113,9 @@ def submit(
     plane_height: float = 1.8,
     plane_facing: str = "VIEW",
     plane_look: ReferenceLook | None = None,
+    source: bpy.types.Image | str | Path | None = None,
+    strength: float | None = None,
+    loras: Sequence[LoraFile] = (),
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -125,6 +131,10 @@ def submit(
         plane_height: metres.
         plane_facing: ``VIEW``, ``X``, ``-X``, ``Y``, ``-Y`` or ``Z``.
         plane_look: opacity, kind and so on of the plane, as :class:`ReferenceLook`.
+        source: an image of the file, or the path of a picture, to start from; for models that can.  The longer side
+            of the result is as asked, the proportions are the picture's.
+        strength: how much of ``source`` is drawn anew, 0 to 1; default what suits.
+        loras: LoRA files that change the model, or pairs of file and weight.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -144,6 +154,8 @@ def submit(
     if output == "PLANE":
         # A picture on a plane has edges.
         options = {"tile_x": False, "tile_y": False} | options
+    if loras:
+        options["loras"] = lora_stack(loras)
     request = engine_api.make_request(prompt, **{"kind": KINDS.get(output, "material")} | options)
     objects = [target] if isinstance(target, bpy.types.Object) else target
     placement = targets.capture(
@@ -154,7 +166,31 @@ def submit(
         plane_facing=plane_facing,
     )
     placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
-    return Job(bridge.get().submit(request, placement))
+    try:
+        if source is not None:
+            request = starting.begun(request, source, strength)
+        elif strength is not None:
+            request = request.replace(strength=strength)  # refused: there is nothing to start from
+        return Job(bridge.get().submit(request, placement))
+    except BaseException:
+        bridge.get().tidy_sources()
+        raise
+
+
+def lora_stack(files: Sequence[LoraFile]) -> tuple[engine_api.Lora, ...]:
+    """LoRAs as a request wants them, of files or pairs of file and weight.
+
+    Raises:
+        RequestError: a weight is out of range.
+    """
+    found = []
+    for item in files:
+        if isinstance(item, engine_api.Lora):
+            found.append(item)
+            continue
+        file, weight = item if isinstance(item, tuple) else (item, 1.0)
+        found.append(engine_api.Lora(bpy.path.abspath(str(file)), weight))
+    return tuple(found)
 
 
 def generate(prompt: str, *, timeout: float | None = None, **options: Any) -> Generated:

@@ -53,4 +53,4 @@ def restore(folder: str | Path) -> list[str]:
         StorageError: the result is missing or damaged.
     """
     request = read_manifest(Path(folder))["request"]
-    return restoring.restore(properties.of(bpy.context), request)
+    return restoring.restore(properties.of(bpy.context), request, folder=folder)

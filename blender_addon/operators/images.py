@@ -13,6 +13,7 @@ from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import (
     IMAGE_OUTPUTS,
     IMAGE_SIZES,
+    IMAGE_TEXT,
     LIGHT_TEXT,
     REPLACE_TEXT,
     SIZE_TEXT,
@@ -26,7 +27,6 @@ from ..translations import iface
 from .common import failed, refused
 
 _TILE = {"XY": "xy", "X": "x", "Y": "y", "NONE": "none"}
-_IMAGE_TEXT = "Name of the image; empty for the one that is shown or picked"
 
 
 class _OnImage:
@@ -84,7 +84,7 @@ class TEXLOOM_OT_maps_from_image(_OnImage, bpy.types.Operator):
     bl_idname = "texloom.maps_from_image"
     bl_label = "Make PBR Material"
 
-    image: StringProperty(name="Image", description=_IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    image: StringProperty(name="Image", description=IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     output: EnumProperty(name="Output", items=IMAGE_OUTPUTS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     size: EnumProperty(name="Size", description=SIZE_TEXT, items=IMAGE_SIZES, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     tiling: EnumProperty(name="Seamless", description=TILING_TEXT, items=TILINGS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
@@ -115,7 +115,7 @@ class TEXLOOM_OT_make_seamless(_OnImage, bpy.types.Operator):
     bl_idname = "texloom.make_seamless"
     bl_label = "Make Seamless"
 
-    image: StringProperty(name="Image", description=_IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    image: StringProperty(name="Image", description=IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     size: EnumProperty(name="Size", description=SIZE_TEXT, items=IMAGE_SIZES, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     tiling: EnumProperty(name="Seamless", description=TILING_TEXT, items=TILINGS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     even_light: BoolProperty(name="Even out light", description=LIGHT_TEXT, default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]
@@ -139,7 +139,7 @@ class TEXLOOM_OT_tile_preview(_OnImage, bpy.types.Operator):
     bl_idname = "texloom.tile_preview"
     bl_label = "Preview 3×3"
 
-    image: StringProperty(name="Image", description=_IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    image: StringProperty(name="Image", description=IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
         try:

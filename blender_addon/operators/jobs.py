@@ -73,13 +73,14 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             request = request.replace(
                 seed=self.seed if self.seed >= 0 else request.seed, count=self.count or request.count
             )
-            entry = bridge.get().submit(request, settings.placement(context))
+            entry = bridge.get().submit(settings.begun(request), settings.placement(context))
             self._remember(written, settings.negative_prompt)
             if bpy.app.background:
                 bridge.get().wait(entry)
             else:
                 warm_up()
         except TexloomError as error:
+            bridge.get().tidy_sources()
             return failed(self, error)
         if entry.problem:
             return refused(self, entry.problem, entry.advice)
@@ -297,8 +298,8 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
         entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
             return {"CANCELLED"}
-        request = entry.view.request.to_dict()
-        for sentence in restore.restore(properties.of(context), request, entry.index):
+        request, folder = entry.view.request.to_dict(), entry.view.folder
+        for sentence in restore.restore(properties.of(context), request, entry.index, folder=folder):
             self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 

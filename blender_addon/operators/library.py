@@ -177,7 +177,7 @@ class TEXLOOM_OT_library_settings(_OnVariation, bpy.types.Operator):
             request = read_manifest(card.folder)["request"]
         except TexloomError as error:
             return failed(self, error)
-        for sentence in restore.restore(properties.of(context), request, self.index):
+        for sentence in restore.restore(properties.of(context), request, self.index, folder=card.folder):
             self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 

@@ -12,15 +12,18 @@ from . import (
     adjust,
     advanced,
     common,
+    editing,
     engine,
     images,
     library,
     main,
+    models,
     outputs,
     placement,
     prompt,
     references,
     results,
+    starting,
     status_bar,
     tune,
 )
@@ -32,10 +35,13 @@ _PARTS: tuple[type[Part], ...] = (
     results.Results,
     *tune.PARTS,
     advanced.Advanced,
+    *models.PARTS,
+    *starting.PARTS,
     *adjust.PARTS,
     placement.Placement,
     *references.PARTS,
     *images.PARTS,
+    *editing.PARTS,
     *outputs.PARTS,
     *library.PARTS,
     engine.Engine,
@@ -83,7 +89,7 @@ def _classes() -> tuple[Any, ...]:
     return tuple(found)
 
 
-CLASSES = (*prompt.MENUS, *_classes())
+CLASSES = (*prompt.MENUS, *advanced.MENUS, *_classes())
 
 
 def register() -> None:

@@ -43,7 +43,8 @@ class FromImage(Part):
         half = row.row(align=True)
         half.enabled = settings.tiling != "NONE"
         half.operator("texloom.make_seamless", icon="MOD_LATTICE")
-        row.operator("texloom.tile_preview", icon="MESH_GRID", depress=_repeats(context))
+        half.operator("texloom.repair_seams", icon="MOD_MASK")
+        seamless.operator("texloom.tile_preview", icon="MESH_GRID", depress=_repeats(context))
         half = seamless.row()
         half.enabled = settings.tiling != "NONE"
         half.use_property_split = False

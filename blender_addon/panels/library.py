@@ -145,6 +145,8 @@ def _draw_card(layout: Any, context: Any, state: Any, card: Card) -> None:
     apply.folder, apply.index = card.name, index
     use = column.operator("texloom.library_settings", icon="LOOP_BACK")
     use.folder, use.index = card.name, index
+    more = column.operator("texloom.library_variations", icon="MOD_ARRAY")
+    more.folder, more.index = card.name, index
     row = layout.row(align=True)
     save = row.operator("texloom.save_asset", icon="ASSET_MANAGER")
     save.folder, save.index = card.name, index

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import bridge, preferences, properties
+from .. import bridge, preferences, properties, shelf
 from ..core.texloom.backends.base import BackendState
 from ..translations import iface
 from . import welcome
 from .common import Part
 from .engine import engine_known
 from .prompt import draw_prompt, draw_style
+from .starting import draw_start
 from .tune import draw_locks
 
 
@@ -33,8 +34,9 @@ class Main(Part):
         column = layout.column()
         draw_prompt(column, context)
         draw_style(column, context)
-        if settings.negative_prompt:
+        if settings.negative_prompt and shelf.capabilities_of(settings).negative:
             column.prop(settings, "negative_prompt", text="", icon="REMOVE")
+        draw_start(column, settings)
         draw_locks(column, context)
         column.separator(factor=0.5)
         column.prop(settings, "output", text="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import bridge
+from .. import bridge, model_jobs
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
 from ..translations import iface
@@ -105,11 +105,13 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
     row = layout.row(align=True)
     if code in (ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN):
         row.operator("texloom.setup_engine", icon="IMPORT")
-    if code is ErrorCode.OUT_OF_MEMORY:
+    if code == ErrorCode.OUT_OF_MEMORY:
         action = row.operator("texloom.retry", text="Retry at Half Size", icon="FULLSCREEN_EXIT")
         action.job, action.smaller = entry.id, True
-    elif code is not ErrorCode.INVALID_REQUEST and entry.view.state is JobState.FAILED:
+    elif code != ErrorCode.INVALID_REQUEST and entry.view.state is JobState.FAILED:
         row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
+    if code == ErrorCode.MODEL_NOT_FOUND and model_jobs.is_downloadable(entry.view.request.model):
+        row.operator("texloom.model_download", text="Download…", icon="IMPORT").model = entry.view.request.model
     if code in (ErrorCode.ENGINE_BROKEN, ErrorCode.WORKER_DIED, ErrorCode.INTERNAL):
         row.operator("texloom.open_log", icon="TEXT")
 

@@ -84,14 +84,31 @@ def save_pixels(image: Any) -> Path:
         RequestError: as :func:`size_of`.
         StorageError: the file cannot be written.
     """
-    width, height = size_of(image)
+    return write(pixels_of(image))
+
+
+def pixels_of(image: Any) -> NDArray[np.uint8]:
+    """The pixels of an image: (height, width, 3 or 4) uint8, sRGB or plain numbers, first row on top.
+
+    Raises:
+        RequestError: as :func:`size_of`.
+    """
+    return _pixels(image, *size_of(image))
+
+
+def write(pixels: NDArray[np.uint8]) -> Path:
+    """Write (height, width, 3 or 4) pixels, as :func:`save_pixels` does.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
     folder = Path(bpy.app.tempdir) / FOLDER
     path = folder / f"{next(_numbers)}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error("write", path, error) from error
-    write_png(path, _pixels(image, width, height))
+    write_png(path, pixels)
     _written.add(str(path))
     return path
 
@@ -106,10 +123,15 @@ def tidy(needed: Collection[str]) -> None:
         _written.discard(path)
 
 
-def follow(name: str, old: Any, *, replace_users: bool) -> str:
+MADE: Final = {"seamless": "{name} seamless", "edited": "{name} edited", "extended": "{name} extended"}
+"""What an image is called that was made from another."""
+
+
+def follow(name: str, old: Any, *, replace_users: bool, made: str = "seamless") -> str:
     """Let the image ``name`` take the place of the one that it was made from; its name afterwards.
 
-    It gets the color space.  With ``replace_users`` everything that uses the old image uses the new one, and the old
+    It gets the color space, and a name by ``made`` (:data:`MADE`).  Editors that show a mask painted over the old one
+    show the new one.  With ``replace_users`` everything that uses the old image uses the new one, and the old
     one stays in the file with a fake user; else image editors that show the old one show the new one.
     """
     new: Any = bpy.data.images[name]
@@ -118,7 +140,12 @@ def follow(name: str, old: Any, *, replace_users: bool) -> str:
     if old == new:
         return name
     stem, suffix = os.path.splitext(old.name)
-    new.name = iface("{name} seamless").format(name=stem if suffix[1:].isalpha() else old.name)
+    new.name = iface(MADE[made]).format(name=stem if suffix[1:].isalpha() else old.name)
+    scenes: Any = bpy.data.scenes
+    masks = {scene.texloom_images.mask_image for scene in scenes if scene.texloom_images.masked_image == old} - {None}
+    for space in _editors():
+        if space.image in masks:
+            space.mode, space.image = "VIEW", new
     if replace_users:
         old.user_remap(new)
         old.use_fake_user = True
@@ -127,7 +154,6 @@ def follow(name: str, old: Any, *, replace_users: bool) -> str:
         # Somebody who paints on it goes on painting.
         if space.image == old and space.mode == "VIEW":
             space.image = new
-    scenes: Any = bpy.data.scenes
     for scene in scenes:
         if scene.texloom_images.image == old:
             scene.texloom_images.image = new

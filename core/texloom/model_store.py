@@ -11,6 +11,7 @@ from typing import Final
 
 from . import catalog_rows, settings, storage
 from .errors import StorageError
+from .runtime.lock import FolderLock
 from .weights_header import SAFETENSORS
 
 INDEX_NAMES: Final = ("model_index.json", "modular_model_index.json")
@@ -66,14 +67,15 @@ def hub_cache() -> Path:
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "huggingface" / "hub"
 
 
-def find(hub: str, *, file: str = "") -> Path | None:
+def find(hub: str, *, file: str = "", chosen: settings.Settings | None = None) -> Path | None:
     """The folder of a model of the hub on this machine, or None.
 
     Args:
         hub: owner/name.
         file: look for a folder with this file instead of a diffusers folder.
+        chosen: the settings that name the model folders; default those of this machine.
     """
-    for folder in _places(hub):
+    for folder in _places(hub, chosen):
         if file:
             if (folder / file).is_file():
                 return folder
@@ -112,10 +114,10 @@ def hub_of(folder: Path) -> str:
     return ""
 
 
-def scan() -> tuple[Found, ...]:
+def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
     """All models in the model folders (two levels deep) and the cache; folders that cannot be read are left out."""
     found: dict[Path, Found] = {}
-    for root in model_folders():
+    for root in model_folders(chosen):
         for path in _inside(root):
             if path.is_dir() and is_model(path):
                 found[path] = Found(path=path, hub=hub_of(path))
@@ -130,9 +132,91 @@ def scan() -> tuple[Found, ...]:
     return tuple(found.values())
 
 
-def _places(hub: str) -> Iterator[Path]:
+def unfinished_bytes(hub: str, chosen: settings.Settings | None = None) -> int:
+    """How much of a model a download has left on this machine that was not finished; 0 where there is none."""
+    for root in model_folders(chosen):
+        parts = folder_for(hub, root) / PARTIAL
+        size = sum(path.stat().st_size for path in _entries(parts) if path.is_file())
+        if size:
+            return size
+    return 0
+
+
+def deletable(folder: Path, chosen: settings.Settings | None = None) -> bool:
+    """Whether Texloom has loaded that folder, whole or in part, into a model folder, so that it may delete it."""
+    own = (folder / RECORD).is_file() or (folder / PARTIAL).is_dir()
+    return own and folder.parent in model_folders(chosen)
+
+
+def delete(folder: Path, chosen: settings.Settings | None = None) -> int:
+    """Delete what was downloaded into a model's folder; other files in it stay.
+
+    The first file to go is what makes it a model, the last one its record: whoever is stopped in between can go on.
+
+    Args:
+        folder: of the model, as :func:`find` gives it.
+        chosen: as for :func:`find`.
+
+    Returns:
+        How many bytes are free again.
+
+    Raises:
+        StorageError: Texloom did not download it, it is being downloaded now, or a file may not be deleted.
+    """
+    if not deletable(folder, chosen):
+        raise StorageError(
+            f"{folder} was not downloaded by Texloom into a model folder, so it stays.",
+            advice="Delete it with the program that put it there.",
+        )
+    parts = folder / PARTIAL
+    try:
+        parts.mkdir(exist_ok=True)
+    except OSError as error:
+        raise storage.storage_error("write", parts, error) from error
+    lock = FolderLock(parts / "lock")
+    if not lock.take():
+        raise StorageError(f"{folder.name} is being downloaded now.", advice="Cancel the download first.")
+    try:
+        freed = _delete_files(folder)
+    finally:
+        lock.free()
+    _delete_file(parts / "lock")
+    _delete_file(folder / RECORD)
+    for empty in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
+        try:
+            empty.rmdir()
+        except OSError:
+            continue  # somebody's own files are in it
+    return freed
+
+
+def _delete_files(folder: Path) -> int:
+    names: list[str] = []
+    if (folder / RECORD).is_file():
+        recorded = storage.read_json(folder / RECORD).get("files", {})
+        names = [name for name in recorded if isinstance(name, str)] if isinstance(recorded, dict) else []
+    paths = [folder / name for name in sorted(names, key=lambda name: name not in INDEX_NAMES)]
+    # A record that was tampered with must not reach beyond its folder.
+    paths = [path for path in paths if path.resolve().is_relative_to(folder.resolve())]
+    paths += [path for path in _entries(folder / PARTIAL) if path.name != "lock"]
+    return sum(_delete_file(path) for path in paths)
+
+
+def _delete_file(path: Path) -> int:
+    """Delete a file; its size, 0 where it was gone already."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise storage.storage_error("delete", path, error) from error
+    return size
+
+
+def _places(hub: str, chosen: settings.Settings | None = None) -> Iterator[Path]:
     owner, name = hub.split("/", 1)
-    for root in model_folders():
+    for root in model_folders(chosen):
         yield folder_for(hub, root)
         yield root / owner / name
         if root.name.lower() == name.lower():

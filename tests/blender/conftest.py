@@ -23,6 +23,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "user_default"
+# The hub that the downloads' own tests use.
+sys.path.append(str(ROOT / "tests" / "unit"))
 HAS_BPY = importlib.util.find_spec("bpy") is not None
 
 collect_ignore_glob = [] if HAS_BPY else ["test_*.py"]

@@ -65,7 +65,8 @@ class Layout:
         def call(*arguments: Any, **named: Any) -> Any:
             self.drawn.append((name, named | {"arguments": arguments}))
             if name == "operator":
-                properties = getattr(bpy.ops.texloom, arguments[0].partition(".")[2]).get_rna_type().properties
+                owner, _, which = arguments[0].partition(".")
+                properties = getattr(getattr(bpy.ops, owner), which).get_rna_type().properties
                 return Strict({item.identifier for item in properties}, self.drawn[-1][1])
             if name == "prop":
                 assert arguments[1] in arguments[0].bl_rna.properties

@@ -13,6 +13,7 @@ from . import (
     memory_messages,
     messages,
     model_messages,
+    models,
     more_labels,
     outputs,
     prompt,
@@ -21,9 +22,9 @@ from . import (
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

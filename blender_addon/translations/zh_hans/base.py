@@ -96,17 +96,11 @@ TEXTS: dict[str, str] = {
     "This result is no longer in the list; it is in the library.": "此结果已不在列表中,但仍在资源库里。",
     # Settings.
     "Prompt": "提示词",
-    "What to make, in English or Chinese: material, colors, condition (“mossy cobblestone, wet”)": (
-        "用中文或英文描述要生成的内容: 材质、颜色、状态 (例如 “长满青苔的鹅卵石路,潮湿”)"
-    ),
     "Negative prompt": "反向提示词",
     "Model": "模型",
     "Instant": "即时",
     "Built in: seamless materials and patterns in about a second, offline": "内置: 离线,约一秒生成无缝材质和图案",
-    "Diffusers folder": "Diffusers 文件夹",
-    "A model of your own in a folder": "文件夹中的自有模型",
     "Folder": "文件夹",
-    "Folder that holds model_index.json": "包含 model_index.json 的文件夹",
     "Size": "尺寸",
     "512 × 512 pixels": "512 × 512 像素",
     "1024 × 1024 pixels": "1024 × 1024 像素",

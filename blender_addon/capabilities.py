@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a model can do and which settings it heeds, so that the panel shows no others.
+
+What is not known is taken for possible: the engine says so when it is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .core.texloom import catalog_rows
+from .core.texloom.catalog_rows import CatalogRow
+
+NO_NEGATIVE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
+"""Families whose guidance is an input of the network, so that negative prompts have no effect."""
+
+_FIRST_GUIDANCE: Final = 1.0
+"""Up to this the guidance of a model is off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a model heeds.
+
+    Attributes:
+        steps, guidance, negative, strength: whether the setting has an effect.
+        draws: from words alone.
+        starts: from a whole picture.
+        fills: parts of a picture, which inpainting, outpainting and repairing seams need.
+        loras: takes LoRAs.
+        default_steps, default_guidance: the model's own; None where not known.
+    """
+
+    steps: bool = True
+    guidance: bool = True
+    negative: bool = True
+    strength: bool = True
+    draws: bool = True
+    starts: bool = True
+    fills: bool = True
+    loras: bool = True
+    default_steps: int | None = None
+    default_guidance: float | None = None
+
+
+UNKNOWN: Final = Capabilities()
+
+INSTANT: Final = Capabilities(steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False)
+
+
+def of_row(row: CatalogRow) -> Capabilities:
+    """Of a row of the catalogue."""
+    guided = row.guidance > _FIRST_GUIDANCE
+    return Capabilities(
+        guidance=guided,
+        negative=guided and row.family not in NO_NEGATIVE,
+        strength="image_to_image" in row.abilities,
+        draws=row.text_to_image,
+        starts="image_to_image" in row.abilities or "edit" in row.abilities,
+        fills="inpaint" in row.abilities,
+        loras="lora" in row.abilities,
+        default_steps=row.steps,
+        default_guidance=row.guidance if guided else None,
+    )
+
+
+def of_pipeline(pipeline: str) -> Capabilities:
+    """Of a folder of somebody's own, by the class of its pipeline: what any model of that class can do."""
+    rows = [row for row in catalog_rows.rows() if row.pipeline == pipeline]
+    if not rows:
+        return UNKNOWN
+    each = [of_row(row) for row in rows]
+    return Capabilities(
+        guidance=any(item.guidance for item in each),
+        negative=any(item.negative for item in each),
+        strength=any(item.strength for item in each),
+        draws=any(item.draws for item in each),
+        starts=any(item.starts for item in each),
+        fills=any(item.fills for item in each),
+        loras=any(item.loras for item in each),
+    )

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of a model, as lines of the panel and of the dialog before a download."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .. import model_jobs
+from ..shelf import Item, Shelf
+from ..translations import iface
+from .common import paragraph
+
+COMMERCIAL: Final = {
+    "yes": "commercial use allowed",
+    "limited": "commercial use with conditions",
+    "no": "non-commercial only",
+    "unknown": "commercial use unclear",
+}
+LANGUAGES: Final = {"en": "in English", "zh": "in Chinese", "ja": "in Japanese"}
+ABILITIES: Final = {
+    "image_to_image": "from a picture",
+    "inpaint": "fill in parts",
+    "edit": "change by words",
+    "lora": "LoRA",
+}
+_GATED: Final = "sign-in needed"
+
+
+def gigabytes(count: float) -> str:
+    """A size as people read it."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def short_note(item: Item) -> str:
+    """What to know of a model at a glance, for the list: its size or that it is here, and what restricts it."""
+    if item.here:
+        return iface("here")
+    if item.row is None:
+        return ""
+    return gigabytes(item.row.download_bytes)
+
+
+def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
+    """Names and values in the language of the interface."""
+    row = item.row
+    where = str(item.path) if item.path is not None else ""
+    if row is None:
+        return [(iface("Hub"), item.hub), (iface("Lies in"), where)]
+    words = [iface(COMMERCIAL[row.commercial])] + ([iface(_GATED)] if row.gated == "yes" else [])
+    can = [iface("from words")] if row.text_to_image else []
+    can += [iface(text) for name, text in ABILITIES.items() if name in row.abilities]
+    size = iface("about {size}").format(size=gigabytes(row.download_bytes))
+    if item.unfinished:
+        size += iface(", {size} are here").format(size=gigabytes(item.unfinished))
+    memory = iface("{whole}; with 4-bit weights {least}").format(
+        whole=gigabytes(row.memory_bytes("bfloat16")), least=gigabytes(row.memory_bytes("int4"))
+    )
+    return [
+        (iface("Licence"), f"{row.licence} ({', '.join(words)})"),
+        (iface("Download"), "" if item.here else size),
+        (iface("Memory"), memory),
+        (iface("Prompts"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
+        (iface("Draws"), ", ".join(can)),
+        (iface("Lies in"), where or (str(shelf.folder) if shelf is not None else "")),
+    ]
+
+
+def draw_facts(layout: Any, item: Item, shelf: Shelf | None, width: int) -> None:
+    """Name, a sentence, and the facts; ``width`` in letters."""
+    layout.label(text=item.name, icon="PACKAGE", translate=False)
+    if item.row is not None and item.row.note:
+        paragraph(layout, item.row.note, width, "BLANK1")
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for name, value in facts(item, shelf):
+        if value:
+            split = column.split(factor=0.3)
+            title = split.row()
+            title.active = False
+            title.label(text=name, translate=False)
+            split.label(text=value, translate=False)
+    if item.problem:
+        paragraph(layout, item.problem, width, "ERROR")
+    word = fit(item, shelf)
+    if word:
+        paragraph(layout, word, width, "INFO")
+
+
+def draw_terms(layout: Any, item: Item, width: int) -> bool:
+    """What to know before a download; whether there is anything."""
+    said = model_jobs.terms(item)
+    for text in said:
+        paragraph(layout, text, width, "ERROR")
+    return bool(said)
+
+
+def fit(item: Item, shelf: Shelf | None) -> str:
+    """A word where the machine has less memory than the model wants; it can be chosen all the same."""
+    if item.row is None or shelf is None or shelf.memory is None:
+        return ""
+    if item.row.memory_bytes("int4") > shelf.memory:
+        text = iface("Too large for this machine's main memory of {size}, unless a graphics card has more.")
+        return text.format(size=gigabytes(shelf.memory))
+    if item.row.memory_bytes("bfloat16") > shelf.memory:
+        text = iface("Larger than this machine's main memory of {size}: slow at best, unless a graphics card has more.")
+        return text.format(size=gigabytes(shelf.memory))
+    return ""

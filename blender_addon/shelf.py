@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The models to choose from: those of the catalogue, and those that lie on this machine.
+
+Drawing reads no file: :meth:`Watcher.see` gives what a thread has found, and has it look again when that is old.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from . import bridge, capabilities, preferences
+from .capabilities import Capabilities
+from .core.texloom import catalog_rows, model_store, storage
+from .core.texloom.catalog_rows import CatalogRow
+from .core.texloom.errors import ModelInvalidError, StorageError, TexloomError
+from .core.texloom.settings import Settings
+from .core.texloom.weights_header import CHECKPOINT, DENOISER, identify
+from .library_view import redraw
+from .machine import memory_bytes
+from .model_options import ModelOptions
+
+INSTANT: Final = "instant"
+_OLD: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One model.
+
+    Attributes:
+        key: what a request calls it: a name of the catalogue, a hub id, or a path.
+        name: what people call it.
+        row: its row in the catalogue, if it has one.
+        hub: owner/name on the hub, empty for none.
+        path: its folder or file on this machine, None where it is not there.
+        unfinished: bytes of a download that was not finished.
+        own: whether Texloom has downloaded it, so that it can delete it.
+        problem: why it cannot be used, in plain words.
+    """
+
+    key: str
+    name: str
+    row: CatalogRow | None = None
+    hub: str = ""
+    path: Path | None = None
+    unfinished: int = 0
+    own: bool = False
+    problem: str = ""
+    capabilities: Capabilities = capabilities.UNKNOWN
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this machine."""
+        return self.path is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """All models; ``memory`` is the machine's main memory in bytes, None where it cannot be known."""
+
+    items: tuple[Item, ...]
+    folder: Path
+    memory: int | None = None
+    mine: Item | None = None
+    by_key: dict[str, Item] = field(default_factory=dict)
+
+    def find(self, key: str) -> Item | None:
+        """The model that a request calls so."""
+        if self.mine is not None and self.mine.key == key:
+            return self.mine
+        return self.by_key.get(key)
+
+
+def look(options: ModelOptions, mine: str = "") -> Shelf:
+    """Look at the disk now.
+
+    Args:
+        options: where models lie.
+        mine: a folder, file or hub id that the user has given, wherever it is.
+
+    Raises:
+        StorageError: the machine's settings or the catalogue are damaged.
+    """
+    chosen = options.settings()
+    items = [_of_row(row, chosen) for row in catalog_rows.rows()]
+    hubs = {item.hub for item in items}
+    for found in model_store.scan(chosen):
+        if found.hub in hubs:
+            continue
+        item = _of_path(found.path, found.hub, chosen)
+        if item is not None:
+            items.append(item)
+    return Shelf(
+        items=tuple(items),
+        folder=model_store.download_folder(chosen),
+        memory=memory_bytes(),
+        mine=_given(mine, chosen) if mine else None,
+        by_key={item.key: item for item in items},
+    )
+
+
+def find(items: Iterable[Item], words: str, *, here: bool) -> list[Item]:
+    """Those whose name, hub id, family or licence hold every word; ``here`` only those on this machine."""
+    wanted = words.lower().split()
+    kept = []
+    for item in items:
+        row = item.row
+        text = f"{item.name} {item.hub} {item.key}" + (f" {row.family} {row.licence} {row.note}" if row else "")
+        if (item.here or item.unfinished or not here) and all(word in text.lower() for word in wanted):
+            kept.append(item)
+    # What can be used at once stands first.
+    return sorted(kept, key=lambda item: not item.here)
+
+
+def _of_row(row: CatalogRow, chosen: Settings) -> Item:
+    path = model_store.find(row.hub, file=row.file, chosen=chosen)
+    return Item(
+        key=row.id,
+        name=row.name,
+        row=row,
+        hub=row.hub,
+        path=path,
+        unfinished=0 if path else model_store.unfinished_bytes(row.hub, chosen),
+        own=path is not None and model_store.deletable(path, chosen),
+        capabilities=capabilities.of_row(row),
+    )
+
+
+def _of_path(path: Path, hub: str, chosen: Settings) -> Item | None:
+    """A model that lies there; None for a file that is none."""
+    row = catalog_rows.find(hub) if hub else None
+    if path.is_file():
+        known = _of_file(path)
+        return None if known is None or known.problem else known
+    return Item(
+        key=hub or str(path),
+        name=hub or path.name,
+        row=row,
+        hub=hub,
+        path=path,
+        own=model_store.deletable(path, chosen),
+        capabilities=capabilities.of_row(row) if row else capabilities.of_pipeline(_pipeline(path)),
+    )
+
+
+def _of_file(path: Path) -> Item | None:
+    try:
+        kind = identify(path)
+    except ModelInvalidError as error:
+        return Item(key=str(path), name=path.stem, path=path, problem=str(error))
+    if kind.kind not in (CHECKPOINT, DENOISER):
+        return None
+    rows = [row for row in catalog_rows.rows() if row.family == kind.family and not row.part]
+    found = capabilities.of_pipeline(rows[0].pipeline) if rows else capabilities.UNKNOWN
+    return Item(key=str(path), name=path.stem, path=path, capabilities=found)
+
+
+def _given(mine: str, chosen: Settings) -> Item:
+    path = Path(mine).expanduser()
+    if path.is_file():
+        return replace(_of_file(path) or Item(key=mine, name=path.stem, path=path), key=mine)
+    if path.is_dir():
+        hub = model_store.hub_of(path)
+        row = catalog_rows.find(hub) if hub else None
+        known = capabilities.of_row(row) if row else capabilities.of_pipeline(_pipeline(path))
+        return Item(key=mine, name=path.name, row=row, path=path, capabilities=known)
+    row = catalog_rows.find(mine)
+    if row is not None:
+        return replace(_of_row(row, chosen), key=mine)
+    if not catalog_rows.is_hub_id(mine):
+        return Item(key=mine, name=path.name)
+    where = model_store.find(mine, chosen=chosen)
+    return Item(
+        key=mine,
+        name=mine,
+        hub=mine,
+        path=where,
+        unfinished=0 if where else model_store.unfinished_bytes(mine, chosen),
+        own=where is not None and model_store.deletable(where, chosen),
+        capabilities=capabilities.of_pipeline(_pipeline(where)) if where else capabilities.UNKNOWN,
+    )
+
+
+def _pipeline(folder: Path) -> str:
+    for name in model_store.INDEX_NAMES:
+        if (folder / name).is_file():
+            try:
+                return str(storage.read_json(folder / name).get("_class_name", ""))
+            except StorageError:
+                return ""
+    return ""
+
+
+class Watcher:
+    """Keeps a :class:`Shelf` fresh while somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.shelf: Shelf | None = None
+        self.error = ""
+        self._key: tuple[object, ...] = ()
+        self._at = 0.0
+        self._asked = False
+        self._told = True
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the thread looks at the disk now."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def see(self, mine: str = "") -> Shelf | None:
+        """What was found, None before the first look; has the thread look again when that is old.
+
+        Args:
+            mine: see :func:`look`.
+        """
+        options = preferences.model_options()
+        key = (options, mine)
+        if not self.busy and (self._asked or key != self._key or time.monotonic() - self._at > _OLD):
+            self._asked, self._told, self._key = False, False, key
+            self._thread = threading.Thread(target=self._run, args=key, name="texloom-shelf", daemon=True)
+            self._thread.start()
+            bridge.get().wake()
+        return self.shelf
+
+    def look_again(self) -> None:
+        """Something has changed on the disk; may be called from any thread."""
+        self._asked = True
+
+    def looked(self, mine: str = "") -> Shelf:
+        """What is on the disk now; waits for it, for scripts.
+
+        Raises:
+            StorageError: as :func:`look`.
+        """
+        options = preferences.model_options()
+        self.shelf, self.error = look(options, mine), ""
+        self._key, self._at, self._asked = (options, mine), time.monotonic(), False
+        return self.shelf
+
+    def turn(self) -> bool:
+        """One turn of the add-on's timer: have the panels drawn when there is something new."""
+        if self.busy:
+            return True
+        if not self._told:
+            self._told = True
+            redraw()
+        return False
+
+    def close(self) -> None:
+        """Wait for the thread's end."""
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def _run(self, options: ModelOptions, mine: str) -> None:
+        try:
+            self.shelf, self.error = look(options, mine), ""
+        except TexloomError as error:
+            self.error = str(error)
+        except Exception as error:  # noqa: BLE001 - boundary: the panel must say it rather than wait for ever
+            traceback.print_exc()
+            self.error = str(error)
+        self._at = time.monotonic()
+
+
+_watcher = Watcher()
+
+
+def watcher() -> Watcher:
+    """The one watcher of this Blender."""
+    return _watcher
+
+
+def capabilities_of(settings: Any) -> Capabilities:
+    """What the model chosen in the panel heeds; reads no file besides the catalogue, which stays in memory."""
+    key = settings.model_id
+    if settings.model == INSTANT:
+        return capabilities.INSTANT
+    row = catalog_rows.find(key) if key else None
+    if row is not None:
+        return capabilities.of_row(row)
+    known = _watcher.shelf.find(key) if _watcher.shelf is not None else None
+    return known.capabilities if known is not None else capabilities.UNKNOWN
+
+
+def register() -> None:
+    """Let the add-on's timer tell what is new."""
+    bridge.get().extras.append(_watcher.turn)
+
+
+def unregister() -> None:
+    """Take that back."""
+    if _watcher.turn in bridge.get().extras:
+        bridge.get().extras.remove(_watcher.turn)
+    _watcher.close()

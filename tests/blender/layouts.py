@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panels drawn without a window: layouts that note what they are told and know which properties there are."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import bpy
+from test_addon import module
+from test_library import Context, Layout
+
+Noted = list[tuple[str, dict[str, Any]]]
+
+
+class Here(Context):
+    """A context with a sidebar of 300 pixels; ``space`` is the editor it stands in, an image editor when given."""
+
+    def __init__(self, image: Any = None, *, editor: bool = False) -> None:
+        super().__init__(300)
+        self.space_data = type("Space", (), {"type": "IMAGE_EDITOR" if editor else "VIEW_3D", "image": image})
+        self.space_data.show_repeat = False
+        self.screen = None
+        self.selected_objects = [obj for obj in bpy.context.scene.objects if obj.select_get()]
+        self.active_object = bpy.context.view_layer.objects.active
+
+
+def drawn(texloom: ModuleType, part: str, context: Any = None) -> Noted:
+    """What ``panels.<module>.<class>`` draws."""
+    name, _, kind = part.rpartition(".")
+    panel = getattr(module(texloom, f"panels.{name}"), kind)()
+    noted: Noted = []
+    panel.layout = Layout(noted)
+    panel.draw(context or Here())
+    return noted
+
+
+def buttons(noted: Noted) -> list[str]:
+    """The operators that are drawn, by their names without ``texloom.``."""
+    return [str(call["arguments"][0]).removeprefix("texloom.") for kind, call in noted if kind == "operator"]
+
+
+def button(noted: Noted, name: str) -> dict[str, Any]:
+    """The first such button with its properties."""
+    return next(call for kind, call in noted if kind == "operator" and call["arguments"][0] == f"texloom.{name}")
+
+
+def fields(noted: Noted) -> list[str]:
+    """The properties that are drawn."""
+    return [call["arguments"][1] for kind, call in noted if kind == "prop"]
+
+
+def texts(noted: Noted) -> str:
+    """All that can be read, a line each."""
+    return "\n".join(str(call.get("text", "")) for _, call in noted)
