@@ -272,8 +272,9 @@ class TestPanel:
             used |= set(re.findall(r'icon="([A-Z0-9_]+)"', path.read_text(encoding="utf-8")))
             used |= set(re.findall(r'paragraph\([^\n]*"([A-Z0-9_]+)"\)', path.read_text(encoding="utf-8")))
         assert len(used) > 40 and used <= known
-        for kind in ("TexloomSettings", "TexloomImageSettings"):
-            for item in getattr(bpy.types, kind).bl_rna.properties:
+        scene = bpy.context.scene
+        for settings in (scene.texloom, scene.texloom_images):
+            for item in settings.bl_rna.properties:
                 for option in item.enum_items if item.type == "ENUM" else ():
                     assert option.icon in known
 

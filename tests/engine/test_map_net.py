@@ -82,7 +82,7 @@ def test_training_learns_and_goes_on_where_it_stopped(shards: Path, tmp_path: Pa
         Trainer(Corpus([shards]), Options(steps=25), TINY).resume(tmp_path / "parts")
 
 
-@pytest.mark.parametrize("size", [(96, 64), (PIECE + 40, 72), (STRUCTURE_SIDE * 2, 96)])
+@pytest.mark.parametrize("size", [(96, 64), (PIECE * 2, 128), (STRUCTURE_SIDE * 2, 96)])
 def test_estimates_repeat_where_the_picture_does(size: tuple[int, int], model: Path) -> None:
     torch.manual_seed(2)
     coarse = torch.rand(1, 3, size[0] // 8, size[1] // 8)

@@ -14,4 +14,6 @@ MESSAGES: dict[str, str] = {
         "{0} 的内存已用尽;将以更节省的方式继续,可能会更慢。"
     ),
     "Choose a smaller size or a smaller model to avoid that.": "要避免这种情况,请选择更小的尺寸或更小的模型。",
+    "Attention cannot be computed by {0} here: {1}": "此处无法用 {0} 计算注意力: {1}",
+    "Leave the setting for attention empty, or install what it needs.": "请将注意力设置留空,或安装其所需的软件包。",
 }
