@@ -41,7 +41,16 @@ class TEXLOOM_UL_loras(bpy.types.UIList):
     """The stack, in the order in which it is added"""
 
     def draw_item(
-        self, context: Any, layout: Any, data: Any, item: Any, icon: int, active_data: Any, active_property: str
+        self,
+        context: Any,
+        layout: Any,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = 0,
+        flt_flag: int | None = 0,
     ) -> None:
         """Blender draws one line."""
         row = layout.row(align=True)

@@ -43,8 +43,7 @@ class ModelOptions:
             StorageError: the settings are damaged.  DownloadError: the mirror is no address.
         """
         found = Hub.from_settings(online=self.online)
-        changes = {"endpoint": self.endpoint.rstrip("/"), "token": self.token}
-        return replace(found, **{name: value for name, value in changes.items() if value})
+        return replace(found, endpoint=self.endpoint.rstrip("/") or found.endpoint, token=self.token or found.token)
 
     def environment(self) -> Mapping[str, str]:
         """Variables that tell a program of Texloom the same folders, and that it must stay offline if so."""

@@ -56,7 +56,7 @@ class TestPicture:
         obj = cube()
         bpy.context.view_layer.objects.active = obj
         material = bpy.data.materials.new("Wall")
-        material.use_nodes = True
+        module(texloom, "compat").node_tree(material)
         obj.data.materials.append(material)
         assert not bpy.ops.texloom.start_from_object.poll()
         group = bpy.data.node_groups.new("Inside", "ShaderNodeTree")
@@ -272,8 +272,7 @@ class TestPanel:
             used |= set(re.findall(r'icon="([A-Z0-9_]+)"', path.read_text(encoding="utf-8")))
             used |= set(re.findall(r'paragraph\([^\n]*"([A-Z0-9_]+)"\)', path.read_text(encoding="utf-8")))
         assert len(used) > 40 and used <= known
-        scene = bpy.context.scene
-        for settings in (scene.texloom, scene.texloom_images):
+        for settings in (bpy.context.scene.texloom, bpy.context.scene.texloom_images):
             for item in settings.bl_rna.properties:
                 for option in item.enum_items if item.type == "ENUM" else ():
                     assert option.icon in known
