@@ -285,6 +285,7 @@ class TestGivingWay:
     def test_the_next_plan_draws_the_same_picture(self, point: str, model: DiffusersFolderGenerator) -> None:
         before = next(model.generate(_request(), Notes())).maps["image"]
         assert model._memory.plan is not None and model._memory.plan.rank == 0
+        model._speed.prompts.clear()  # type: ignore[union-attr]  # or it would not be read again
         short, notes = _Short(_network(model, point), 3), Notes()
         image = next(model.generate(_request(), notes))
         short.remove()
