@@ -33,7 +33,7 @@ from .scene import images, sources
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
-from .successors import replace_built
+from .successors import remember, replace_built
 from .target import Placement
 from .translations import iface
 from .windows import mouse_holds_scene, push_undo, redraw
@@ -438,6 +438,7 @@ class Bridge:
         return entry.placing
 
     def _note(self, entry: Entry, built: Built, index: int, placement: Placement) -> None:
+        remember(built)
         entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
         entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
 

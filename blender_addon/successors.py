@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from . import target
@@ -13,14 +15,42 @@ from .scene.transaction import all_or_nothing
 from .target import Placement
 
 
+def remember(built: Built) -> None:
+    """Note what was made in a way that outlives new names."""
+    named = {"materials": [built.material], "objects": [built.object], "images": built.images}
+    for kind, names in named.items():
+        there: Any = getattr(bpy.data, kind)
+        built.uids[kind] = {name: there[name].session_uid for name in names if name in there}
+
+
+def find(built: Built, kind: str, name: str) -> Any:
+    """What was made, by its kind (``materials``, ``objects``, ``images``) and its name then; None when it is gone."""
+    there: Any = getattr(bpy.data, kind)
+    found, uid = there.get(name), built.uids.get(kind, {}).get(name)
+    if uid is None or (found is not None and found.session_uid == uid):
+        return found
+    return next((item for item in there if item.session_uid == uid), None)
+
+
+def in_use(built: Built) -> bool:
+    """Whether what was made is still there, and shown by something: an undo or another material may have ended that."""
+    if built.object:
+        plane = find(built, "objects", built.object)
+        return bool(plane is not None and plane.users_scene)
+    if built.material:
+        material = find(built, "materials", built.material)
+        return bool(material is not None and material.users > int(material.use_fake_user))
+    return any(find(built, "images", name) is not None for name in built.images)
+
+
 def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
     """Put a result into the scene where an earlier one of the same job stands, or as a new one.
 
     Raises:
         StorageError: a file is missing or no picture.
     """
-    old_plane = bpy.data.objects.get(before.object) if before is not None and before.object else None
-    old = bpy.data.materials.get(before.material) if before is not None and before.material else None
+    old_plane = find(before, "objects", before.object) if before is not None and before.object else None
+    old = find(before, "materials", before.material) if before is not None and before.material else None
     if before is None or (old_plane is None and old is None):
         return target.apply(result, placement)
     if placement.output == "PLANE":

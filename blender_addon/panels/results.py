@@ -8,6 +8,7 @@ from typing import Any
 from .. import bridge, model_jobs
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
+from ..successors import in_use
 from ..translations import iface
 from .common import Part, icon, paragraph, text_width
 
@@ -149,7 +150,7 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
 
 def _draw_choice(layout: Any, entry: bridge.Entry, number: int) -> None:
     """Use, pin and delete one variation."""
-    used = entry.built is not None and entry.index == number
+    used = entry.built is not None and entry.index == number and in_use(entry.built)
     row = layout.row(align=True)
     action = row.operator(
         "texloom.apply", text="In use" if used else "Use", depress=used, icon="CHECKMARK" if used else "NONE"

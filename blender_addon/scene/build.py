@@ -16,13 +16,17 @@ from .transaction import all_or_nothing
 
 @dataclass
 class Built:
-    """Names of what was made (names, because undo and file loading invalidate pointers), and what to tell."""
+    """Names of what was made (names, because undo and file loading invalidate pointers), and what to tell.
+
+    ``uids`` are Blender's numbers of material, object and images for this session, by name, which renaming leaves.
+    """
 
     images: list[str] = field(default_factory=list)
     material: str = ""
     object: str = ""
     assigned: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    uids: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def load_images(result: ResultImages, *, store: images.Store = "PACK") -> dict[str, bpy.types.Image]:
