@@ -66,7 +66,7 @@ def replace_built(result: ResultImages, placement: Placement, before: Built | No
         # What a designer has changed in the material stays.
         return target.replace_maps(old, result, placement)
     objects, _ = target.find(placement.objects)
-    active = {obj.name: obj.active_material_index for obj in objects}
+    active = {obj.name: obj.active_material_index or 0 for obj in objects}
     for obj in objects:
         for index, slot in enumerate(obj.material_slots):
             if slot.material == old:
