@@ -34,7 +34,7 @@ PIECE: Final = 1024
 """Larger pictures are worked on in squares of this many pixels."""
 BRIGHTNESS_SHARE: Final = 0.2
 """How much of the height that brightness suggests is added: where the network cannot tell forms it sees none, and the
-guess gives joints and grain some depth.  Both together are right more often than each (see the model card)."""
+guess gives joints and grain some depth, at the price of less exact normals (see the model card)."""
 METAL_FROM: Final = 0.3
 METAL_TO: Final = 0.7
 """Surfaces are metal or not: the network's doubt is drawn apart between these."""
