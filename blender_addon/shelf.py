@@ -145,7 +145,7 @@ def _of_path(path: Path, hub: str, chosen: Settings) -> Item | None:
         hub=hub,
         path=path,
         own=model_store.deletable(path, chosen),
-        capabilities=capabilities.of_row(row) if row else capabilities.of_pipeline(_pipeline(path)),
+        capabilities=_able(path, row),
     )
 
 
@@ -168,8 +168,7 @@ def _given(mine: str, chosen: Settings) -> Item:
     if path.is_dir():
         hub = model_store.hub_of(path)
         row = catalog_rows.find(hub) if hub else None
-        known = capabilities.of_row(row) if row else capabilities.of_pipeline(_pipeline(path))
-        return Item(key=mine, name=path.name, row=row, path=path, capabilities=known)
+        return Item(key=mine, name=path.name, row=row, path=path, capabilities=_able(path, row))
     row = catalog_rows.find(mine)
     if row is not None:
         return replace(_of_row(row, chosen), key=mine)
@@ -183,8 +182,12 @@ def _given(mine: str, chosen: Settings) -> Item:
         path=where,
         unfinished=0 if where else model_store.unfinished_bytes(mine, chosen),
         own=where is not None and model_store.deletable(where, chosen),
-        capabilities=capabilities.of_pipeline(_pipeline(where)) if where else capabilities.UNKNOWN,
+        capabilities=_able(where) if where else capabilities.UNKNOWN,
     )
+
+
+def _able(folder: Path, row: CatalogRow | None = None) -> Capabilities:
+    return capabilities.of_row(row) if row is not None else capabilities.of_pipeline(_pipeline(folder))
 
 
 def _pipeline(folder: Path) -> str:

@@ -10,6 +10,7 @@ import bpy
 from . import target
 from .scene import adjust, references
 from .scene.build import Built
+from .scene.lookup import by_uid
 from .scene.result import ResultImages
 from .scene.transaction import all_or_nothing
 from .target import Placement
@@ -26,10 +27,8 @@ def remember(built: Built) -> None:
 def find(built: Built, kind: str, name: str) -> Any:
     """What was made, by its kind (``materials``, ``objects``, ``images``) and its name then; None when it is gone."""
     there: Any = getattr(bpy.data, kind)
-    found, uid = there.get(name), built.uids.get(kind, {}).get(name)
-    if uid is None or (found is not None and found.session_uid == uid):
-        return found
-    return next((item for item in there if item.session_uid == uid), None)
+    uid = built.uids.get(kind, {}).get(name)
+    return there.get(name) if uid is None else by_uid(there, name, uid)
 
 
 def in_use(built: Built) -> bool:

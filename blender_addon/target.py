@@ -13,6 +13,7 @@ from mathutils import Matrix
 
 from . import locks, parameters, preferences
 from .scene import adjust, build, groups, images, materials, planes, sources
+from .scene.lookup import by_uid
 from .scene.objects import metres_per_unit
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
@@ -206,13 +207,7 @@ def _scene(placement: Placement) -> bpy.types.Scene:
 
 def _image(item: ObjectId | None) -> Any:
     """The image with this id; None when it is gone."""
-    if item is None:
-        return None
-    found: Any = bpy.data.images.get(item.name)
-    if found is not None and found.session_uid == item.uid:
-        return found
-    every: Any = bpy.data.images
-    return next((image for image in every if image.session_uid == item.uid), None)
+    return by_uid(bpy.data.images, item.name, item.uid) if item is not None else None
 
 
 def _plane(result: ResultImages, placement: Placement, store: Any) -> build.Built:

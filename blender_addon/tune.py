@@ -23,6 +23,7 @@ from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_seed
 from .scene import adjust, images
+from .scene.lookup import by_uid
 from .scene.result import ResultImages
 from .windows import push_undo
 
@@ -336,9 +337,7 @@ def _draft(request: GenerationRequest, side: int) -> GenerationRequest:
 
 
 def _find(work: _Work) -> Any:
-    material = bpy.data.materials.get(work.name)
-    if material is None or material.session_uid != work.uid:
-        material = next((item for item in bpy.data.materials if item.session_uid == work.uid), None)
+    material = by_uid(bpy.data.materials, work.name, work.uid)
     if material is not None:
         work.name = material.name
     return material

@@ -8,16 +8,15 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from .. import bridge, image_jobs, image_settings, properties, shelf
+from .. import image_jobs, image_settings, properties, shelf
 from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import EDIT_STRENGTH_TEXT, EDIT_TILING_TEXT, GROW_TEXT, IN_PLACE_TEXT, MASKS
 from ..properties import TILINGS
 from ..scene import masks
-from ..scene.images import warm_up
 from ..target import capture
 from ..translations import iface
-from .common import failed, refused
-from .images import _TILE, _OnImage
+from .common import failed
+from .images import TILE, OnImage
 
 _SIDES = ("left", "right", "top", "bottom")
 _PROMPT_TEXT = "What is to be seen; empty for the panel's prompt"
@@ -25,7 +24,7 @@ _REPAIR_PROMPT = "seamless texture"
 _WHOLE = 0.9999
 
 
-class _Edit(_OnImage):
+class _Edit(OnImage):
     """What the operators share.  Properties that are not given come from the panel."""
 
     @classmethod
@@ -65,7 +64,7 @@ class _Edit(_OnImage):
             prompt,
             model=asked.model,
             operation=operation,
-            tile=_TILE[tiling],
+            tile=TILE[tiling],
             negative_prompt=asked.negative_prompt,
             seed=asked.seed,
             steps=asked.steps,
@@ -74,13 +73,7 @@ class _Edit(_OnImage):
             preview_interval=asked.preview_interval,
             **options,
         )
-        if bpy.app.background:
-            bridge.get().wait(entry)
-        else:
-            warm_up()
-        if entry.problem:
-            return refused(self, entry.problem, entry.advice)
-        return {"FINISHED"}
+        return self.queued(entry)
 
     def strength(self, context: Any) -> float | None:
         """How much is drawn anew; None for all of it, as not every model can do less."""
@@ -191,7 +184,7 @@ class TEXLOOM_OT_repair_seams(_Edit, bpy.types.Operator):
             return failed(self, error)
 
 
-class TEXLOOM_OT_make_mask(_OnImage, bpy.types.Operator):
+class TEXLOOM_OT_make_mask(OnImage, bpy.types.Operator):
     """Make a copy of the image to paint on, in any color: what is painted over is drawn anew"""
 
     bl_idname = "texloom.make_mask"

@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from .. import bridge, image_jobs, image_settings, tile_preview
 from ..core.texloom.errors import RequestError, TexloomError
+from ..entry import Entry
 from ..image_settings import (
     IMAGE_OUTPUTS,
     IMAGE_SIZES,
@@ -26,10 +27,10 @@ from ..target import Placement, capture
 from ..translations import iface
 from .common import failed, refused
 
-_TILE = {"XY": "xy", "X": "x", "Y": "y", "NONE": "none"}
+TILE = {"XY": "xy", "X": "x", "Y": "y", "NONE": "none"}
 
 
-class _OnImage:
+class OnImage:
     """What the operators on an image share.  Properties that are not given come from the panel."""
 
     @classmethod
@@ -64,11 +65,15 @@ class _OnImage:
         entry = image_jobs.submit(
             image,
             placement,
-            tile=_TILE[self.setting(context, "tiling")],
+            tile=TILE[self.setting(context, "tiling")],
             size=None if size == "SOURCE" else int(size),
             even_light=self.setting(context, "even_light"),
             **options,
         )
+        return self.queued(entry)
+
+    def queued(self, entry: Entry) -> set[Any]:
+        """In the background wait for the job; the operator's result."""
         if bpy.app.background:
             bridge.get().wait(entry)
         else:
@@ -78,7 +83,7 @@ class _OnImage:
         return {"FINISHED"}
 
 
-class TEXLOOM_OT_maps_from_image(_OnImage, bpy.types.Operator):
+class TEXLOOM_OT_maps_from_image(OnImage, bpy.types.Operator):
     """Make a PBR material of an image: seamless, with normal, height, roughness and metallic estimated from it"""
 
     bl_idname = "texloom.maps_from_image"
@@ -109,7 +114,7 @@ class TEXLOOM_OT_maps_from_image(_OnImage, bpy.types.Operator):
             return failed(self, error)
 
 
-class TEXLOOM_OT_make_seamless(_OnImage, bpy.types.Operator):
+class TEXLOOM_OT_make_seamless(OnImage, bpy.types.Operator):
     """Make a new image of an image that repeats without a seam"""
 
     bl_idname = "texloom.make_seamless"
@@ -133,7 +138,7 @@ class TEXLOOM_OT_make_seamless(_OnImage, bpy.types.Operator):
             return failed(self, error)
 
 
-class TEXLOOM_OT_tile_preview(_OnImage, bpy.types.Operator):
+class TEXLOOM_OT_tile_preview(OnImage, bpy.types.Operator):
     """Show an image repeated three times each way, or once again; outside image editors in a window of its own"""
 
     bl_idname = "texloom.tile_preview"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +21,7 @@ from texloom.engine.families.base import CONTROL, TASKS, TEXT_TO_IMAGE
 from texloom.engine.seamless import seam_ratio
 from texloom.engine.wrapped_context import Frame, frame, wrapped_context
 from texloom.errors import CancelledError
-from texloom.request import GenerationRequest
+from tiny_loaded import Models, loaded_once, small_request
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -30,29 +29,14 @@ pytestmark = pytest.mark.usefixtures("unrepaired")
 NO_PREVIEWS = ("generic",)  # how latents are packed is not known there
 
 
-def _request(**values: Any) -> GenerationRequest:
-    values = {"prompt": "red brick", "width": 64, "height": 64, "seed": 3, "steps": 2, "kind": "texture", **values}
-    return GenerationRequest(**values)
-
-
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], DiffusersFolderGenerator]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """Loaded tiny models, made when first asked for."""
-    made: dict[str, DiffusersFolderGenerator] = {}
-
-    def get(name: str) -> DiffusersFolderGenerator:
-        if name not in made:
-            made[name] = DiffusersFolderGenerator(tiny_families.save(name, tmp_path_factory.mktemp("families") / name))
-            made[name].load(Notes())
-        return made[name]
-
-    return get
+    return loaded_once(tmp_path_factory.mktemp("families"))
 
 
 @pytest.fixture(params=tiny_families.NAMES)
-def model(
-    request: pytest.FixtureRequest, models: Callable[[str], DiffusersFolderGenerator]
-) -> DiffusersFolderGenerator:
+def model(request: pytest.FixtureRequest, models: Models) -> DiffusersFolderGenerator:
     return models(request.param)
 
 
@@ -63,7 +47,7 @@ def test_the_right_adapter(model: DiffusersFolderGenerator) -> None:
 
 def test_pictures_and_previews(model: DiffusersFolderGenerator) -> None:
     notes = Notes()
-    job = _request(width=128, steps=4, preview_interval=1)
+    job = small_request(width=128, steps=4, preview_interval=1)
     image = next(model.generate(job, notes))
     picture = image.maps["image"]
     assert picture.shape == (64, 128, 3) and picture.std() > 1.0
@@ -92,14 +76,14 @@ def test_borders_are_like_any_place_inside(model: DiffusersFolderGenerator) -> N
     count *= 3 if Path(model.info.id).name in ("qwen-image", "krea2") else 1
     for name, (tile_x, tile_y) in {"x": (True, False), "y": (False, True)}.items():
         size = {"width": narrow, "height": long} if tile_x else {"width": long, "height": narrow}
-        job = _request(**size, tile_x=tile_x, tile_y=tile_y, count=count)
+        job = small_request(**size, tile_x=tile_x, tile_y=tile_y, count=count)
         ratios += [image.details["seam_ratio"][name] for image in model.generate(job, Notes())]
     assert 0.9 < sum(ratios) / len(ratios) < 1.1, ratios
 
 
 def test_without_tiling_nothing_is_done(model: DiffusersFolderGenerator) -> None:
     """A plain call of the pipeline gives the same pixels."""
-    job = _request(tile_x=False, tile_y=False)
+    job = small_request(tile_x=False, tile_y=False)
     picture = next(model.generate(job, Notes())).maps["image"]
     pipeline = model._pipeline
     guidance = model.info.default_guidance_scale
@@ -122,7 +106,7 @@ _USUAL: dict[str, np.ndarray[Any, Any]] = {}
 def _usual(model: DiffusersFolderGenerator) -> np.ndarray[Any, Any]:
     """The picture of the request as it stands."""
     if model.info.id not in _USUAL:
-        _USUAL[model.info.id] = next(model.generate(_request(), Notes())).maps["image"]
+        _USUAL[model.info.id] = next(model.generate(small_request(), Notes())).maps["image"]
     return _USUAL[model.info.id]
 
 
@@ -144,7 +128,7 @@ def test_cancel_and_go_on(point: str, model: DiffusersFolderGenerator, monkeypat
 
     monkeypatch.setattr(notes, "check_cancelled", check)
     with pytest.raises(CancelledError):
-        next(model.generate(_request(), notes))
+        next(model.generate(small_request(), notes))
     # The interrupted run leaves nothing in the pipeline, and the next one draws the same picture as ever.
     pipeline = model._pipeline
     assert "step" not in pipeline.scheduler.__dict__ and "decode" not in pipeline.vae.__dict__
@@ -152,7 +136,7 @@ def test_cancel_and_go_on(point: str, model: DiffusersFolderGenerator, monkeypat
         if isinstance(part, nn.Module):
             assert not any(module._forward_pre_hooks for module in part.modules())
             assert not any("_conv_forward" in module.__dict__ for module in part.modules())
-    assert np.array_equal(next(model.generate(_request(), Notes())).maps["image"], expected)
+    assert np.array_equal(next(model.generate(small_request(), Notes())).maps["image"], expected)
 
 
 class TestAdapters:

@@ -23,28 +23,20 @@ from texloom.engine.service import Engine
 from texloom.errors import CancelledError, ModelInvalidError, RequestError
 from texloom.request import GenerationRequest, Lora
 from texloom.storage import read_manifest
+from tiny_loaded import Models, loaded_once, small_request
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
 
 NONE = ("pixart-sigma", "prx", "generic")
 TAKERS = tuple(name for name in tiny_families.NAMES if name not in NONE)
 
-Models = Callable[[str], DiffusersFolderGenerator]
 Loras = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """Loaded tiny models, made when first asked for."""
-    made: dict[str, DiffusersFolderGenerator] = {}
-
-    def get(name: str) -> DiffusersFolderGenerator:
-        if name not in made:
-            made[name] = DiffusersFolderGenerator(tiny_families.save(name, tmp_path_factory.mktemp("families") / name))
-            made[name].load(Notes())
-        return made[name]
-
-    return get
+    return loaded_once(tmp_path_factory.mktemp("families"))
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +52,7 @@ def loras(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Loras:
 
 
 def _draw(model: DiffusersFolderGenerator, *stack: Lora, notes: Notes | None = None, **values: Any) -> Any:
-    usual = {"prompt": "red brick", "width": 64, "height": 64, "seed": 3, "steps": 2, "kind": "texture"}
-    return next(model.generate(GenerationRequest(**usual | {"loras": stack} | values), notes or Notes()))
+    return next(model.generate(small_request(**{"loras": stack} | values), notes or Notes()))
 
 
 def _pixels(model: DiffusersFolderGenerator, *stack: Lora, **values: Any) -> Any:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from texloom.engine.map_estimator import Estimated, combined
 from texloom.engine.map_net import slopes_of
 from texloom.engine.seamless import seam_ratio
 from texloom.errors import CancelledError, ModelInvalidError
-from tiny_models import save_stable_diffusion, tiny_vae
+from tiny_models import save_stable_diffusion, tiny_unet, tiny_vae
 
 APPEARANCE = {
     "target_names": ["albedo", "material"],
@@ -25,23 +24,6 @@ APPEARANCE = {
     "roughness": {"prediction_space": "linear"},
     "metallicity": {"prediction_space": "linear"},
 }
-
-
-def _unet(targets: int = 1) -> Any:
-    from diffusers import UNet2DConditionModel
-
-    return UNet2DConditionModel(
-        sample_size=8,
-        in_channels=4 * (1 + targets),
-        out_channels=4 * targets,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        cross_attention_dim=32,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    ).eval()
 
 
 def _save(kind: str, folder: Path) -> Path:
@@ -57,11 +39,11 @@ def _save(kind: str, folder: Path) -> Path:
         "default_processing_resolution": 64,
     }
     if kind == marigold.NORMALS:
-        parts |= {"unet": _unet(), "prediction_type": "normals"}
+        parts |= {"unet": tiny_unet(8), "prediction_type": "normals"}
     elif kind == marigold.DEPTH:
-        parts |= {"unet": _unet(), "prediction_type": "depth", "scale_invariant": True, "shift_invariant": True}
+        parts |= {"unet": tiny_unet(8), "prediction_type": "depth", "scale_invariant": True, "shift_invariant": True}
     else:
-        parts |= {"unet": _unet(2), "prediction_type": "intrinsics", "target_properties": APPEARANCE}
+        parts |= {"unet": tiny_unet(12, 8), "prediction_type": "intrinsics", "target_properties": APPEARANCE}
     getattr(diffusers, kind)(**parts).save_pretrained(folder, safe_serialization=True)
     return folder
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,22 @@ from texloom.engine.acceleration import COMPILED_AFTER, Acceleration
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, MemoryPlan
 from texloom.engine.prompt_cache import PromptCache
-from texloom.request import GenerationRequest, Lora
+from texloom.request import Lora
 from texloom.settings import Settings
+from tiny_loaded import Models, loaded_once, small_request
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
 
 
-def _request(**values: Any) -> GenerationRequest:
-    values = {"prompt": "red brick", "width": 64, "height": 64, "seed": 3, "steps": 2, "kind": "texture", **values}
-    return GenerationRequest(**values)
-
-
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], DiffusersFolderGenerator]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """Loaded tiny models, made when first asked for."""
-    made: dict[str, DiffusersFolderGenerator] = {}
-
-    def get(name: str) -> DiffusersFolderGenerator:
-        if name not in made:
-            made[name] = DiffusersFolderGenerator(tiny_families.save(name, tmp_path_factory.mktemp("speed") / name))
-            made[name].load(Notes())
-        return made[name]
-
-    return get
+    return loaded_once(tmp_path_factory.mktemp("speed"))
 
 
 def _picture(model: DiffusersFolderGenerator, **values: Any) -> np.ndarray[Any, Any]:
-    return next(model.generate(_request(**values), Notes())).maps["image"]
+    return next(model.generate(small_request(**values), Notes())).maps["image"]
 
 
 def _text_lora(model: Path, folder: Path) -> Path:
@@ -82,7 +69,7 @@ class _Calls:
 
 class TestPrompts:
     @pytest.mark.parametrize("name", tiny_families.NAMES)
-    def test_read_once(self, name: str, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_read_once(self, name: str, models: Models) -> None:
         model = models(name)
         first = _picture(model, prompt="mossy slate")
         with _Calls(model._pipeline.text_encoder) as calls:
@@ -92,19 +79,17 @@ class TestPrompts:
             assert calls.count > 0
         assert np.array_equal(first, again) and not np.array_equal(first, other)
 
-    def test_variations_read_once(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_variations_read_once(self, models: Models) -> None:
         model = models("z-image")
         with _Calls(model._pipeline.text_encoder) as calls:
-            images = model.generate(_request(prompt="gravel", count=3), Notes())
+            images = model.generate(small_request(prompt="gravel", count=3), Notes())
             pictures = [next(images).maps["image"]]
             first = calls.count
             pictures += [image.maps["image"] for image in images]
         assert calls.count == first > 0 and len(pictures) == 3
         assert not np.array_equal(pictures[0], pictures[1])
 
-    def test_a_lora_of_the_text_encoder_counts(
-        self, models: Callable[[str], DiffusersFolderGenerator], tmp_path: Path
-    ) -> None:
+    def test_a_lora_of_the_text_encoder_counts(self, models: Models, tmp_path: Path) -> None:
         model = models("stable-diffusion")
         plain = _picture(model)
         file = _text_lora(Path(model.info.id), tmp_path)
@@ -113,7 +98,7 @@ class TestPrompts:
         assert np.array_equal(pictures[0], pictures[2])
         assert np.array_equal(_picture(model), plain)
 
-    def test_only_so_much_is_kept(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_only_so_much_is_kept(self, models: Models) -> None:
         pipeline = models("stable-diffusion")._pipeline
         read: list[str] = []
 
@@ -132,14 +117,14 @@ class TestPrompts:
         cache.get(pipeline, encode, ("a",), {"device": torch.device("cpu")})
         assert read[-1] == "a" and cache.bytes == 100
 
-    def test_what_is_kept_is_not_changed_by_its_users(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_what_is_kept_is_not_changed_by_its_users(self, models: Models) -> None:
         pipeline, cache = models("stable-diffusion")._pipeline, PromptCache()
         for _ in range(3):
             found = cache.get(pipeline, lambda prompt: torch.ones(4), ("a",), {})
             assert found.tolist() == [1.0] * 4
             found.zero_()
 
-    def test_pictures_are_no_key(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_pictures_are_no_key(self, models: Models) -> None:
         pipeline, cache, count = models("stable-diffusion")._pipeline, PromptCache(), [0]
 
         def encode(prompt: str, image: Any) -> torch.Tensor:
@@ -153,31 +138,29 @@ class TestPrompts:
 
 class TestStepCache:
     @pytest.mark.parametrize("name", ["flux", "qwen-image"])
-    def test_steps_are_left_out(
-        self, name: str, models: Callable[[str], DiffusersFolderGenerator], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_steps_are_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models(name)
         plain = _picture(model, steps=14)
         assert model._speed is not None
         monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
-        image = next(model.generate(_request(steps=14), Notes()))
+        image = next(model.generate(small_request(steps=14), Notes()))
         assert image.details["step_cache"] == 1000.0
         difference = np.abs(image.maps["image"].astype(float) - plain).mean()
         assert 0.0 < difference < 20.0
         assert np.array_equal(_picture(model, steps=14), image.maps["image"])
         # With few steps every one counts.
-        few = next(model.generate(_request(steps=4), Notes()))
+        few = next(model.generate(small_request(steps=4), Notes()))
         assert "step_cache" not in few.details
         monkeypatch.setattr(model._speed, "_settings", Settings())
         assert np.array_equal(_picture(model, steps=14), plain)
 
     def test_networks_without_blocks_in_a_row_draw_as_ever(
-        self, models: Callable[[str], DiffusersFolderGenerator], monkeypatch: pytest.MonkeyPatch
+        self, models: Models, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         model = models("sdxl")
         plain = _picture(model, steps=14)
         monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
-        image = next(model.generate(_request(steps=14), Notes()))
+        image = next(model.generate(small_request(steps=14), Notes()))
         assert "step_cache" not in image.details and np.array_equal(image.maps["image"], plain)
 
 
@@ -195,12 +178,12 @@ class TestCompiling:
             return graph.forward
 
         model._speed.compile(backend=backend)
-        image = next(model.generate(_request(), Notes()))
+        image = next(model.generate(small_request(), Notes()))
         assert compiled and image.details["compiled"] is True
         assert np.abs(image.maps["image"].astype(int) - plain).max() <= 1
         torch._dynamo.reset()
 
-    def test_when_it_pays(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_when_it_pays(self, models: Models) -> None:
         pipeline = models("z-image")._pipeline
         speed = Acceleration(pipeline, MemoryPlan(precision=BFLOAT16), "cpu", Settings(compile="on"))
         plans = (
@@ -218,7 +201,7 @@ class TestCompiling:
 
 
 class TestAttention:
-    def test_another_kernel_draws_the_same(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_another_kernel_draws_the_same(self, models: Models) -> None:
         model = models("qwen-image")
         plain = _picture(model)
         notes = Notes()
@@ -228,7 +211,7 @@ class TestAttention:
         assert np.abs(_picture(model).astype(int) - plain).max() <= 1
         model._pipeline.transformer.reset_attention_backend()
 
-    def test_one_that_is_not_there_is_told(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
+    def test_one_that_is_not_there_is_told(self, models: Models) -> None:
         notes = Notes()
         model = models("qwen-image")
         Acceleration(
@@ -238,11 +221,11 @@ class TestAttention:
         assert _picture(model).shape == (64, 64, 3)
 
 
-def test_stages_are_timed(models: Callable[[str], DiffusersFolderGenerator]) -> None:
+def test_stages_are_timed(models: Models) -> None:
     class Timed(Notes):
         def timing(self, stage: str, seconds: float) -> None:
             found[stage] = found.get(stage, 0.0) + seconds
 
     found: dict[str, float] = {}
-    next(models("sd3").generate(_request(prompt="a word that nobody read yet"), Timed()))
+    next(models("sd3").generate(small_request(prompt="a word that nobody read yet"), Timed()))
     assert set(found) == {"text", "decode"} and min(found.values()) > 0.0

@@ -34,14 +34,14 @@ def tiny_vae(latent_channels: int, shift_factor: float | None = None) -> object:
     ).eval()
 
 
-def tiny_unet(in_channels: int = 4) -> Any:
+def tiny_unet(in_channels: int = 4, out_channels: int = 4) -> Any:
     """Stable Diffusion 1.5's network; nine channels go in where it is made for inpainting."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
         sample_size=8,
         in_channels=in_channels,
-        out_channels=4,
+        out_channels=out_channels,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=(8, 16),

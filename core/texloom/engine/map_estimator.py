@@ -62,6 +62,7 @@ class MapEstimator:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else FOLDER
         self._net: MapNet | None = None
+        self._hashes: dict[str, str] | None = None
         self._device = torch.device("cpu")
 
     @property
@@ -71,8 +72,11 @@ class MapEstimator:
 
     def files(self) -> dict[str, str]:
         """SHA-256 of each file, so that a result can be traced to the exact weights."""
-        paths = [self.folder / name for name in (WEIGHTS_FILE, CONFIG_FILE)]
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
+        # Every picture's manifest wants them, and the weights in memory stay those that were read.
+        if self._hashes is None:
+            paths = [self.folder / name for name in (WEIGHTS_FILE, CONFIG_FILE)]
+            self._hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.is_file()}
+        return self._hashes
 
     def load(self, device: str | torch.device) -> None:
         """Read the weights.

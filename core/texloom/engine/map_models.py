@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ from .. import settings
 from . import map_estimator
 from .map_estimator import Estimated
 from .marigold import Marigold
-
-_loaded: dict[tuple[str, ...], Marigold] = {}
 
 
 def estimate(
@@ -48,16 +47,14 @@ def estimate(
 
 def marigold() -> Marigold | None:
     """The models that the settings name, kept from picture to picture; None where they name none."""
-    folders = tuple(settings.load().map_model_list)
-    if folders not in _loaded:
-        unload()
-        if folders:
-            _loaded[folders] = Marigold([Path(folder).expanduser() for folder in folders])
-    return _loaded.get(folders)
+    return _opened(tuple(settings.load().map_model_list))
 
 
 def unload() -> None:
     """Free the memory of the large models."""
-    for large in _loaded.values():
-        large.unload()
-    _loaded.clear()
+    _opened.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _opened(folders: tuple[str, ...]) -> Marigold | None:
+    return Marigold([Path(folder).expanduser() for folder in folders]) if folders else None

@@ -78,10 +78,6 @@ class Marigold:
             found[self._folders[kind].name] = hashlib.sha256(text.encode()).hexdigest()
         return found
 
-    def unload(self) -> None:
-        """Free the memory."""
-        self._pipelines.clear()
-
     @torch.inference_mode()
     def refine(
         self,

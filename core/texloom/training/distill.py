@@ -33,16 +33,17 @@ from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
 from .flow import Trainer as FlowTrainer
-from .flow import moved
+from .flow import add_arguments, moved
 from .heads import report
 from .latents import Learned, prepare
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
-from .learned_state import autocast, default_device
+from .learned_state import autocast
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "distill"
 DISTILLED_STEPS = 4
 _SHARD = 128
+_CHOSEN = ("steps", "total", "rate", "batch", "seed", "pairs")
 
 
 @dataclass(frozen=True)
@@ -180,24 +181,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``texloom train distill``: exit status 0, or 3 when the time ran out before the last step."""
     parser = argparse.ArgumentParser(prog="texloom train distill", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder that texloom train flow wrote")
-    parser.add_argument("--corpus", type=Path, required=True, help="folder of shards, for its captions")
-    for name in ("steps", "batch", "seed", "pairs"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    for name in ("rate", "total"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
-    parser.add_argument("--cache", type=Path, help="folder for what is made once (default: in --work)")
-    parser.add_argument("--variants", type=int, default=4, help="latents made of each tile; as in the flow's training")
-    parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default=default_device())
-    parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
-    parser.add_argument("--work", type=Path, default=WORK_FOLDER)
-    parser.add_argument("--resume", action="store_true")
+    add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    options = Options(
-        **{name: getattr(arguments, name) for name in ("steps", "total", "rate", "batch", "seed", "pairs")}
-    )
+    options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     device, cache = arguments.device, arguments.cache or arguments.work / "cache"
     try:
         if arguments.out.resolve() == arguments.model.resolve():

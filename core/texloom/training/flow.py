@@ -71,6 +71,7 @@ UNET_CONFIG: dict[str, Any] = {
 """Of UNet2DConditionModel, which the transformer is measured against."""
 
 NETWORKS = ("transformer", "unet")
+_CHOSEN = ("steps", "total", "rate", "batch", "seed")
 
 
 @dataclass(frozen=True)
@@ -263,30 +264,33 @@ def moved(latents: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(latents, moves, strict=True)])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """``texloom train flow``: exit status 0, or 3 when the time ran out before the last step."""
-    parser = argparse.ArgumentParser(prog="texloom train flow", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequence[str], work: Path) -> None:
+    """What every training of a flow can be told; ``names`` are those of ``options`` that may be chosen."""
+    for name in names:
+        default = getattr(options, name)
+        parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of shards")
-    parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
-    for name in ("steps", "batch", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    for name in ("rate", "total"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
-    parser.add_argument("--cache", type=Path, help="folder for latents and captions (default: in --work)")
+    parser.add_argument("--cache", type=Path, help="folder for what is made once (default: in --work)")
     parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
-    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="a unet is for comparison only")
-    parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
-    parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default=default_device())
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
-    parser.add_argument("--work", type=Path, default=WORK_FOLDER)
+    parser.add_argument("--work", type=Path, default=work)
     parser.add_argument("--resume", action="store_true")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``texloom train flow``: exit status 0, or 3 when the time ran out before the last step."""
+    parser = argparse.ArgumentParser(prog="texloom train flow", description=__doc__)
+    add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
+    parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
+    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="a unet is for comparison only")
+    parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
+    parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    given = {name: getattr(arguments, name) for name in ("steps", "total", "rate", "batch", "seed")}
-    options = Options(**given)
+    options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     try:
         vae = read_autoencoder(arguments.autoencoder)
         cache = arguments.cache or arguments.work / "cache"

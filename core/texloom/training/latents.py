@@ -150,16 +150,21 @@ def _latents(tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, s
             down, across = (int(value) for value in rng.integers(pixels, size=2))
             turned = truth.flip(-1) if variant % 2 else truth
             moved.append(turned.roll((down, across), (-2, -1)))
-        batch = torch.stack(moved, 1).flatten(0, 1).to(device, memory_format=torch.channels_last)
-        # As if the encoder wrapped around, which is several times slower: a border of the tile's other side.
-        batch = F.pad(batch, (BORDER * pixels,) * 4, mode="circular")
-        with autocast(device):
-            latents = vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent
-        latents = latents[..., BORDER:-BORDER, BORDER:-BORDER]
-        parts.append(latents.float().unflatten(0, (len(truth), variants)).half().cpu())
+        latents = encoded_tiles(vae, torch.stack(moved, 1).flatten(0, 1).to(device))
+        parts.append(latents.unflatten(0, (len(truth), variants)).half().cpu())
         if start // 8 % 50 == 0:
             report(f"encoded {start} of {len(chosen)} tiles")
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def encoded_tiles(vae: Any, tiles: Tensor) -> Tensor:
+    """Latents [B, channels, h, w] in single precision of tiles [B, 6, H, W], on the device of both."""
+    # As if the encoder wrapped around, which is several times slower: a border of the tile's other side.
+    batch = F.pad(tiles, (BORDER * vae.spatial_compression_ratio,) * 4, mode="circular")
+    with autocast(tiles.device.type):
+        latents: Tensor = vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent
+    return latents[..., BORDER:-BORDER, BORDER:-BORDER].float()
 
 
 def held_out_rows(tiles: Tiles) -> list[dict[str, Any]]:

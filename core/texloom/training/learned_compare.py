@@ -10,7 +10,6 @@ distilled network, which learned another flow.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,27 +19,25 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
-from ..engine.families.learned import STEPS, TRAINING_FILE
+from ..engine.families.learned import STEPS, distilled_steps
 from ..engine.learned_text import token_states
 from ..engine.procedural.family import families
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
-from ..storage import home, read_json, write_json_atomic
+from ..storage import write_json_atomic
 from .captions import Caption, Grammar
 from .distill import carried
 from .flow import Trainer
 from .heads import report
-from .latents import BORDER
+from .latents import encoded_tiles
 from .learned_evaluate import SEED, agreement, true_channels
 from .learned_folder import read_autoencoder, read_network
-from .learned_judge import Judge, judge_all, load_judge, save_judge, train_judge
+from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
 from .learned_metrics import frechet, kernel, resampled
-from .learned_state import default_device
 from .statistics import Estimate
 from .tiles import Tiles
 
@@ -73,10 +70,7 @@ def prepare_ground(tiles: Tiles, vae: Any, judge: Judge, *, count: int, encoder:
     rng = np.random.default_rng(SEED)
     captions = [grammar.caption(rng, "held_out") for _ in range(count)]
     _, kept = tiles.split()
-    pixels = BORDER * vae.spatial_compression_ratio
-    with torch.no_grad():
-        parts = [F.pad(part, (pixels,) * 4, mode="circular") for part in tiles.whole(kept).split(8)]
-        latents = torch.cat([vae.encode(part).latent for part in parts])[..., BORDER:-BORDER, BORDER:-BORDER]
+    latents = torch.cat([encoded_tiles(vae, part) for part in tiles.whole(kept).split(8)])
     truth = torch.stack([true_channels(caption, tiles.size, SEED + i) for i, caption in enumerate(captions)])
     features = [judge_all(judge, value.split(_BATCH)).features for value in (truth, tiles.whole(kept))]
     source = torch.Generator().manual_seed(SEED)
@@ -98,18 +92,17 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
         ModelInvalidError: there is none.
     """
     network = read_network(model)
-    record = model / TRAINING_FILE
-    few = read_json(record).get("distilled_steps") if record.is_file() else None
-    steps = few if isinstance(few, int) else STEPS
+    few = distilled_steps(model)
+    steps = STEPS if few is None else few
     made: list[Tensor] = []
     began = time.perf_counter()
     with circular([network]), sdpa_kernel(Trainer.kernels("cpu")):
         for start in range(0, len(ground.noise), _BATCH):
             part = slice(start, start + _BATCH)
-            text = tuple(value[part] for value in ground.text)
-            size = len(text[0])
-            none = tuple(value.expand(size, *value.shape[1:]) for value in ground.none) if few is None else None
-            made.append(carried(network, ground.noise[part], (text[0], text[1]), _pair(none), steps=steps))
+            states, mask = (value[part] for value in ground.text)
+            empty, unmasked = (value.expand(len(states), *value.shape[1:]) for value in ground.none)
+            none = (empty, unmasked) if few is None else None
+            made.append(carried(network, ground.noise[part], (states, mask), none, steps=steps))
         spent = time.perf_counter() - began
         loss = _loss(network, ground)
     with torch.no_grad(), circular([vae]):
@@ -125,10 +118,6 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
         "frechet": vars(resampled(frechet, verdict.features, ground.features)),
         "kernel": vars(resampled(kernel, verdict.features, ground.features)),
     }
-
-
-def _pair(found: tuple[Tensor, ...] | None) -> tuple[Tensor, Tensor] | None:
-    return None if found is None else (found[0], found[1])
 
 
 @torch.inference_mode()
@@ -178,10 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("models", type=Path, nargs="+", help="folders that texloom train flow or distill wrote")
     parser.add_argument("--autoencoder", type=Path, required=True, help="whose latents all of them draw")
     parser.add_argument("--corpus", type=Path, required=True, help="folder of shards that they were trained on")
-    parser.add_argument(
-        "--judge", type=Path, default=home() / "training" / "judge.safetensors", help="made when missing"
-    )
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    add_judge_arguments(parser)
     parser.add_argument("--count", type=int, default=240, help="captions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
@@ -190,18 +176,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         vae = read_autoencoder(arguments.autoencoder)
         tiles = Tiles(arguments.corpus)
-        if arguments.judge.is_file():
-            judge = load_judge(arguments.judge)
-        else:
-            judge = train_judge(tiles, steps=arguments.judge_steps, device=default_device())
-            save_judge(judge, arguments.judge)
+        judge = judge_for(arguments, tiles)
         ground = prepare_ground(tiles, vae, judge, count=arguments.count)
         results: dict[str, dict[str, Any]] = {}
         for model in arguments.models:
             report(f"measuring {model}")
             results[model.name] = measure(model, ground, vae, judge)
         if arguments.out is not None:
-            write_json_atomic(arguments.out, json.loads(json.dumps(results)))
+            write_json_atomic(arguments.out, results)
     except TexloomError as error:
         report(str(error))
         return 1

@@ -30,16 +30,15 @@ from ..engine.procedural.weathering import ATTRIBUTES
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
-from ..storage import home, write_bytes_atomic
+from ..storage import write_bytes_atomic
 from .captions import Caption, Grammar
 from .colors import categories
 from .evaluate import number_is_right
 from .heads import report
 from .learned_draw import channels_of, drawing, drawn
 from .learned_folder import read_autoencoder
-from .learned_judge import Judge, Verdict, judge_all, load_judge, save_judge, train_judge
+from .learned_judge import Judge, Verdict, add_judge_arguments, judge_all, judge_for
 from .learned_metrics import frechet, kernel, nearest_correlation, resampled, spread_of
-from .learned_state import default_device
 from .statistics import Estimate, estimate, seam_ratio
 from .tiles import Tiles
 
@@ -244,10 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="texloom evaluate learned", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the learned model's folder")
     parser.add_argument("--corpus", type=Path, required=True, help="folder of shards that it was trained on")
-    parser.add_argument(
-        "--judge", type=Path, default=home() / "training" / "judge.safetensors", help="made when missing"
-    )
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    add_judge_arguments(parser)
     parser.add_argument("--count", type=int, default=240, help="captions")
     parser.add_argument("--repeats", type=int, default=4, help="pictures of one prompt for diversity")
     parser.add_argument("--threads", type=int, default=2)
@@ -256,11 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     try:
         tiles = Tiles(arguments.corpus)
-        if arguments.judge.is_file():
-            judge = load_judge(arguments.judge)
-        else:
-            judge = train_judge(tiles, steps=arguments.judge_steps, device=default_device())
-            save_judge(judge, arguments.judge)
+        judge = judge_for(arguments, tiles)
         result = evaluate(arguments.model, tiles, judge, count=arguments.count, repeats=arguments.repeats)
     except TexloomError as error:
         report(str(error))

@@ -28,19 +28,9 @@ def read_autoencoder(folder: Path) -> Any:
     Raises:
         ModelInvalidError: there is none that can be read.
     """
-    import torch
     from diffusers import AutoencoderDC
 
-    try:
-        vae = AutoencoderDC.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
-        )
-    except (OSError, ValueError) as error:
-        raise ModelInvalidError(
-            f"{folder} holds no autoencoder: {' '.join(str(error).split())[:200]}",
-            advice="Train one first: texloom train autoencoder",
-        ) from error
-    return vae.eval()
+    return _read(AutoencoderDC, folder, "autoencoder", "autoencoder")
 
 
 def read_network(model: Path) -> Any:
@@ -49,20 +39,24 @@ def read_network(model: Path) -> Any:
     Raises:
         ModelInvalidError: there is none that can be read.
     """
-    import torch
     from diffusers import SanaTransformer2DModel, UNet2DConditionModel
 
-    kind, place = (
-        (UNet2DConditionModel, "unet") if (model / "unet").is_dir() else (SanaTransformer2DModel, "transformer")
-    )
+    if (model / "unet").is_dir():
+        return _read(UNet2DConditionModel, model, "generator", "flow", subfolder="unet")
+    return _read(SanaTransformer2DModel, model, "generator", "flow", subfolder="transformer")
+
+
+def _read(kind: Any, folder: Path, what: str, training: str, *, subfolder: str | None = None) -> Any:
+    import torch
+
     try:
         network = kind.from_pretrained(
-            model / place, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
+            folder, subfolder=subfolder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
         )
     except (OSError, ValueError) as error:
         raise ModelInvalidError(
-            f"{model} holds no generator: {' '.join(str(error).split())[:200]}",
-            advice="Train one first: texloom train flow",
+            f"{folder} holds no {what}: {' '.join(str(error).split())[:200]}",
+            advice=f"Train one first: texloom train {training}",
         ) from error
     return network.eval()
 

@@ -7,6 +7,7 @@ its last layers are the space in which distributions are compared.
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import math
@@ -29,8 +30,9 @@ from ..engine.procedural.family import families
 from ..engine.procedural.parameters import Lab, Number
 from ..engine.procedural.weathering import ATTRIBUTES
 from ..errors import ModelInvalidError
+from ..storage import home
 from .heads import report
-from .learned_state import autocast
+from .learned_state import autocast, default_device
 from .tiles import Tiles
 
 FEATURES = 128
@@ -164,6 +166,26 @@ def train_judge(tiles: Tiles, *, steps: int = 1500, batch: int = 32, seed: int =
             minutes = (time.monotonic() - began) / 60
             report(f"judge: step {step + 1}/{steps}  {minutes:.1f} min  loss {float(loss.detach()):.3f}")
     return judge.eval().cpu()
+
+
+def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--judge`` and ``--judge-steps``, as :func:`judge_for` wants them."""
+    place = home() / "training" / "judge.safetensors"
+    parser.add_argument("--judge", type=Path, default=place, help="made when missing")
+    parser.add_argument("--judge-steps", type=int, default=1500)
+
+
+def judge_for(arguments: argparse.Namespace, tiles: Tiles) -> Judge:
+    """The judge in the file that a command was told; trained on ``tiles`` and written there when it is missing.
+
+    Raises:
+        ModelInvalidError: the file holds no judge.
+    """
+    if arguments.judge.is_file():
+        return load_judge(arguments.judge)
+    judge = train_judge(tiles, steps=arguments.judge_steps, device=default_device())
+    save_judge(judge, arguments.judge)
+    return judge
 
 
 def save_judge(judge: Judge, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from torch import Tensor
@@ -27,6 +28,13 @@ TRAINING_FILE: Final = "training.json"
 """Facts of its training, beside the weights."""
 
 _PIPELINE_STEP: Final = 32  # SanaPipeline takes no other sizes, whatever its autoencoder can do
+
+
+def distilled_steps(folder: Path) -> int | None:
+    """In how few steps the model in ``folder`` draws, by the record of its training; None for one not distilled."""
+    record = folder / TRAINING_FILE
+    few = read_json(record).get("distilled_steps") if record.is_file() else None
+    return few if isinstance(few, int) else None
 
 
 class Learned(Family):
@@ -51,11 +59,8 @@ class Learned(Family):
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """See ``Family``; a distilled model's record says in how few steps it draws, and it has its guidance in it."""
-        record = folder.path / TRAINING_FILE
-        few = read_json(record).get("distilled_steps") if record.is_file() else None
-        if isinstance(few, int):
-            return Defaults(steps=few, guidance=1.0)
-        return Defaults(steps=STEPS, guidance=GUIDANCE)
+        few = distilled_steps(folder.path)
+        return Defaults(steps=STEPS, guidance=GUIDANCE) if few is None else Defaults(steps=few, guidance=1.0)
 
     def arguments(
         self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
