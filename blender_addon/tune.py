@@ -27,7 +27,7 @@ from .scene.lookup import by_uid
 from .scene.result import ResultImages
 from .windows import push_undo
 
-QUIET: Final = 0.25
+QUIET: Final = 0.15
 """Seconds without a change after which the whole size is drawn."""
 DRAFT_SIDES: Final = (512, 256)
 DRAFT_SECONDS: Final = 0.4
