@@ -29,6 +29,7 @@ from . import (
     translations,
     tune,
 )
+from .scene import kept
 
 _MODULES = (
     translations,
@@ -47,6 +48,8 @@ _MODULES = (
     panels,
     keymap,
     shelf,
+    # Before tune, which looks after an undo whether files are there.
+    kept,
     # Before bridge: what it draws before a file is saved, bridge packs.
     tune,
     bridge,
