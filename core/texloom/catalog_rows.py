@@ -87,19 +87,19 @@ class Terms(Protocol):
     """What :func:`terms` reads of a row."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...
     @property
-    def hub(self) -> str: ...  # noqa: D102
+    def hub(self) -> str: ...
     @property
-    def licence(self) -> str: ...  # noqa: D102
+    def licence(self) -> str: ...
     @property
-    def commercial(self) -> str: ...  # noqa: D102
+    def commercial(self) -> str: ...
     @property
-    def gated(self) -> str: ...  # noqa: D102
+    def gated(self) -> str: ...
     @property
-    def needs(self) -> tuple[str, ...]: ...  # noqa: D102
+    def needs(self) -> tuple[str, ...]: ...
     @property
-    def opens(self) -> bool: ...  # noqa: D102
+    def opens(self) -> bool: ...
 
 
 def terms(row: Terms) -> tuple[str, ...]:
@@ -108,9 +108,7 @@ def terms(row: Terms) -> tuple[str, ...]:
     if not row.opens:
         said.append(f"Texloom does not open {row.name} yet.")
     if row.needs:
-        said.append(
-            f"{row.name} needs {' and '.join(row.needs)} in the engine's Python, which is not part of it."
-        )
+        said.append(f"{row.name} needs {' and '.join(row.needs)} in the engine's Python, which is not part of it.")
     if row.commercial == "no":
         said.append(f"{row.name} is for non-commercial use only (licence: {row.licence}).")
     elif row.commercial == "limited":

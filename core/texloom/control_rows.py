@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The networks that read depth, normals or lines (ControlNets) that Texloom knows by name, from the catalogue's file."""
+"""The networks that read depth, normals or lines (ControlNets) that Texloom knows by name, from its catalogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import catalog_rows, model_store
-from .errors import StorageError
+from .errors import RequestError, StorageError
 
 CONFIGURATION: Final = "config.json"
 """Every diffusers folder of one network has it."""
@@ -100,6 +100,15 @@ def on_disk(hub: str, file: str = "") -> Path | None:
         return None
     loading = (folder / model_store.PARTIAL).is_dir() and not (folder / model_store.RECORD).is_file()
     return None if loading else folder
+
+
+def cannot_follow(name: str) -> RequestError:
+    """The error for a model that reads no pictures of a form."""
+    able = ", ".join(row.name for row in catalog_rows.rows() if row.opens and "control" in row.abilities)
+    return RequestError(
+        f"controls: {name} cannot follow a picture of depth, normals or lines.",
+        advice=f"Choose one of these models: {able}.",
+    )
 
 
 def _row(entry: Mapping[str, Any]) -> ControlRow:

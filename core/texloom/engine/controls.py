@@ -98,11 +98,6 @@ class Wanted:
         return [self.way.modes[x.kind] if network.way.wants_modes(network.config) else None for x, network in pairs]
 
 
-def able_models() -> str:
-    """The names of the models that can follow a form, for advice."""
-    return ", ".join(row.name for row in catalog_rows.rows() if row.opens and "control" in row.abilities)
-
-
 def wanted(request: GenerationRequest, family: Family, folder: ModelFolder, *, name: str, model: str) -> Wanted | None:
     """What a request's controls mean for a model; None where none of them counts.  Reads no weights.
 
@@ -122,7 +117,7 @@ def wanted(request: GenerationRequest, family: Family, folder: ModelFolder, *, n
     if not controls:
         return None
     if not family.control_ways:
-        raise cannot_follow(name)
+        raise control_rows.cannot_follow(name)
     found = tuple(_network(control, family, folder, name=name, model=model) for control in controls)
     for control, network in zip(controls, found, strict=True):
         _check_kind(control, network)
@@ -131,16 +126,8 @@ def wanted(request: GenerationRequest, family: Family, folder: ModelFolder, *, n
     return Wanted(controls=controls, networks=found)
 
 
-def cannot_follow(name: str) -> RequestError:
-    """The error for a model that reads no pictures of a form."""
-    return RequestError(
-        f"controls: {name} cannot follow a picture of depth, normals or lines.",
-        advice=f"Choose one of these models: {able_models()}.",
-    )
-
-
-def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, list[dict[str, Any]]]:
-    """The networks as one module in main memory, and what the manifest says of each control.
+def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, dict[Path, dict[str, str]]]:
+    """The networks as one module in main memory, and the hashes of their files.
 
     Raises:
         ModelInvalidError: the weights cannot be read, or do not fit the configuration.
@@ -156,7 +143,16 @@ def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, list[d
         context.loading(f"Loading {network.name}")
         hashes[network.path] = _hashes(network, context)
         modules[network.path] = _read(network, plan)
-    facts = [
+    module = modules[found.networks[0].path]
+    if len(found.controls) > 1 and not found.way.shares:
+        joint = getattr(diffusers, found.way.several)
+        module = joint([modules[network.path] for network in found.networks])
+    return module.eval(), hashes
+
+
+def facts_of(found: Wanted, hashes: Mapping[Path, dict[str, str]]) -> list[dict[str, Any]]:
+    """What the manifest says of each control."""
+    return [
         {
             "kind": control.kind,
             "strength": control.strength,
@@ -167,11 +163,6 @@ def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, list[d
         }
         for control, network in zip(found.controls, found.networks, strict=True)
     ]
-    module = modules[found.networks[0].path]
-    if len(found.controls) > 1 and not found.way.shares:
-        joint = getattr(diffusers, found.way.several)
-        module = joint([modules[network.path] for network in found.networks])
-    return module.eval(), facts
 
 
 def _network(control: Control, family: Family, folder: ModelFolder, *, name: str, model: str) -> Network:

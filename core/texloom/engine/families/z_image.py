@@ -14,7 +14,6 @@ from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family
 from .control_way import ControlWay
 
-
 _REFINER: Final = "control_noise_refiner.0.before_proj.weight"
 
 
