@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tiny_tokenizers as words
 import torch
 from PIL import Image
-from tiny_parts import wake
+from tiny_parts import deep_vae, sana_transformer, wake
 
 NAMES = ("stable-diffusion", "sdxl", "sdxl-union", "sd3", "flux", "flux-union", "qwen-image", "z-image", "sana")
 
@@ -169,6 +170,21 @@ def made(name: str, seed: int = 0) -> Any:
 def save(name: str, folder: Path, seed: int = 0) -> Path:
     """Write it; returns its folder."""
     made(name, seed).save_pretrained(folder)
+    return folder
+
+
+def save_sana(folder: Path) -> Path:
+    """A tiny Sana of two layers: what a network hands on goes to the layers after the first."""
+    from diffusers import DPMSolverMultistepScheduler, SanaPipeline
+
+    torch.manual_seed(0)
+    SanaPipeline(
+        tokenizer=words.gemma_tokenizer(),
+        text_encoder=words.gemma_text(),
+        vae=deep_vae(),
+        transformer=sana_transformer(layers=2),
+        scheduler=DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+    ).save_pretrained(folder)
     return folder
 
 

@@ -144,9 +144,9 @@ def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, dict[P
         hashes[network.path] = _hashes(network, context)
         modules[network.path] = _read(network, plan)
     module = modules[found.networks[0].path]
-    if len(found.controls) > 1 and not found.way.shares:
+    if len(found.controls) > 1 and found.way.several:
         joint = getattr(diffusers, found.way.several)
-        module = joint([modules[network.path] for network in found.networks])
+        module = joint([module] if found.way.shares else [modules[network.path] for network in found.networks])
     return module.eval(), hashes
 
 

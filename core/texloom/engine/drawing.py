@@ -139,9 +139,8 @@ class Drawing:
             yield
             return
         device = torch.device(self._context.device)
-        devices = (
-            [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
-        )
+        number = torch.cuda.current_device() if device.type == "cuda" and device.index is None else device.index
+        devices = [number] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             yield

@@ -181,10 +181,18 @@ class Placement:
 
     def _shrink(self, dtype: torch.dtype, only: str = "") -> None:
         from diffusers.hooks import apply_layerwise_casting
+        from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 
         for name, part in self._networks.items():
             if role_of(name) == DENOISER and only in ("", name):
-                apply_layerwise_casting(part, storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+                # Some layers look at the precision of their weights, and their networks say which.
+                own = getattr(part, "_skip_layerwise_casting_patterns", None) or ()
+                apply_layerwise_casting(
+                    part,
+                    storage_dtype=torch.float8_e4m3fn,
+                    compute_dtype=dtype,
+                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own),
+                )
 
     def _move(self, part: nn.Module, device: torch.device) -> None:
         # All of them: some networks share layers with another one that was moved before.

@@ -21,8 +21,8 @@ class ControlWay:
     Attributes:
         network: its class in diffusers.
         pipelines: the pipeline that takes it, by task.
-        several: the class in diffusers that makes several networks one; empty where there is only ever one.
-        shares: whether one network takes several pictures.
+        several: the class in diffusers that takes several pictures; empty where the network itself or none does.
+        shares: whether several pictures go through one network, else each through one of its own.
         modes: for networks of several kinds of pictures, the number of each kind of control.
         mode_key: the entry in a network's configuration that says that it wants such numbers.
         alike: entries in the configuration that must be those of the network that draws.

@@ -37,6 +37,7 @@ class QwenImage(Family):
             network="QwenImageControlNetModel",
             pipelines={TEXT_TO_IMAGE: "QwenImageControlNetPipeline"},
             several="QwenImageMultiControlNetModel",
+            shares=True,
             alike=("in_channels", "num_attention_heads", "attention_head_dim", "joint_attention_dim"),
         ),
     )
