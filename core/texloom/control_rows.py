@@ -112,7 +112,7 @@ def cannot_follow(name: str) -> RequestError:
 
 
 def _row(entry: Mapping[str, Any]) -> ControlRow:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
     try:
         return ControlRow(**values)
     except TypeError as error:

@@ -162,8 +162,8 @@ def test_transformers_see_the_other_side_in_the_margins(
     seen: list[tuple[Frame, Image.Image]] = []
     original = guides.placed
 
-    def placed(pixels: Any, request: Any, whole: Frame, start: Any) -> Image.Image:
-        result = original(pixels, request, whole, start)
+    def placed(pixels: Any, whole: Frame, start: Any) -> Image.Image:
+        result = original(pixels, whole, start)
         seen.append((whole, result))
         return result
 
@@ -234,9 +234,8 @@ def test_a_window_of_a_masked_picture_gets_its_part_of_the_control() -> None:
     pixels = np.zeros((64, 80, 3), np.uint8)
     pixels[..., 0] = np.arange(80)
     pixels[..., 1] = np.arange(64)[:, None]
-    request = GenerationRequest(prompt="x", width=80, height=64)
     start = Start(picture=pixels, strength=1.0, turned=(8, 16), window=Window(top=4, left=8, height=16, width=32))
-    placed = np.asarray(guides.placed(pixels, request, Frame(width=32, height=16, margin_x=8), start))
+    placed = np.asarray(guides.placed(pixels, Frame(width=32, height=16, margin_x=8), start))
     assert placed.shape == (16, 48, 3)
     # What came to row 4 and column 8 was at (4 - 8, 8 - 16) before it was turned.
     assert tuple(placed[0, 8]) == (80 - 8, 64 - 4, 0)

@@ -233,11 +233,10 @@ def _opened(path: Path, row: ControlRow | None, family: Family, folder: ModelFol
                 f"{path.name} cannot be opened by itself as a network for controls of {family.name}.",
                 advice=f"Give its diffusers folder, with {control_rows.CONFIGURATION} beside the weights.",
             )
-        where, weights, single = path.parent, (Path(path.name),), True
-    else:
-        where, single = path, False
-        config, weights = _read_folder(path)
-    return Network(path=where, way=_way(config, family, path), config=config, weights=weights, row=row, single=single)
+        way = _way(config, family, path)
+        return Network(path=path.parent, way=way, config=config, weights=(Path(path.name),), row=row, single=True)
+    found, weights = _read_folder(path)
+    return Network(path=path, way=_way(found, family, path), config=found, weights=weights, row=row)
 
 
 def _read_folder(path: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
@@ -370,11 +369,11 @@ def _hashes(network: Network, context: Context) -> dict[str, str]:
 def _held(network: Network) -> int:
     """How many numbers a latent what it hands to the network that draws has, while that draws."""
     config = network.config
-    levels = config.get("block_out_channels")
+    levels: Any = config.get("block_out_channels")
     if isinstance(levels, (list, tuple)) and levels:
-        layers = int(config.get("layers_per_block", 2))
+        each = int(config.get("layers_per_block", 2)) + 1
         # Each level is a quarter of the one before; every layer of it hands on its output.
-        return round(sum(width * (layers + 1) / 4**level for level, width in enumerate(levels)) + levels[-1])
+        return round(sum(int(width) * each * 0.25**level for level, width in enumerate(levels)) + int(levels[-1]))
     places = config.get("control_layers_places")
     counts = [config.get(key) for key in ("num_layers", "num_single_layers")]
     layers = len(places) if isinstance(places, list) else sum(x for x in counts if isinstance(x, int))

@@ -248,7 +248,7 @@ class DiffusersFolderGenerator:
             pipeline = self._for_task(task)
             if self._family.follows_form and request.controls:
                 control = own_form(request, self._info.name, context)
-                shown = placed(control_pixels(control, request, context), request, whole, None)
+                shown = placed(control_pixels(control, request, context), whole, None)
                 followed = (Guide(picture=shown, strength=1.0),)
                 facts = [{"kind": control.kind, "strength": 1.0}]
         loras = self._loras.use(request.loras, context)

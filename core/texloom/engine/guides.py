@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .. import control_pictures
 from ..errors import RequestError
 from ..request import Control, GenerationRequest
 from .controls import Wanted
@@ -50,12 +51,15 @@ def guides(
         if control.kind == "normal" and network.row is not None and network.row.red_is_left:
             pixels = pixels.copy()
             pixels[..., 0] = 255 - pixels[..., 0]
-        made.append(Guide(picture=placed(pixels, request, whole, start), strength=control.strength, mode=mode))
+        made.append(Guide(picture=placed(pixels, whole, start), strength=control.strength, mode=mode))
     return tuple(made)
 
 
 def control_pixels(control: Control, request: GenerationRequest, context: Context) -> Pixels:
-    """The picture of a control, (height, width, 3), as its file has it; warns where it does not fit the request.
+    """The picture of a control at the size of the result, (height, width, 3); warns where it does not fit the request.
+
+    Depths get the whole range from black to white.  Black lines become white ones, and where a photo is given for
+    lines, they are looked for in it.
 
     Raises:
         RequestError, StorageError: it cannot be read.
@@ -80,12 +84,26 @@ def control_pixels(control: Control, request: GenerationRequest, context: Contex
             f"The picture for {control.kind} does not repeat, so that the result may not either.",
             advice="Make the picture seamless, or turn tiling off.",
         )
-    return pixels
+    pixels = _fitted(pixels, request.width, request.height)
+    if control.kind == "depth":
+        return control_pictures.whole_range(pixels)
+    if control.kind == "normal":
+        return _unit(pixels)
+    drawn = control_pictures.drawn_lines(pixels)
+    if drawn == "black":
+        return np.invert(pixels)
+    if drawn == "white":
+        return pixels
+    context.warn(
+        "control_lines_found",
+        "The picture for lines is no drawing of white lines on black; its own lines were looked for.",
+    )
+    return control_pictures.lines(pixels, tile_x=request.tile_x, tile_y=request.tile_y)
 
 
-def placed(pixels: Pixels, request: GenerationRequest, whole: Frame, start: Start | None) -> Image.Image:
-    """A control's picture over what is drawn: ``whole`` with its margins, which repeat the opposite sides."""
-    canvas = _fitted(pixels, request.width, request.height)
+def placed(pixels: Pixels, whole: Frame, start: Start | None) -> Image.Image:
+    """A control's picture, of the result's size, over what is drawn: ``whole`` with margins of the opposite sides."""
+    canvas = pixels
     if start is not None and start.window is not None:
         canvas = np.roll(canvas, start.turned, (0, 1))[start.window.place]
     canvas = _fitted(np.ascontiguousarray(canvas), whole.width, whole.height)
@@ -101,6 +119,13 @@ def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
     y = Span(start=0.0, step=rows / height, count=height)
     # They are numbers, not colors.
     return resample(pixels, x, y, color=False)
+
+
+def _unit(pixels: Pixels) -> Pixels:
+    """Normals of length 1 again, after they were made smaller or larger."""
+    values = pixels.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+    values /= np.maximum(np.linalg.norm(values, axis=-1, keepdims=True), np.float32(1e-3))
+    return ((values + np.float32(1.0)) * np.float32(127.5) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
 
 
 def own_form(request: GenerationRequest, name: str, context: Context) -> Control:

@@ -62,7 +62,7 @@ class StableDiffusionXL(Family):
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
     clip_prompts = True
-    control_ways = (
+    control_ways: ClassVar[tuple[ControlWay, ...]] = (
         ControlWay(
             network="ControlNetModel",
             pipelines={
