@@ -33,9 +33,7 @@ class TestRows:
         # Of a model that is not in the catalogue only the family is known.
         assert control_rows.suiting("stable-diffusion", "normal", "")[0].id == "sd-1.5-normal"
 
-    def test_a_network_that_is_still_loading_is_not_there(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_network_still_loading_is_not_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path))
         row = control_rows.rows()[0]
         folder = model_store.folder_for(row.hub, tmp_path)
