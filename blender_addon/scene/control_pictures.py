@@ -364,7 +364,9 @@ def _lines(seen: Seen) -> NDArray[np.bool_]:
         ends = seen.covered != ahead(seen.covered)
         both = seen.covered & ahead(seen.covered)
         folds = both & ((direction * ahead(direction)).sum(-1) < math.cos(SHARP))
-        # A plane in perspective or at a slant changes evenly; a jump does not.
-        jump = np.minimum(np.abs(ahead(near) - near - (near - behind(near))), np.abs(ahead(near) - near))
+        # A plane at a slant changes evenly; at a jump the change is unlike that on either side.
+        change = ahead(near) - near
+        jump = np.minimum(np.abs(change - behind(change)), np.abs(change - ahead(change)))
+        jump = np.minimum(jump, np.abs(change))
         found |= ends | folds | (both & (jump > STEP * reach))
     return found
