@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
-from .core.texloom import control_rows
+from .core.texloom import catalog_rows, control_rows
 from .core.texloom.control_rows import ControlRow
 from .core.texloom.errors import RequestError
 from .core.texloom.request import CONTROL_KINDS, CONTROL_RANGE, MAX_CONTROLS, Control, GenerationRequest
@@ -172,12 +172,10 @@ def clear(settings: Any) -> None:
 
 def network_row(settings: Any, item: Any) -> ControlRow | None:
     """The network of Texloom's list that would read a picture for the panel's model; None where it is another one."""
-    from . import shelf
-
     if item.network:
         return control_rows.find(item.network)
-    family = shelf.family_of(settings)
-    rows = control_rows.suiting(family, item.kind.lower(), settings.model_id) if family else ()
+    row = catalog_rows.find(settings.model_id) if settings.model_id else None
+    rows = control_rows.suiting(row.family, item.kind.lower(), row.id) if row is not None else ()
     return next(iter(rows), None)
 
 

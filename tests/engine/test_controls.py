@@ -226,7 +226,7 @@ def test_they_go_with_a_mask(name: str, models: Models, networks: Networks, wave
 
 @pytest.mark.parametrize("name", ["sd3", "qwen-image", "z-image"])
 def test_other_families_refuse_it_with_a_picture(name: str, models: Models, networks: Networks, waves: str) -> None:
-    with pytest.raises(RequestError, match="follows no form while drawing over a picture"):
+    with pytest.raises(RequestError, match="follows no form while it draws over a picture"):
         _draw(models(name), Control("depth", waves, 1.0, networks(name)), source=waves)
 
 
@@ -268,7 +268,7 @@ def test_what_is_missing_is_told_with_the_way_to_get_it(models: Models, waves: s
     assert "texloom models download sd-1.5-depth" in told.value.advice and "0.7 GB" in told.value.advice
     with pytest.raises(ModelNotFoundError) as told:
         _draw(models("qwen-image"), Control("normal", waves))
-    assert "no network that reads normals" in told.value.message
+    assert "no network that reads pictures of the kind normal" in told.value.message
     with pytest.raises(ModelNotFoundError, match="owner/name is not on this machine"):
         _draw(models("sana"), Control("line", waves, 1.0, "owner/name"))
     with pytest.raises(ModelNotFoundError, match="no network 'nothing'"):
@@ -322,7 +322,7 @@ def test_pickles_and_other_folders_are_refused(models: Models, networks: Network
 def test_a_network_of_several_kinds_refuses_those_it_does_not_know(
     models: Models, networks: Networks, waves: str
 ) -> None:
-    with pytest.raises(RequestError, match="reads no normals"):
+    with pytest.raises(RequestError, match="reads no pictures of the kind normal"):
         _draw(models("flux"), Control("normal", waves, 1.0, networks("flux-union")))
 
 
@@ -382,7 +382,9 @@ def test_pictures_that_do_not_fit_are_told(models: Models, networks: Networks, t
     _draw(models("stable-diffusion"), Control("line", ramp, 1.0, network), notes=notes, tile_x=False, tile_y=False)
     # It is no drawing, so that its lines are looked for.
     assert set(notes.warnings) == {"control_lines_found"}
-    with pytest.raises(RequestError, match="controls: there is no file"):
+    with pytest.raises(
+        RequestError, match=r"controls: the picture for depth cannot be used\. source: there is no file"
+    ):
         _draw(models("stable-diffusion"), Control("depth", str(tmp_path / "none.png"), 1.0, network))
 
 

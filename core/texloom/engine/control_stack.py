@@ -80,8 +80,10 @@ def check_task(found: Wanted, task: str, name: str) -> None:
     """Raise ``RequestError`` unless a model of that name has a pipeline for a task with these networks."""
     if task in found.way.pipelines:
         return
-    doing = "filling in parts of a picture" if task == INPAINT else "drawing over a picture"
-    advice = "Leave the picture or the controls out, or choose another model."
-    if task == TEXT_TO_IMAGE:
-        doing = "drawing from words alone"
-    raise RequestError(f"controls: {name} follows no form while {doing}.", advice=advice)
+    if task == INPAINT:
+        message = f"controls: {name} follows no form while it fills in parts of a picture."
+    elif task == TEXT_TO_IMAGE:
+        message = f"controls: {name} follows no form while it draws from words alone."
+    else:
+        message = f"controls: {name} follows no form while it draws over a picture."
+    raise RequestError(message, advice="Leave the picture or the controls out, or choose another model.")

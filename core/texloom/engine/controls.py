@@ -173,7 +173,7 @@ def _network(control: Control, family: Family, folder: ModelFolder, *, name: str
     rows = control_rows.suiting(family.id, control.kind, model)
     if not rows:
         raise ModelNotFoundError(
-            f"Texloom knows no network that reads {_PICTURES[control.kind]} for {name}.",
+            f"Texloom knows no network that reads pictures of the kind {control.kind} for {name}.",
             advice="Name one: --control-model with a diffusers folder or a hub id, or choose another kind of control.",
         )
     problem: ModelInvalidError | None = None
@@ -187,9 +187,6 @@ def _network(control: Control, family: Family, folder: ModelFolder, *, name: str
         except ModelInvalidError as error:
             problem = error
     raise problem or missing(rows[0])
-
-
-_PICTURES: Final[Mapping[str, str]] = {"depth": "depth", "normal": "normals", "line": "lines"}
 
 
 def missing(row: ControlRow) -> ModelNotFoundError:
@@ -253,10 +250,8 @@ def _read_folder(path: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
     weights = tuple(Path(file.name) for file in files if file.suffix == WEIGHTS)
     if not weights:
         pickled = any(file.suffix.lower() in PICKLES for file in files)
-        raise ModelInvalidError(
-            f"{path} holds only pickled weights, which can run any code." if pickled else f"{path} holds no weights.",
-            advice="Download its .safetensors files.",
-        )
+        what = f"{path} holds only pickled weights, which can run any code." if pickled else f"{path} holds no weights."
+        raise ModelInvalidError(what, advice="Download its .safetensors files.")
     return config, _one_precision(weights)
 
 
@@ -311,8 +306,8 @@ def _check_kind(control: Control, network: Network) -> None:
     kinds = row.kinds if row is not None else tuple(modes) if modes is not None else None
     if kinds is not None and control.kind not in kinds:
         raise RequestError(
-            f"controls: {network.name} reads no {_PICTURES[control.kind]}.",
-            advice=f"It reads {', '.join(_PICTURES[kind] for kind in kinds)}; choose another network for this control.",
+            f"controls: {network.name} reads no pictures of the kind {control.kind}.",
+            advice=f"It reads {', '.join(kinds)}; choose another network for this control.",
         )
 
 

@@ -68,7 +68,8 @@ def control_pixels(control: Control, request: GenerationRequest, context: Contex
         pixels = opaque(open_picture(Path(control.image)).pixels, black=True)
     except RequestError as error:
         # The reader speaks of the picture that most requests have.
-        raise RequestError(f"controls: {error.message.removeprefix('source: ')}", advice=error.advice) from error
+        said = f"controls: the picture for {control.kind} cannot be used."
+        raise RequestError(" ".join((said, error.message)), advice=error.advice) from error
     height, width = pixels.shape[:2]
     if abs(np.log((width / height) / (request.width / request.height))) > _PROPORTIONS:
         context.warn(
@@ -145,7 +146,7 @@ def own_form(request: GenerationRequest, name: str, context: Context) -> Control
     other = {"depth": "canny", "line": "depth"}.get(control.kind)
     if other is None or other in lower:
         raise RequestError(
-            f"controls: {name} does not read pictures of {control.kind}.", advice="Choose another model for it."
+            f"controls: {name} reads no pictures of the kind {control.kind}.", advice="Choose another model for it."
         )
     if control.model:
         raise RequestError(
