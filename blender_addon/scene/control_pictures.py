@@ -169,7 +169,7 @@ def make_image(pixels: Pixels, kind: str) -> bpy.types.Image:
 
 def _rendered(scene: Any) -> Iterator[Any]:
     """The objects that a render of the scene's active view layer would show."""
-    layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
+    layer: Any = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
     seen: set[str] = set()
     pending: list[Any] = [layer.layer_collection]
     while pending:

@@ -382,9 +382,7 @@ def test_pictures_that_do_not_fit_are_told(models: Models, networks: Networks, t
     _draw(models("stable-diffusion"), Control("line", ramp, 1.0, network), notes=notes, tile_x=False, tile_y=False)
     # It is no drawing, so that its lines are looked for.
     assert set(notes.warnings) == {"control_lines_found"}
-    with pytest.raises(
-        RequestError, match=r"controls: the picture for depth cannot be used\. source: there is no file"
-    ):
+    with pytest.raises(RequestError, match=r"the picture for depth cannot be used\. source: there is no file"):
         _draw(models("stable-diffusion"), Control("depth", str(tmp_path / "none.png"), 1.0, network))
 
 
