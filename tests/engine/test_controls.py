@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from test_diffusers_folder import Notes
-from texloom import control_rows, model_store
+from texloom import catalog_rows, control_rows, model_store
 from texloom.engine import control_stack, controls, guides
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import FLOAT8, GROUPS, TURNS, MemoryPlan
@@ -42,7 +42,7 @@ Models = Callable[[str], DiffusersFolderGenerator]
 
 
 def _base(name: str) -> str:
-    return name.removesuffix("-union").removesuffix("-2")
+    return name.removesuffix("-union").removesuffix("-2").removesuffix("-large")
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +259,8 @@ def test_normals_are_turned_for_networks_that_see_left_as_red(
     image = _draw(models("stable-diffusion"), Control("normal", str(tmp_path / "normals.png")))
     assert image.details["controls"][0]["network"] == row.name
     assert image.details["controls"][0]["licence"] == row.licence
-    assert np.asarray(seen[0])[0, 0].tolist() == [55, 128, 230]
+    # Of length 1 again as well.
+    assert np.abs(np.asarray(seen[0])[0, 0].astype(int) - [55, 128, 231]).max() <= 1
 
 
 def test_what_is_missing_is_told_with_the_way_to_get_it(models: Models, waves: str) -> None:
@@ -511,5 +512,13 @@ def test_every_row_is_of_a_family_that_takes_its_kind() -> None:
 
     for row in control_rows.rows():
         family = by_id(row.family)
+        modes = [way.modes for way in family.control_ways if way.modes]
         assert family.control_ways, row.id
-        assert all(isinstance(error, TexloomError) for error in (controls.missing(row),))
+        assert isinstance(controls.missing(row), TexloomError)
+        # A network of several kinds that needs their numbers has them.
+        if len(row.kinds) > 1 and modes and "union" in row.id:
+            assert any(set(row.kinds) <= set(numbers) for numbers in modes), row.id
+    for row in catalog_rows.rows():
+        if "control" in row.abilities and row.opens:
+            found = by_id(row.family)
+            assert found.control_ways or found.follows_form, row.id

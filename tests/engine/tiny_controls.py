@@ -13,7 +13,18 @@ import torch
 from PIL import Image
 from tiny_parts import deep_vae, sana_transformer, wake
 
-NAMES = ("stable-diffusion", "sdxl", "sdxl-union", "sd3", "flux", "flux-union", "qwen-image", "z-image", "sana")
+NAMES = (
+    "stable-diffusion",
+    "sdxl",
+    "sdxl-union",
+    "sd3",
+    "sd3-large",
+    "flux",
+    "flux-union",
+    "qwen-image",
+    "z-image",
+    "sana",
+)
 
 
 def _unet(cross: int, **more: Any) -> dict[str, Any]:
@@ -60,9 +71,10 @@ def sdxl_union() -> Any:
     return network
 
 
-def sd3() -> Any:
+def sd3(**more: Any) -> Any:
     from diffusers import SD3ControlNetModel
 
+    usual = {"joint_attention_dim": 32, "force_zeros_for_pooled_projection": True}
     return SD3ControlNetModel(
         sample_size=16,
         patch_size=2,
@@ -70,12 +82,17 @@ def sd3() -> Any:
         num_layers=1,
         attention_head_dim=8,
         num_attention_heads=4,
-        joint_attention_dim=32,
         caption_projection_dim=32,
         pooled_projection_dim=64,
         out_channels=16,
         pos_embed_max_size=192,
+        **usual | more,
     )
+
+
+def sd3_large() -> Any:
+    """As Stability's own: it reads no words, and takes its positions from the model."""
+    return sd3(joint_attention_dim=None, use_pos_embed=False, force_zeros_for_pooled_projection=False)
 
 
 def flux(modes: int | None = None) -> Any:
@@ -150,6 +167,7 @@ _BUILDERS: dict[str, Callable[[], Any]] = {
     "sdxl": sdxl,
     "sdxl-union": sdxl_union,
     "sd3": sd3,
+    "sd3-large": sd3_large,
     "flux": flux,
     "flux-union": lambda: flux(7),
     "qwen-image": qwen_image,
