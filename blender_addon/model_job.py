@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .core.texloom import model_store
 from .core.texloom.catalog_rows import CatalogRow
+from .core.texloom.control_rows import ControlRow
 from .core.texloom.errors import CancelledError, ErrorCode, TexloomError
 from .core.texloom.runtime import download_plan, downloads
 from .core.texloom.runtime.downloads import Control, DownloadProgress
@@ -61,7 +62,7 @@ class ModelState:
         *,
         key: str,
         name: str,
-        row: CatalogRow | None = None,
+        row: CatalogRow | ControlRow | None = None,
         configuration_only: bool = False,
     ) -> bool:
         """Start a download, or go on with one; False when something runs already.

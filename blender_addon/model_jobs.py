@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import bridge, model_job, preferences, shelf
-from .core.texloom import catalog_rows, model_store
+from .core.texloom import catalog_rows, control_rows, model_store
 from .core.texloom.errors import ModelNotFoundError, OfflineError, RequestError, StorageError
 from .shelf import Item
 from .translations import iface
@@ -26,6 +26,9 @@ def item_of(key: str) -> Item:
     row = catalog_rows.find(key)
     if row is not None:
         return Item(key=row.id, name=row.name, row=row, hub=row.hub)
+    network = control_rows.find(key)
+    if network is not None:
+        return Item(key=network.id, name=network.name, hub=network.hub)
     if catalog_rows.is_hub_id(key):
         return Item(key=key, name=key, hub=key)
     if Path(key).is_absolute() and Path(key).exists():
@@ -40,6 +43,9 @@ def terms(item: Item) -> tuple[str, ...]:
     """What to know before a download, in plain words: licence, terms to accept, what it cannot do."""
     if item.row is not None:
         return item.row.terms
+    network = control_rows.find(item.key)
+    if network is not None:
+        return network.terms
     page = f"https://huggingface.co/{item.hub}"
     return (iface("Texloom does not know the licence of {name}; read it at {page}.").format(name=item.name, page=page),)
 
@@ -73,8 +79,9 @@ def download(key: str, *, accept_terms: bool = False, configuration_only: bool =
         )
     state = model_job.state()
     state.ended = shelf.watcher().look_again
+    row = item.row or control_rows.find(item.key)
     begun = state.download(
-        options, item.hub, key=item.key, name=item.name, row=item.row, configuration_only=configuration_only
+        options, item.hub, key=item.key, name=item.name, row=row, configuration_only=configuration_only
     )
     if not begun:
         raise _busy(state.name)
@@ -116,7 +123,8 @@ def delete(key: str) -> Item:
 
 def is_downloadable(key: str) -> bool:
     """Whether that is a model of the hub."""
-    return catalog_rows.find(key) is not None or catalog_rows.is_hub_id(key)
+    known = catalog_rows.find(key) is not None or control_rows.find(key) is not None
+    return known or catalog_rows.is_hub_id(key)
 
 
 def use(settings: Any, item: Item) -> None:

@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import locks, loras, presets, shelf, starting
+from . import controls, locks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -158,6 +158,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
     loras: CollectionProperty(name="LoRAs", type=loras.TexloomLora)  # type: ignore[valid-type]
     lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    controls: CollectionProperty(name="Form", type=controls.TexloomControl)  # type: ignore[valid-type]
+    control_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
@@ -209,7 +211,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     def request(self, written: str = "") -> GenerationRequest:
         """Freeze the properties; ``written`` stands for the prompt when given.
 
-        What the model does not heed is left out, and the picture to start from is not in it yet: see :meth:`begun`.
+        What the model does not heed is left out, and the pictures are not in it yet: see :meth:`begun`.
 
         Raises:
             RequestError: one is out of range, or the prompt is empty.
@@ -241,12 +243,14 @@ class TexloomSettings(bpy.types.PropertyGroup):
         )
 
     def begun(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, starting from the picture that is chosen, where the model starts from pictures.
+        """The request, starting from the picture that is chosen and following the form, where the model does that.
 
         Raises:
             RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
         """
         heeds = shelf.capabilities_of(self)
+        if heeds.controls:
+            request = controls.begun(self, request)
         source = starting.chosen(self) if heeds.starts else None
         if source is None:
             return request

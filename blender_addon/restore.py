@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import bpy
 
-from . import locks, loras, presets, shelf, starting
+from . import controls, locks, loras, presets, shelf, starting
 from .catalogue import families
 from .core.texloom import catalog_rows
 from .core.texloom.errors import RequestError, StorageError
-from .core.texloom.request import DEFAULT_MAPS, RANGES, GenerationRequest, Lora
+from .core.texloom.request import DEFAULT_MAPS, RANGES, Control, GenerationRequest, Lora
 from .core.texloom.storage import read_manifest
 from .parameters import FAMILY
 from .properties import LARGEST_SEED, SIZES
@@ -83,6 +83,7 @@ class _Restoring:
             setattr(settings, name, 0 if value is None else self.number(name, 0))
         self.source()
         self.loras()
+        self.controls()
         self.rest()
         return self.left
 
@@ -206,6 +207,24 @@ class _Restoring:
             except (RequestError, KeyError, TypeError):
                 self.leave("loras", item)
         loras.put(self.settings, found)
+
+    def controls(self) -> None:
+        """The pictures whose form it follows, from the copies that the result keeps."""
+        controls.clear(self.settings)
+        stack = self.value("controls") or ()
+        if not isinstance(stack, (list, tuple)):
+            self.leave("controls", stack)
+            stack = ()
+        for number, item in enumerate(stack):
+            try:
+                known = Control(**item)
+                copy = _kept(self.folder, f"control_{number}") or Path(known.image)
+                controls.put(self.settings, known.kind, file=str(copy), strength=known.strength, network=known.model)
+            except (RequestError, TypeError):
+                self.leave("controls", item)
+                continue
+            if not copy.is_file():
+                self.leave("controls", known.image)
 
     def rest(self) -> None:
         """What the panel has no field for, and what a newer version knows besides."""

@@ -14,6 +14,8 @@
     api.download_model("sdxl", accept_terms=True)
     api.generate("mossy", source=wall, strength=0.5, model="sdxl", loras=[("moss.safetensors", 0.7)])
     api.inpaint(wall, "a drain", model="sdxl")  # its transparent places
+    form = api.form_picture("depth")  # what the camera sees
+    api.generate("a mossy ruin", model="sdxl", controls=[("depth", form, 0.8)], tile_x=False, tile_y=False)
 
 :func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
 use ``submit``; the result is put into the scene when it is there.
@@ -24,6 +26,7 @@ from __future__ import annotations
 from .changing import extend, inpaint, paint_mask, repair_seams, submit_edit
 from .editing import replace, tune
 from .exporting import Exported, brush_texture, export_set, world_background
+from .forming import form_picture
 from .generation import KINDS, Generated, Job, ReferenceLook, apply, generate, submit
 from .keeping import library, save_asset
 from .modelling import delete_model, download_model, models, use_model
@@ -34,6 +37,7 @@ from .referencing import camera_background, reference_from_images, turnaround
 __all__ = [
     "KINDS", "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background",
     "delete_model", "download_model", "export_set", "extend",
+    "form_picture",
     "generate", "inpaint", "library", "make_seamless", "maps_from_image", "models", "paint_mask", "prompt_history",
     "reference_from_images", "repair_seams", "replace",
     "restore", "save_asset", "styled", "styles", "submit", "submit_edit", "submit_image", "tune", "turnaround",

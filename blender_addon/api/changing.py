@@ -11,6 +11,7 @@ import bpy
 
 from .. import image_jobs
 from .. import target as targets
+from ..controls import stack as control_stack
 from ..core.texloom.errors import RequestError
 from ..scene import masks
 from .generation import Generated, Job, LoraFile, check, lora_stack, waited
@@ -58,6 +59,8 @@ def submit_edit(
         raise RequestError("in_place: only an image of the file can be replaced.")
     if loras:
         options["loras"] = lora_stack(loras)
+    if options.get("controls"):
+        options["controls"] = control_stack(options["controls"])
     entry = image_jobs.submit_edit(image, placement, prompt, model=model, operation=operation, mask=mask, **options)
     return Job(entry)
 

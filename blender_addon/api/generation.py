@@ -12,6 +12,8 @@ import bpy
 
 from .. import bridge, starting
 from .. import target as targets
+from ..controls import Given
+from ..controls import stack as control_stack
 from ..core.texloom import api as engine_api
 from ..core.texloom.errors import CancelledError, ErrorCode, RequestError
 from ..core.texloom.jobs import JobState, JobView
@@ -116,6 +118,7 @@ def submit(
     source: bpy.types.Image | str | Path | None = None,
     strength: float | None = None,
     loras: Sequence[LoraFile] = (),
+    controls: Sequence[Given] = (),
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -135,6 +138,9 @@ def submit(
             of the result is as asked, the proportions are the picture's.
         strength: how much of ``source`` is drawn anew, 0 to 1; default what suits.
         loras: LoRA files that change the model, or pairs of file and weight.
+        controls: pictures whose form is followed, as ``("depth", image)``, ``("line", "photo.jpg", 0.7)`` or with a
+            network as well: ``depth`` (near is white), ``normal`` (OpenGL) or ``line`` (white on black) of an image of
+            the file or a path; :func:`form_pictures` makes some.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -167,6 +173,8 @@ def submit(
     )
     placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
     try:
+        if controls:
+            request = request.replace(controls=control_stack(controls))
         if source is not None:
             request = starting.begun(request, source, strength)
         elif strength is not None:

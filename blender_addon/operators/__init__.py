@@ -7,13 +7,11 @@ from typing import Any
 
 import bpy
 
-from . import adjust, editing, engine, images, jobs, library, models, outputs, prompt, references, starting, tune
+from . import adjust, editing, engine, form, images, jobs, library, models, outputs, prompt, references, starting, tune
 
-CLASSES: tuple[Any, ...] = tuple(
-    item
-    for module in (jobs, prompt, models, starting, tune, adjust, outputs, images, editing, references, library, engine)
-    for item in module.CLASSES
-)
+_FIRST: tuple[Any, ...] = (jobs, prompt, models, starting, form, tune, adjust)
+_MODULES = (*_FIRST, outputs, images, editing, references, library, engine)
+CLASSES: tuple[Any, ...] = tuple(item for module in _MODULES for item in module.CLASSES)
 
 
 def register() -> None:

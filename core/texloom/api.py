@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -113,6 +113,12 @@ class Result:
     def mask(self) -> Path | None:
         """The copy of the mask that told where it was drawn; None without one.  Errors as :attr:`source`."""
         return self._kept("mask")
+
+    @property
+    def controls(self) -> tuple[Path, ...]:
+        """The copies of the pictures whose form it follows, in order.  Errors as :attr:`source`."""
+        found = (self._kept(f"control_{number}") for number in range(len(self.request.controls)))
+        return tuple(path for path in found if path is not None)
 
     def _kept(self, name: str) -> Path | None:
         entry = self.manifest.get(name)
@@ -299,7 +305,12 @@ class Session:
         result = Result.read(folder)
         copies = {"source": result.source, "mask": result.mask}
         kept = {name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes}
-        request = _changed(result.request, kept | changes)
+        values: dict[str, Any] = dict(kept)
+        pictures = result.controls
+        if "controls" not in changes and len(pictures) == len(result.request.controls):
+            pairs = zip(result.request.controls, pictures, strict=True)
+            values["controls"] = tuple(replace(control, image=str(path.absolute())) for control, path in pairs)
+        request = _changed(result.request, values | changes)
         return self.submit(request).wait(on_event=on_event)
 
     def maps_from_image(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:

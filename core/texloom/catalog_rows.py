@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from .errors import StorageError
 
@@ -80,25 +80,47 @@ class CatalogRow:
     @property
     def terms(self) -> tuple[str, ...]:
         """What to know before a download, in plain words; empty when there is nothing to warn of."""
-        said = []
-        if not self.opens:
-            said.append(f"Texloom does not open {self.name} yet.")
-        if self.needs:
-            said.append(
-                f"{self.name} needs {' and '.join(self.needs)} in the engine's Python, which is not part of it."
-            )
-        if self.commercial == "no":
-            said.append(f"{self.name} is for non-commercial use only (licence: {self.licence}).")
-        elif self.commercial == "limited":
-            said.append(f"Commercial use of {self.name} has conditions; read its licence ({self.licence}).")
-        elif self.commercial == "unknown":
-            said.append(f"It is not certain that {self.name} may be used commercially; read its licence.")
-        if self.gated == "yes":
-            said.append(
-                f"Its makers ask you to accept their terms first: sign in at https://huggingface.co/{self.hub}, "
-                "accept them there, and give Texloom an access token."
-            )
-        return tuple(said)
+        return terms(self)
+
+
+class Terms(Protocol):
+    """What :func:`terms` reads of a row."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def hub(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def commercial(self) -> str: ...
+    @property
+    def gated(self) -> str: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+    @property
+    def opens(self) -> bool: ...
+
+
+def terms(row: Terms) -> tuple[str, ...]:
+    """What to know before a row's download, in plain words; empty when there is nothing to warn of."""
+    said = []
+    if not row.opens:
+        said.append(f"Texloom does not open {row.name} yet.")
+    if row.needs:
+        said.append(f"{row.name} needs {' and '.join(row.needs)} in the engine's Python, which is not part of it.")
+    if row.commercial == "no":
+        said.append(f"{row.name} is for non-commercial use only (licence: {row.licence}).")
+    elif row.commercial == "limited":
+        said.append(f"Commercial use of {row.name} has conditions; read its licence ({row.licence}).")
+    elif row.commercial == "unknown":
+        said.append(f"It is not certain that {row.name} may be used commercially; read its licence.")
+    if row.gated == "yes":
+        said.append(
+            f"Its makers ask you to accept their terms first: sign in at https://huggingface.co/{row.hub}, "
+            "accept them there, and give Texloom an access token."
+        )
+    return tuple(said)
 
 
 @functools.cache

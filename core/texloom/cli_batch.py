@@ -7,7 +7,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from . import api
 from .cli_options import parse_maps
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
-from .request import GenerationRequest, Lora
+from .request import Control, GenerationRequest, Lora
 from .storage import read_json, write_json_atomic
 
 STATE_NAME: Final = "batch.json"
@@ -153,6 +153,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, Control):
+        return asdict(value)
     if isinstance(value, Lora):
         return {"file": value.file, "weight": value.weight}
     return [_json(item) for item in value] if isinstance(value, tuple) else value

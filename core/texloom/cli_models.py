@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalog_rows, cli_options, model_store
+from . import catalog_rows, cli_networks, cli_options, control_rows, model_store
 from .catalog_rows import CatalogRow
+from .cli_networks import COMMERCIAL
 from .cli_show import Show
+from .control_rows import ControlRow
 from .errors import CancelledError, ModelNotFoundError, StorageError
 from .runtime import download_plan, downloads
 from .runtime.downloads import Control, DownloadProgress
@@ -25,12 +27,6 @@ from .weights_header import identify
 
 EXIT_FAILED: Final = 1
 _LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh": "Chinese", "ja": "Japanese"}
-_COMMERCIAL: Final[Mapping[str, str]] = {
-    "yes": "commercial use",
-    "limited": "commercial use with conditions",
-    "no": "NON-COMMERCIAL",
-    "unknown": "commercial use unclear",
-}
 
 
 def add_parser(commands: Any) -> None:
@@ -82,7 +78,9 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         known.add(row.hub)
         show.data(described(row) | {"path": str(where) if where else ""})
         size = "on disk" if where else f"{row.download_bytes / 1e9:.0f} GB"
-        show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {_COMMERCIAL[row.commercial]})")
+        show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {COMMERCIAL[row.commercial]})")
+    cli_networks.list_rows(show)
+    known |= {row.hub for row in control_rows.rows()}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
@@ -102,6 +100,9 @@ def described(row: CatalogRow) -> dict[str, Any]:
 
 def _show(arguments: argparse.Namespace, show: Show) -> int:
     row = catalog_rows.find(arguments.model)
+    network = control_rows.find(arguments.model)
+    if row is None and network is not None:
+        return cli_networks.show_row(network, show)
     if row is None:
         return _show_path(arguments.model, show)
     where = model_store.find(row.hub, file=row.file)
@@ -110,7 +111,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
         "Name": row.name,
         "Hub": f"https://huggingface.co/{row.hub}",
         "On disk": str(where) if where else f"no; about {row.download_bytes / 1e9:.1f} GB to download",
-        "Licence": f"{row.licence} ({_COMMERCIAL[row.commercial]})",
+        "Licence": f"{row.licence} ({COMMERCIAL[row.commercial]})",
         "Text encoder": row.text_encoder,
         "Prompts in": ", ".join(_LANGUAGES.get(name, name) for name in row.languages),
         "Can do": ", ".join(
@@ -144,7 +145,7 @@ def _show_path(model: str, show: Show) -> int:
 
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model)
+    row = catalog_rows.find(arguments.model) or control_rows.find(arguments.model)
     for text in row.terms if row is not None else ():
         show.say(text)
     hub = Hub.from_settings()
@@ -176,7 +177,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.end_bar()
     show.data({"type": "downloaded", "hub": name, "folder": str(what.folder)})
     show.line("Done.")
-    if row is not None and row.base and model_store.find(_base(row).hub) is None:
+    if isinstance(row, CatalogRow) and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
     return 0
 
@@ -223,7 +224,7 @@ def _progress(progress: DownloadProgress, show: Show) -> None:
     show.download(progress.fraction, progress.done, progress.total, detail)
 
 
-def _ask(row: CatalogRow) -> None:
+def _ask(row: CatalogRow | ControlRow) -> None:
     if not sys.stdin.isatty():
         raise CancelledError(f"Not downloaded: give --yes to accept the terms of {row.name}.")
     sys.stderr.write("Download it? [y/N] ")
@@ -234,7 +235,13 @@ def _ask(row: CatalogRow) -> None:
 
 def _check(arguments: argparse.Namespace, show: Show) -> int:
     row = catalog_rows.find(arguments.model)
-    path = model_store.find(row.hub, file=row.file) if row is not None else _path(arguments.model)
+    network = control_rows.find(arguments.model)
+    if row is not None:
+        path = model_store.find(row.hub, file=row.file)
+    elif network is not None:
+        path = control_rows.on_disk(network.hub, network.file)
+    else:
+        path = _path(arguments.model)
     if path is None:
         raise ModelNotFoundError(f"{arguments.model} is not on this machine.")
     if path.is_file():
@@ -260,7 +267,7 @@ def _path(model: str) -> Path:
     path = Path(model).expanduser()
     if path.exists():
         return path
-    found = model_store.find(model) if catalog_rows.is_hub_id(model) else None
+    found = (model_store.find(model) or control_rows.on_disk(model)) if catalog_rows.is_hub_id(model) else None
     if found is None:
         raise ModelNotFoundError(f"There is no model, folder or file {model!r}.", advice="See: texloom models")
     return found

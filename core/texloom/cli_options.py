@@ -6,11 +6,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .errors import RequestError
-from .request import DEFAULT_MAPS, KINDS, LORA_RANGE, MAPS, RANGES, Lora
+from .request import CONTROL_KINDS, CONTROL_RANGE, DEFAULT_MAPS, KINDS, LORA_RANGE, MAPS, RANGES, Control, Lora
 
 
 def output() -> argparse.ArgumentParser:
@@ -66,6 +67,24 @@ def making() -> argparse.ArgumentParser:
         metavar="FILE[:WEIGHT]",
         help=f"add a LoRA to the model, by {low:g} to {high:g} (default: 1); may be repeated",
     )
+    low, high = CONTROL_RANGE
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        type=parse_control,
+        metavar="KIND=FILE[@STRENGTH]",
+        help="follow the form in a picture: depth (near is white; a height map will do), normal (OpenGL) or line "
+        f"(white on black; lines are looked for in a photo), by {low:g} to {high:g} (default: 1); may be repeated",
+    )
+    parser.add_argument(
+        "--control-model",
+        action="append",
+        default=[],
+        metavar="[KIND=]MODEL",
+        help="network that reads the controls, or those of that kind: a name that texloom models lists, a hub id or a "
+        "diffusers folder (default: what suits the model)",
+    )
     return parser
 
 
@@ -87,6 +106,8 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     if arguments.lora:
         fields["loras"] = tuple(arguments.lora)
+    if arguments.control or arguments.control_model:
+        fields["controls"] = _controls(arguments.control, arguments.control_model)
     if arguments.size is not None:
         fields["width"], fields["height"] = arguments.size
     optional = {
@@ -123,6 +144,39 @@ def parse_lora(text: str) -> Lora:
         return Lora(str(Path(name).expanduser().absolute()), float(weight))
     except RequestError as error:
         raise argparse.ArgumentTypeError(error.message) from error
+
+
+def parse_control(text: str) -> Control:
+    """``depth=d.png`` or ``line=photo.jpg@0.6`` → kind, file and strength."""
+    kind, equals, name = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no control; write {'|'.join(CONTROL_KINDS)}=FILE[@STRENGTH].")
+    file, at, strength = name.rpartition("@")
+    # The name of a file may hold one as well.
+    if not at or not re.fullmatch(r"\d*\.?\d+", strength.strip()):
+        file, strength = name, "1"
+    try:
+        return Control(kind.strip().lower(), str(Path(file).expanduser().absolute()) if file else "", float(strength))
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+
+
+def _controls(given: list[Control], models: list[str]) -> tuple[Control, ...]:
+    """With the networks that were named."""
+    networks: dict[str, str] = {}
+    for text in models:
+        kind, equals, name = text.partition("=")
+        if equals and kind in CONTROL_KINDS:
+            networks[kind] = name
+        else:
+            networks |= {item: text for item in CONTROL_KINDS if item not in networks}
+    for kind, name in networks.items():
+        # A path of this folder stays the same file wherever the engine runs.
+        if Path(name).expanduser().exists():
+            networks[kind] = str(Path(name).expanduser().absolute())
+    if not given:
+        raise RequestError("--control-model: there is no --control.", advice="Write --control depth=file.png as well.")
+    return tuple(replace(item, model=networks.get(item.kind, "")) for item in given)
 
 
 def parse_maps(text: str) -> tuple[str, ...]:

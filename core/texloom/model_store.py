@@ -121,7 +121,7 @@ def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
         for path in _inside(root):
             if path.is_dir() and is_model(path):
                 found[path] = Found(path=path, hub=hub_of(path))
-            elif path.suffix == SAFETENSORS and path.is_file() and not any(is_model(p) for p in path.parents):
+            elif path.suffix == SAFETENSORS and path.is_file() and not _of_a_part(path):
                 found[path] = Found(path=path)
     for repository in _entries(hub_cache()):
         if repository.name.startswith("models--"):
@@ -130,6 +130,11 @@ def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
             if snapshot is not None:
                 found[snapshot] = Found(path=snapshot, hub=hub)
     return tuple(found.values())
+
+
+def _of_a_part(path: Path) -> bool:
+    """Whether a file of weights belongs to a model's folder, or to that of a single network."""
+    return (path.parent / "config.json").is_file() or any(is_model(folder) for folder in path.parents)
 
 
 def unfinished_bytes(hub: str, chosen: settings.Settings | None = None) -> int:

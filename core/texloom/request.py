@@ -9,12 +9,12 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from .errors import RequestError
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 KINDS: Final = ("texture", "material", "reference")
 """``texture``: one image.  ``material``: linked PBR maps.  ``reference``: one image, shown on a plane."""
@@ -27,9 +27,14 @@ DEFAULT_MAPS: Final = ("base_color", "normal", "height", "roughness", "metallic"
 IMAGE_MAP: Final = "image"
 """Name of the only map of ``texture`` and ``reference`` results."""
 
-OPERATIONS: Final = ("create", "inpaint", "outpaint", "repair_seams")
+OPERATIONS: Final = ("create", "inpaint", "outpaint", "repair_seams", "upscale")
 """``create``: from words, or from the whole of ``source``.  ``inpaint``: only the masked places of ``source`` are drawn
-anew.  ``outpaint``: ``source`` grows at its sides.  ``repair_seams``: ``source`` is drawn anew where its sides meet."""
+anew.  ``outpaint``: ``source`` grows at its sides.  ``repair_seams``: ``source`` is drawn anew where its sides meet.
+``upscale``: the same picture (or, with ``source_maps``, material) with more pixels."""
+
+CONTROL_KINDS: Final = ("depth", "normal", "line")
+"""What a picture can say of the form that is to be drawn: near is white; normals as OpenGL has them; white lines on
+black."""
 
 SEED_LIMIT: Final = 2**32
 SIZE_STEP: Final = 8
@@ -45,11 +50,16 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "real_world_width": (0.001, 10_000.0),
     "preview_interval": (0, 200),
     "strength": (0.0, 1.0),
+    "style_strength": (0.0, 2.0),
+    "height_range": (0.0, 100.0),
 }
 EXPAND_RANGE: Final = (0.0, 2.0)
 """How far ``outpaint`` may grow each side, in parts of the picture's width or height."""
 LORA_RANGE: Final = (-4.0, 4.0)
 MAX_LORAS: Final = 8
+CONTROL_RANGE: Final = (0.0, 2.0)
+MAX_CONTROLS: Final = 3
+MAX_EMBEDDINGS: Final = 8
 MAX_PROMPT_LENGTH: Final = 4000
 MAX_PARAMETERS: Final = 200
 
@@ -88,6 +98,33 @@ class Lora:
         object.__setattr__(self, "weight", float(self.weight))
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A picture of the form that is to be drawn, and how much it counts (1 as the network was trained).
+
+    ``kind`` is one of :data:`CONTROL_KINDS`; ``model`` is the folder, hub id or catalogue name of the network that
+    reads it, empty for the one that suits the request's model.
+
+    Raises:
+        RequestError: another kind, no path, or a strength out of :data:`CONTROL_RANGE`.
+    """
+
+    kind: str
+    image: str
+    strength: float = 1.0
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        _check_choice("controls", self.kind, CONTROL_KINDS)
+        _check_text("controls", self.image, required=True)
+        _check_text("controls", self.model)
+        low, high = CONTROL_RANGE
+        value = self.strength
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise RequestError(f"controls: a strength must be from {low:g} to {high:g}, got {value!r}.")
+        object.__setattr__(self, "strength", float(value))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
     """One job, frozen: the same request with the same model on the same device gives the same bytes.
@@ -102,7 +139,12 @@ class GenerationRequest:
     what suits the operation.  ``mask`` is the path of a picture that is white where ``inpaint`` draws; empty takes
     the transparent places of ``source``.  ``expand`` is what ``outpaint`` adds on the left, right, top and bottom, in
     parts of the source's width or height.  Operations other than ``create`` take any width and height, not only
-    multiples of 8.  ``loras`` are added to the model in that order.
+    multiples of 8.  ``loras`` are added to the model in that order.  ``source_maps`` are the paths of the other maps of
+    a material whose base color is ``source``, by name; ``height_range`` is the metres between black and white in its
+    height map, or None where that is not known.  ``controls`` say the form of what is drawn.  ``style_image`` is the
+    path of a picture whose look the result takes over, by ``style_strength`` (None: as much as suits) and the image
+    adapter ``style_model`` (empty: the one that suits the model).  ``embeddings`` are files of learned words (textual
+    inversions); a file's stem is the word.
 
     Raises:
         RequestError: a field is out of range; the message names the field and the allowed range.
@@ -131,13 +173,20 @@ class GenerationRequest:
     mask: str = ""
     expand: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     loras: tuple[Lora, ...] = ()
+    source_maps: Mapping[str, str] = field(default_factory=dict)
+    height_range: float | None = None
+    controls: tuple[Control, ...] = ()
+    style_image: str = ""
+    style_strength: float | None = None
+    style_model: str = ""
+    embeddings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, required=True)
         _check_text("negative_prompt", self.negative_prompt)
         _check_text("model", self.model, required=True)
-        _check_text("source", self.source)
-        _check_text("mask", self.mask)
+        for name in ("source", "mask", "style_image", "style_model"):
+            _check_text(name, getattr(self, name))
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise RequestError("id: must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit.")
         _check_choice("kind", self.kind, KINDS)
@@ -149,7 +198,7 @@ class GenerationRequest:
         for name in ("width", "height"):
             if self.operation == "create" and getattr(self, name) % SIZE_STEP:
                 raise RequestError(f"{name}: must be a multiple of {SIZE_STEP}, got {getattr(self, name)}.")
-        for name in ("guidance_scale", "real_world_width", "strength"):
+        for name in ("guidance_scale", "real_world_width", "strength", "style_strength", "height_range"):
             value = getattr(self, name)
             if value is not None:
                 _check_number(name, value)
@@ -161,6 +210,8 @@ class GenerationRequest:
         self._check_parameters()
         self._check_operation()
         self._check_loras()
+        self._check_source_maps()
+        self._check_guides()
 
     def _check_maps(self) -> None:
         if isinstance(self.maps, str) or not isinstance(self.maps, Sequence):
@@ -205,6 +256,45 @@ class GenerationRequest:
             raise RequestError("loras: the same file stands there twice.")
         object.__setattr__(self, "loras", tuple(loras))
 
+    def _check_source_maps(self) -> None:
+        if not isinstance(self.source_maps, Mapping):
+            raise RequestError("source_maps: must be an object of map and path.")
+        for name, path in self.source_maps.items():
+            _check_choice("source_maps", name, MAPS[1:])
+            _check_text("source_maps", path, required=True)
+        if self.source_maps and self.operation != "upscale":
+            raise RequestError(f"source_maps: the operation {self.operation} takes none; upscale does.")
+        if self.height_range is not None and "height" not in self.source_maps:
+            raise RequestError("height_range: there is no height map in source_maps.")
+        # One order for any order of giving, so that equal requests are equal values.
+        given = {name: self.source_maps[name] for name in MAPS if name in self.source_maps}
+        object.__setattr__(self, "source_maps", given)
+
+    def _check_guides(self) -> None:
+        """Pictures that guide what is drawn, and learned words."""
+        controls = self.controls
+        if isinstance(controls, str) or not isinstance(controls, Sequence):
+            raise RequestError("controls: must be a list of pictures with a kind.")
+        if not all(isinstance(item, Control) for item in controls):
+            raise RequestError("controls: must be a list of pictures with a kind.")
+        if len(controls) > MAX_CONTROLS:
+            raise RequestError(f"controls: at most {MAX_CONTROLS}, got {len(controls)}.")
+        if (self.style_strength is not None or self.style_model) and not self.style_image:
+            raise RequestError("style_image: there is no picture to take a style from.")
+        words = self.embeddings
+        if isinstance(words, str) or not isinstance(words, Sequence):
+            raise RequestError("embeddings: must be a list of files.")
+        for path in words:
+            _check_text("embeddings", path, required=True)
+        if len(words) > MAX_EMBEDDINGS:
+            raise RequestError(f"embeddings: at most {MAX_EMBEDDINGS}, got {len(words)}.")
+        if len(set(words)) < len(words):
+            raise RequestError("embeddings: the same file stands there twice.")
+        if self.operation == "upscale" and (controls or self.style_image):
+            raise RequestError("operation: upscale takes no controls and no style; it keeps what is there.")
+        object.__setattr__(self, "controls", tuple(controls))
+        object.__setattr__(self, "embeddings", tuple(words))
+
     def _check_parameters(self) -> None:
         if not isinstance(self.parameters, Mapping):
             raise RequestError("parameters: must be an object of name and value.")
@@ -230,8 +320,8 @@ class GenerationRequest:
         data: dict[str, Any] = {"schema": SCHEMA_VERSION}
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "loras":
-                value = [{"file": lora.file, "weight": lora.weight} for lora in value]
+            if item.name in ("loras", "controls"):
+                value = [asdict(entry) for entry in value]
             elif isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, Mapping):
@@ -254,7 +344,7 @@ class GenerationRequest:
             raise RequestError("A request must be a JSON object.")
         given = dict(data)
         schema = given.pop("schema", None)
-        if schema in (1, 2) and not isinstance(schema, bool):
+        if schema in (1, 2, 3) and not isinstance(schema, bool):
             # What the older ones lack had no effect then.
             for name, value in _ADDED.items():
                 if schema < value[0]:
@@ -272,10 +362,11 @@ class GenerationRequest:
         missing = sorted(known - set(given))
         if missing:
             raise RequestError(f"Missing field {', '.join(missing)}: every field must be on the wire.")
-        for name in ("maps", "expand"):
+        for name in ("maps", "expand", "embeddings"):
             if isinstance(given[name], list):
                 given[name] = tuple(given[name])
-        given["loras"] = _loras(given["loras"])
+        given["loras"] = _entries("loras", given["loras"], Lora)
+        given["controls"] = _entries("controls", given["controls"], Control)
         return cls(**given)
 
     @classmethod
@@ -296,17 +387,26 @@ _ADDED: Final[Mapping[str, tuple[int, Any]]] = {
     "mask": (3, ""),
     "expand": (3, (0.0, 0.0, 0.0, 0.0)),
     "loras": (3, ()),
+    "source_maps": (4, {}),
+    "height_range": (4, None),
+    "controls": (4, ()),
+    "style_image": (4, ""),
+    "style_strength": (4, None),
+    "style_model": (4, ""),
+    "embeddings": (4, ()),
 }
 
 
-def _loras(value: Any) -> Any:
+def _entries(name: str, value: Any, kind: type[Lora | Control]) -> Any:
+    """The objects of a list as ``kind``; anything that is no list is left to the check of the field."""
     if not isinstance(value, (list, tuple)):
         return value
+    known = {item.name for item in fields(kind)}
     found = []
     for entry in value:
-        if not isinstance(entry, Mapping) or set(entry) != {"file", "weight"}:
-            raise RequestError("loras: must be a list of files with weights.")
-        found.append(Lora(entry["file"], entry["weight"]))
+        if not isinstance(entry, Mapping) or set(entry) != known:
+            raise RequestError(f"{name}: must be a list of objects with {', '.join(sorted(known))}.")
+        found.append(kind(**entry))
     return tuple(found)
 
 

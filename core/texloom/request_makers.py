@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .errors import RequestError
 from .picture_size import fitting_size, picture_size
-from .request import RANGES, GenerationRequest
+from .request import RANGES, Control, GenerationRequest
 
 DRAWN_STEP: Final = 32
 """Every model draws at multiples of this."""
@@ -28,7 +28,32 @@ def make_request(prompt: str, **options: Any) -> GenerationRequest:
     unknown = sorted(set(options) - known)
     if unknown:
         raise RequestError(f"Unknown option {', '.join(unknown)}; there are {', '.join(sorted(known - {'prompt'}))}.")
+    if "controls" in options:
+        options["controls"] = control_stack(options["controls"])
     return GenerationRequest(prompt=prompt, **options)
+
+
+def control_stack(items: Sequence[Control | Sequence[Any]]) -> tuple[Control, ...]:
+    """Controls as a request wants them, of ``("depth", "d.png")``, with a strength, and with a network as well.
+
+    Raises:
+        RequestError: an entry is none of these, or out of range.
+    """
+    if isinstance(items, str) or not isinstance(items, Sequence):
+        raise RequestError("controls: must be a list of pictures with a kind.")
+    found = []
+    for item in items:
+        if isinstance(item, Control):
+            found.append(item)
+            continue
+        if isinstance(item, str) or not isinstance(item, Sequence) or not 2 <= len(item) <= 4:
+            raise RequestError(
+                f"controls: {item!r} is no control.",
+                advice='Write ("depth", "file.png") or ("depth", "file.png", 0.8).',
+            )
+        kind, image, *rest = item
+        found.append(Control(kind, str(Path(image).expanduser().absolute()), *rest))
+    return tuple(found)
 
 
 def image_request(

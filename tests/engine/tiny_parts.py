@@ -107,14 +107,14 @@ def qwen_vl(kind: str, model: str) -> Any:
     return getattr(transformers, model)(config).eval()
 
 
-def sana_transformer(**more: Any) -> Any:
+def sana_transformer(layers: int = 1, **more: Any) -> Any:
     from diffusers import SanaTransformer2DModel
 
     return SanaTransformer2DModel(
         patch_size=1,
         in_channels=4,
         out_channels=4,
-        num_layers=1,
+        num_layers=layers,
         num_attention_heads=2,
         attention_head_dim=4,
         num_cross_attention_heads=2,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from texloom.errors import RequestError
-from texloom.request import DEFAULT_MAPS, KINDS, MAPS, RANGES, GenerationRequest, Lora
+from texloom.request import CONTROL_KINDS, DEFAULT_MAPS, KINDS, MAPS, RANGES, Control, GenerationRequest, Lora
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 REQUESTS = st.builds(
@@ -37,8 +37,24 @@ REQUESTS = st.builds(
         max_size=3,
         unique_by=lambda x: x.file,
     ).map(tuple),
+    controls=st.lists(
+        st.builds(
+            Control,
+            st.sampled_from(CONTROL_KINDS),
+            TEXT.filter(lambda text: bool(text.strip())),
+            st.floats(0, 2),
+            TEXT,
+        ),
+        max_size=3,
+    ).map(tuple),
+    style_image=st.just("/a/style.png"),
+    style_strength=st.none() | st.floats(0, 2),
+    style_model=TEXT,
+    embeddings=st.sets(TEXT.filter(lambda text: bool(text.strip())), max_size=3).map(tuple),
     parameters=st.dictionaries(TEXT, TEXT | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1), max_size=4),
 )
+
+LATEST = ("source_maps", "height_range", "controls", "style_image", "style_strength", "style_model", "embeddings")
 
 
 @given(REQUESTS)
@@ -100,7 +116,7 @@ def test_unknown_fields_schema_and_garbage() -> None:
     data = GenerationRequest(prompt="x").to_dict()
     with pytest.raises(RequestError, match="colour"):
         GenerationRequest.from_dict(data | {"colour": "red"})
-    for schema in (0, 4, None, True, "1"):
+    for schema in (0, 5, None, True, "1"):
         with pytest.raises(RequestError, match="schema"):
             GenerationRequest.from_dict(data | {"schema": schema})
     for text in ("", "[]", "null", "{", "[" * 100_000, json.dumps([data])):
@@ -131,6 +147,17 @@ def test_variation_seeds_wrap() -> None:
         ("operation", {"source": "a", "operation": "repair_seams", "tile_x": False, "tile_y": False}),
         ("loras", {"loras": ("a",)}), ("loras", {"loras": "a"}), ("loras", {"loras": (Lora("a"), Lora("a", 0.5))}),
         ("loras", {"loras": tuple(Lora(str(n)) for n in range(9))}),
+        ("operation", {"operation": "upscale", "source": "a", "style_image": "b"}),
+        ("operation", {"operation": "upscale", "source": "a", "controls": (Control("line", "b"),)}),
+        ("source", {"operation": "upscale"}), ("source_maps", {"source": "a", "source_maps": {"normal": "b"}}),
+        ("source_maps", {"source": "a", "operation": "upscale", "source_maps": {"base_color": "b"}}),
+        ("source_maps", {"source": "a", "operation": "upscale", "source_maps": {"normal": ""}}),
+        ("height_range", {"source": "a", "operation": "upscale", "height_range": 0.1}),
+        ("controls", {"controls": "a"}), ("controls", {"controls": ("a",)}),
+        ("controls", {"controls": (Control("line", "b"),) * 4}), ("style_image", {"style_strength": 0.5}),
+        ("style_image", {"style_model": "a"}), ("embeddings", {"embeddings": "a"}),
+        ("embeddings", {"embeddings": ("",)}), ("embeddings", {"embeddings": ("a", "a")}),
+        ("embeddings", {"embeddings": tuple("abcdefghi")}),
     ],
 )  # fmt: skip
 def test_operations_that_make_no_sense_are_refused(name: str, values: dict[str, Any]) -> None:
@@ -150,6 +177,25 @@ def test_loras_are_checked() -> None:
             GenerationRequest.from_dict(data | {"loras": wrong})
 
 
+def test_controls_are_checked() -> None:
+    assert Control("depth", "a", 1).strength == 1.0
+    for kind, image, strength in (("pose", "a", 1.0), ("line", "", 1.0), ("line", "a", 3.0), ("line", "a", True)):
+        with pytest.raises(RequestError, match=r"^controls"):
+            Control(kind, image, strength)
+    data = GenerationRequest(prompt="x", controls=(Control("line", "/a.png", 0.5),)).to_dict()
+    assert data["controls"] == [{"kind": "line", "image": "/a.png", "strength": 0.5, "model": ""}]
+    for wrong in ([{"kind": "line"}], ["a"], {"kind": "line", "image": "a", "strength": 1.0, "model": ""}):
+        with pytest.raises(RequestError, match=r"^controls"):
+            GenerationRequest.from_dict(data | {"controls": wrong})
+
+
+def test_maps_to_upscale_have_one_order() -> None:
+    values: dict[str, Any] = {"prompt": "x", "id": "a", "seed": 1, "source": "a", "operation": "upscale"}
+    first = GenerationRequest(**values, source_maps={"height": "h", "normal": "n"}, height_range=0.2)
+    again = GenerationRequest.from_json(first.to_json())
+    assert again == first and list(again.source_maps) == ["normal", "height"]
+
+
 def test_parts_of_a_picture_are_of_any_size() -> None:
     assert GenerationRequest(prompt="x", source="a", operation="inpaint", width=131, height=77).width == 131
     with pytest.raises(RequestError, match=r"^width: must be a multiple of 8"):
@@ -158,11 +204,18 @@ def test_parts_of_a_picture_are_of_any_size() -> None:
 
 def test_requests_of_the_second_schema_are_still_read() -> None:
     data = GenerationRequest(prompt="oak", source="/a.png").to_dict()
-    old = {
-        name: value for name, value in data.items() if name not in ("operation", "strength", "mask", "expand", "loras")
-    }
+    later = ("operation", "strength", "mask", "expand", "loras", *LATEST)
+    old = {name: value for name, value in data.items() if name not in later}
     assert GenerationRequest.from_dict(old | {"schema": 2}).to_dict() == data
     with pytest.raises(RequestError, match="operation"):
+        GenerationRequest.from_dict(old)
+
+
+def test_requests_of_the_third_schema_are_still_read() -> None:
+    data = GenerationRequest(prompt="oak", loras=(Lora("a"),)).to_dict()
+    old = {name: value for name, value in data.items() if name not in LATEST}
+    assert GenerationRequest.from_dict(old | {"schema": 3}).to_dict() == data
+    with pytest.raises(RequestError, match="controls"):
         GenerationRequest.from_dict(old)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from . import (
     adjust,
     base,
+    control,
     file_messages,
     images,
     labels,
@@ -25,6 +26,9 @@ TEXTS: dict[str, str] = {}
 for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
     TEXTS |= _part.TEXTS
 
+TEXTS |= control.TEXTS
+
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
 MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= control.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -74,7 +74,14 @@ class Acceleration:
 
     @contextlib.contextmanager
     def drawing(
-        self, plan: MemoryPlan, demand: Demand, steps: int, loras: Sequence[Mapping[str, Any]], context: Context
+        self,
+        plan: MemoryPlan,
+        demand: Demand,
+        steps: int,
+        loras: Sequence[Mapping[str, Any]],
+        context: Context,
+        *,
+        controlled: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Within the block a picture is drawn as fast as the settings allow; yields what the manifest says of that.
 
@@ -84,6 +91,7 @@ class Acceleration:
             steps: how many steps it takes.
             loras: what changes the model.
             context: gets the seconds of the stages ``text`` and ``decode``.
+            controlled: whether another network adds to the layers, so that none of them may be left out.
         """
         facts: dict[str, Any] = {}
         self.prompts.use(loras, context.timing)
@@ -96,7 +104,7 @@ class Acceleration:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._timed(context))
             threshold = self._settings.step_threshold
-            if threshold is not None and steps >= LEAST_CACHED_STEPS:
+            if threshold is not None and steps >= LEAST_CACHED_STEPS and not controlled:
                 for network in self._denoisers:
                     if type(network).__name__ in STEP_CACHED:
                         stack.enter_context(_step_cache(network, threshold))

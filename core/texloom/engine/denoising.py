@@ -241,7 +241,8 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _denoises(name: str) -> bool:
-    return name in ("unet", "prior") or name.startswith("transformer") or name.endswith("_transformer")
+    """Whether a part sees the latents of every step."""
+    return name in ("unet", "prior") or name.startswith(("transformer", "controlnet")) or name.endswith("_transformer")
 
 
 def _clean(scheduler: Any, result: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Tensor:

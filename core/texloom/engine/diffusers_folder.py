@@ -18,14 +18,18 @@ from .. import settings
 from ..catalog_rows import CatalogRow
 from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import seam_repair
+from . import controls, seam_repair
 from .acceleration import Acceleration
+from .control_stack import ControlStack, check_task
+from .controls import Wanted
 from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
+from .families.control_way import Guide
 from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
+from .guides import control_pixels, guides, own_form, placed
 from .loras import LoraStack
 from .memory_keeper import MemoryKeeper
 from .memory_plan import Demand, MemoryPlan
@@ -47,12 +51,16 @@ USUAL_SIDE: Final = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class _Ready:
-    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it."""
+    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it.
+
+    ``controls`` is what it follows.
+    """
 
     drawing: Drawing
     demand: Demand
     started: bool
     loras: list[dict[str, Any]]
+    controls: list[dict[str, Any]]
 
 
 class DiffusersFolderGenerator:
@@ -100,6 +108,7 @@ class DiffusersFolderGenerator:
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
         self._speed: Acceleration | None = None
+        self._controls: ControlStack | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._info = self._describe({})
@@ -118,7 +127,8 @@ class DiffusersFolderGenerator:
         return self._pipeline is not None
 
     def expect(self, request: GenerationRequest) -> None:
-        """See ``LargeGenerator``."""
+        """See ``LargeGenerator``; networks for controls are looked for before gigabytes are read."""
+        self._wanted_controls(request)
         self._expected = request
 
     def missing_bytes(self, device: str) -> int:
@@ -175,6 +185,7 @@ class DiffusersFolderGenerator:
         self._loras = LoraStack(pipeline, self._info.name)
         self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
         self._speed.choose_attention(context)
+        self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
         return True
 
     def unload(self) -> None:
@@ -183,6 +194,7 @@ class DiffusersFolderGenerator:
         self._others.clear()
         self._loras = None
         self._speed = None
+        self._controls = None
         self._memory.forget()
 
     def prepare(self, prompt: str) -> None:
@@ -196,7 +208,8 @@ class DiffusersFolderGenerator:
             raise TexloomError(f"{self._info.name} is not loaded.")
         task = self._task(request)
         # What it would never get to need no memory.
-        self._for_task(task)
+        if self._wanted_controls(request) is None:
+            self._for_task(task)
         ready: _Ready | None = None
         for index in range(request.count):
             context.check_cancelled()
@@ -216,16 +229,43 @@ class DiffusersFolderGenerator:
 
     def _prepared(self, request: GenerationRequest, task: str, context: Context) -> _Ready:
         whole, start = self._start(request, context)
+        found = self._wanted_controls(request)
+        assert self._controls is not None
+        if found is None:
+            self._controls.drop()
         demand = self._demand(request, whole)
         plan = self._memory.fit(demand, context)
         if plan is not None and not self._went_over(plan, context):
             self._give_way(demand, context)
-        pipeline = self._for_task(task)
-        assert self._loras is not None
+        # A plan that was gone over to may have loaded all anew.
+        assert self._loras is not None and self._controls is not None
+        followed: tuple[Guide, ...] = ()
+        facts: list[dict[str, Any]] = []
+        if found is not None:
+            pipeline, facts = self._controls.use(found, task, context)
+            followed = guides(found, request, whole, start, context)
+        else:
+            pipeline = self._for_task(task)
+            if self._family.follows_form and request.controls:
+                control = own_form(request, self._info.name, context)
+                shown = placed(control_pixels(control, request, context), whole, None)
+                followed = (Guide(picture=shown, strength=1.0),)
+                facts = [{"kind": control.kind, "strength": 1.0}]
         loras = self._loras.use(request.loras, context)
-        drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
+        drawing = Drawing(self._model(), pipeline, task, request, context, whole, start, followed)
         drawing.tell_ignored()
-        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras)
+        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras, controls=facts)
+
+    def _wanted_controls(self, request: GenerationRequest) -> Wanted | None:
+        """The networks that a request wants, which the plans count from now on; errors as :func:`.controls.wanted`."""
+        if self._family.follows_form:
+            return None
+        row = self._row.id if self._row is not None else ""
+        found = controls.wanted(request, self._family, self._folder, name=self._info.name, model=row)
+        if found is not None:
+            check_task(found, self._task(request), self._info.name)
+        self._memory.beside(found.parts if found is not None else ())
+        return found
 
     def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
         seed, drawing = request.variation_seed(index), ready.drawing
@@ -236,9 +276,13 @@ class DiffusersFolderGenerator:
             facts["strength"] = drawing.strength
         if ready.loras:
             facts["loras"] = ready.loras
+        if ready.controls:
+            facts["controls"] = ready.controls
         assert self._speed is not None and self._memory.plan is not None
         with (
-            self._speed.drawing(self._memory.plan, ready.demand, drawing.steps, ready.loras, context) as fast,
+            self._speed.drawing(
+                self._memory.plan, ready.demand, drawing.steps, ready.loras, context, controlled=bool(ready.controls)
+            ) as fast,
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
@@ -295,6 +339,9 @@ class DiffusersFolderGenerator:
 
     def _went_over(self, plan: MemoryPlan, context: Context) -> bool:
         """Whether the model is kept as ``plan`` wants it now; False when memory ran out on the way."""
+        if self._controls is not None:
+            # They may share layers with the model, which are changed once only; what is drawn next reads them anew.
+            self._controls.drop()
         if not self._memory.can_follow(plan):
             self.unload()
             self._load(context, plan)
@@ -331,6 +378,7 @@ class DiffusersFolderGenerator:
             seamless=True,
             source=self._source_use(),
             tasks=self._tasks(),
+            controls=bool(self._family.control_ways) or self._family.follows_form,
             details={
                 "bytes": folder.bytes,
                 "pipeline": folder.class_name,
@@ -359,7 +407,8 @@ class DiffusersFolderGenerator:
         if request.operation != "create":
             task = INPAINT
         else:
-            task = self._family.source_task if request.source else TEXT_TO_IMAGE
+            own = self._family.follows_form and bool(request.controls)
+            task = self._family.source_task if request.source or own else TEXT_TO_IMAGE
         if task not in self._tasks():
             if self._tasks() == (INPAINT,) and request.source:
                 raise RequestError(
@@ -456,7 +505,11 @@ class DiffusersFolderGenerator:
             return None
         # What it starts from is at hand; the request only has to name something.
         job = request.replace(
-            operation="repair_seams", source=request.source or self._info.id, strength=None, preview_interval=0
+            operation="repair_seams",
+            source=request.source or self._info.id,
+            strength=None,
+            preview_interval=0,
+            controls=(),
         )
         whole, start = self._masked_start(job, across_seams(pixels, *axes), 1.0, context)
         drawing = Drawing(self._model(), pipeline, INPAINT, job, context, whole, start)

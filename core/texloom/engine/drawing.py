@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from ..request import GenerationRequest
 from .denoising import Run
 from .families import Drawn, Family
+from .families.control_way import Guide, control_arguments
 from .generator import Context, GeneratorInfo
 from .learned_text import words_dropped
 from .model_folder import ModelFolder
@@ -49,6 +52,7 @@ class Drawing:
         context: is told and asked.
         whole: the size and margins of what is drawn.
         start: the picture that it starts from; None: words alone.
+        guides: the pictures that it follows, where the pipeline takes some.
 
     Attributes:
         steps: as the pipeline is told; of a picture that is drawn over, only a part of them is taken.
@@ -65,6 +69,7 @@ class Drawing:
         context: Context,
         whole: Frame,
         start: Start | None,
+        guides: Sequence[Guide] = (),
     ) -> None:
         self._model = model
         self._pipeline = pipeline
@@ -96,6 +101,9 @@ class Drawing:
         # Editors have no strength: they see the whole picture beside the one that they draw.
         follows = task in family.follows or ("image" in named and "strength" not in named)
         self._token = family.size_step(folder) if follows else 0
+        self._guided = bool(guides)
+        if guides:
+            named |= control_arguments(self.parameters, guides)
         negative = named.pop("negative_prompt", "")
         if model.encoder is not None:
             named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
@@ -115,13 +123,27 @@ class Drawing:
             return start.finished(start.picture)
         # On the CPU, so that a seed means the same noise on every device.
         generator = torch.Generator("cpu").manual_seed(seed)
-        drawn = self._run(index, stage).draw({**self._named, "generator": generator})
+        with self._same_chance(seed):
+            drawn = self._run(index, stage).draw({**self._named, "generator": generator})
         return start.finished(drawn) if start is not None else drawn
 
     def maps(self, index: int, seed: int, tile_width_m: float) -> Drawn:
         """Variation ``index`` of a family with maps of its own, on a tile of that width; errors as :meth:`picture`."""
         generator = torch.Generator("cpu").manual_seed(seed)
         return self._run(index, "Drawing").draw_maps({**self._named, "generator": generator}, tile_width_m)
+
+    @contextlib.contextmanager
+    def _same_chance(self, seed: int) -> Iterator[None]:
+        """Some pipelines encode the pictures that they follow by chance of their own, past the generator."""
+        if not self._guided:
+            yield
+            return
+        device = torch.device(self._context.device)
+        number = torch.cuda.current_device() if device.type == "cuda" and device.index is None else device.index
+        devices = [number] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
 
     def tell_ignored(self) -> None:
         """Warn of what the request asks for and this model does not have."""

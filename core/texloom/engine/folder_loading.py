@@ -126,7 +126,7 @@ class FolderLoader:
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
             named["use_safetensors"] = True
             named["torch_dtype" if item.library != "transformers" else "dtype"] = DTYPES[plan.precision]
-            named |= _quantized(item, plan)
+            named |= quantized(item, plan)
             if self._folder.variant:
                 named["variant"] = self._folder.variant
         try:
@@ -151,7 +151,7 @@ class FolderLoader:
                 config=str(folder),
                 local_files_only=True,
                 torch_dtype=DTYPES[plan.precision],
-                **_quantized(item, plan),
+                **quantized(item, plan),
             )
         except Exception as error:
             # Boundary: as for whole models in one file.
@@ -180,7 +180,7 @@ def best_precision(folder: ModelFolder, device: str) -> str:
     return BFLOAT16
 
 
-def _quantized(item: Component, plan: MemoryPlan) -> dict[str, Any]:
+def quantized(item: Component, plan: MemoryPlan) -> dict[str, Any]:
     """Arguments that make a part's weights smaller while they are read."""
     if plan.quantization not in (INT8, NF4) or role_of(item.name) not in (TEXT, DENOISER):
         return {}

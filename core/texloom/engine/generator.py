@@ -19,7 +19,7 @@ class GeneratorInfo:
     derived from that image.  ``files`` maps file names to SHA-256, so that a result can be traced to the
     exact weights.  ``source`` says whether it starts from the request's picture: ``none``, ``optional`` or
     ``required``.  ``tasks`` are those of :data:`~texloom.engine.families.TASKS` that it can do; empty: it has ways of
-    its own.
+    its own.  ``controls`` says whether it follows pictures of a form.
     """
 
     id: str
@@ -35,6 +35,7 @@ class GeneratorInfo:
     seamless: bool = False
     source: str = "none"
     tasks: tuple[str, ...] = ()
+    controls: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -13,8 +13,9 @@ import functools
 import json
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -49,6 +50,7 @@ class Part:
         weights: how many numbers it has.
         largest: how many its largest single tensor has.
         widest: inputs and outputs together of its widest layer of a token each.
+        held: numbers a latent that it hands to the network that draws, and that are there while that draws.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Part:
     weights: int
     largest: int
     widest: int
+    held: int = 0
 
 
 def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, ...]:
@@ -82,11 +85,28 @@ def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, 
     return tuple(_part(name, found) for name, found in sorted(shapes.items()) if name not in skipped)
 
 
+def part_of(name: str, files: Sequence[Path], *, held: int = 0) -> Part:
+    """A network that no model's folder holds, by the headers of its files.
+
+    Raises:
+        ModelInvalidError: a file is damaged.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in files:
+        shapes |= read_header(file)[0]
+    return replace(_part(name, shapes), held=held)
+
+
+def held_bytes(parts: tuple[Part, ...], *, latents: int, itemsize: int) -> int:
+    """What networks at the side of the one that draws hand to it, for so many latents."""
+    return sum(part.held for part in parts) * latents * itemsize
+
+
 def role_of(name: str) -> str:
     """What a part of that name does."""
     if name.startswith("text_encoder") or name == "image_encoder":
         return TEXT
-    if name in ("unet", "prior") or name.startswith("transformer") or name.endswith("_transformer"):
+    if name in ("unet", "prior") or name.startswith(("transformer", "controlnet")) or name.endswith("_transformer"):
         return DENOISER
     return DECODER if name in ("vae", "vqvae", "movq") else OTHER
 

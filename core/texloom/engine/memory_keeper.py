@@ -15,7 +15,7 @@ from . import device as devices
 from . import memory_plan
 from .folder_loading import best_precision
 from .generator import Context
-from .memory_estimate import parts_of
+from .memory_estimate import Part, parts_of
 from .memory_plan import Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
 from .placement import Placement
@@ -47,6 +47,7 @@ class MemoryKeeper:
         self._placement: Placement | None = None
         self._vae: Any = None
         self._failed: list[tuple[int, int]] = []
+        self._beside: tuple[Part, ...] = ()
         self.plan: MemoryPlan | None = None
         self.told = ""
 
@@ -62,12 +63,32 @@ class MemoryKeeper:
             name = self._folder.class_name
             self._model = Model(
                 folder=self._folder,
-                parts=parts_of(self._folder, self._skipped),
+                parts=(*parts_of(self._folder, self._skipped), *self._beside),
                 stripes=vae is not None and vae.class_name in _STRIPED,
                 upcasts=name.startswith(_UPCASTS) and vae is not None and vae.config.get("force_upcast", True) is True,
                 quantizes=self._quantizes,
             )
         return self._model
+
+    def beside(self, parts: tuple[Part, ...]) -> None:
+        """Plan for these networks as well, which are not of the model's folder."""
+        if parts != self._beside:
+            self._beside = parts
+            self._model = None
+
+    def join(self, name: str, network: Any) -> None:
+        """Keep a network of that name beside the pipeline's parts, as the plan in use wants it.
+
+        Raises:
+            RuntimeError: too little memory.
+        """
+        assert self._placement is not None
+        self._placement.join(name, network)
+
+    def leave(self, name: str) -> None:
+        """Undo :meth:`join`; nothing where there is no such network."""
+        if self._placement is not None:
+            self._placement.leave(name)
 
     def plans(self, demand: Demand, device: str) -> tuple[MemoryPlan, ...]:
         """All plans for that demand, those that have failed for as much before left out.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..catalog_rows import CatalogRow
-from .memory_estimate import DECODER, DENOISER, TEXT, Part, decoder_bytes, denoiser_bytes, text_bytes
+from .memory_estimate import DECODER, DENOISER, TEXT, Part, decoder_bytes, denoiser_bytes, held_bytes, text_bytes
 from .model_folder import ModelFolder
 from .striped_decoding import STRIPE_BYTES, STRIPES_ALIVE
 
@@ -255,11 +255,13 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     others = sum(kept(part) for part in model.parts if part.role not in by_role)
     own = sum(kept(part) for part in model.parts if part.role == DECODER)
     decoder_size = 4 if model.upcasts else size
+    latents = demand.pixels // model.folder.latent_pixels**2
     layers = (
         text_bytes(model.parts, size),
         denoiser_bytes(
             model.folder, model.parts, width=demand.width, height=demand.height, batch=demand.batch, itemsize=size
-        ),
+        )
+        + held_bytes(model.parts, latents=latents, itemsize=size),
         _decoding(model, demand, decoder_size, way.striped, device),
     )
     # Decoding in another precision makes the decoder larger meanwhile.

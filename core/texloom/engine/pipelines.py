@@ -27,8 +27,13 @@ def main_task(folder: ModelFolder) -> str:
     return next((task for task in TASKS if task in tasks), TEXT_TO_IMAGE)
 
 
-def pipeline_class(folder: ModelFolder, task: str = TEXT_TO_IMAGE) -> Any:
+def pipeline_class(folder: ModelFolder, task: str = TEXT_TO_IMAGE, name: str = "") -> Any:
     """The class for a task with the folder's parts, which the folder itself may name another one for.
+
+    Args:
+        folder: the model.
+        task: what it is to do.
+        name: of the class, where it is known already.
 
     Raises:
         RequestError: there is none for that task.
@@ -39,7 +44,7 @@ def pipeline_class(folder: ModelFolder, task: str = TEXT_TO_IMAGE) -> Any:
 
     # The adapters know more than diffusers' own tables, and old names.
     family = family_of(folder)
-    name = family.tasks(folder).get(task, "")
+    name = name or family.tasks(folder).get(task, "")
     if not name and family.pipelines and task != TEXT_TO_IMAGE:
         raise cannot(folder.class_name, task)
     if not name:
@@ -68,12 +73,12 @@ def cannot(name: str, task: str) -> RequestError:
     return RequestError(f"source: the model {name} starts from no picture.", advice=advice)
 
 
-def joined(pipeline: Any, kind: Any) -> Any:
-    """A pipeline of class ``kind`` with the very parts of another: nothing is loaded, copied or moved."""
+def joined(pipeline: Any, kind: Any, **more: Any) -> Any:
+    """A pipeline of class ``kind`` with the very parts of another, and ``more``: nothing is loaded or copied."""
     wanted = inspect.signature(kind.__init__).parameters
     settings = {name: value for name, value in pipeline.config.items() if name in wanted and not _is_part(value)}
     parts = {name: part for name, part in pipeline.components.items() if name in wanted}
-    result = kind(**settings | parts)
+    result = kind(**settings | parts | more)
     result.set_progress_bar_config(disable=True)
     return result
 

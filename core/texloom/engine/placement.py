@@ -85,6 +85,34 @@ class Placement:
         """Bytes of weights that are on the device now."""
         return sum(_bytes(part) for part in self._networks.values() if _device(part).type == self._device.type)
 
+    def join(self, name: str, network: nn.Module) -> None:
+        """Keep one more network as the plan in use wants it.
+
+        Raises:
+            RuntimeError: too little memory; the network is not kept then.
+        """
+        plan = self._plan
+        assert plan is not None
+        self._networks[name] = network
+        try:
+            if plan.quantization == FLOAT8:
+                self._shrink(DTYPES[plan.precision], only=name)
+            if plan.offload == GROUPS:
+                self._in_groups(only=name)
+            elif plan.offload == TURNS:
+                add_hook_to_module(network, _Turn(self, name, self._device))
+            else:
+                self._move(network, self._device)
+        except BaseException:
+            self.leave(name)
+            raise
+
+    def leave(self, name: str) -> None:
+        """Keep a network no longer; nothing where it is not kept."""
+        network = self._networks.pop(name, None)
+        if network is not None and self._plan is not None and self._plan.offload == TURNS:
+            remove_hook_from_module(network)
+
     def need(self, name: str) -> None:
         """Bring a part to the device, and send away those that it does not work together with."""
         role = role_of(name)
@@ -130,11 +158,13 @@ class Placement:
         """Decoding up to so many latents needs no more room than there is."""
         self._room = latents
 
-    def _in_groups(self) -> None:
+    def _in_groups(self, only: str = "") -> None:
         from diffusers.hooks import apply_group_offloading
 
         streams = self._device.type == "cuda"
         for name, part in self._networks.items():
+            if only and name != only:
+                continue
             if role_of(name) in (TEXT, DENOISER):
                 self._move(part, torch.device("cpu"))
                 apply_group_offloading(
@@ -149,15 +179,24 @@ class Placement:
                 self._move(part, self._device)
         empty_cache(str(self._device))
 
-    def _shrink(self, dtype: torch.dtype) -> None:
+    def _shrink(self, dtype: torch.dtype, only: str = "") -> None:
         from diffusers.hooks import apply_layerwise_casting
+        from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 
         for name, part in self._networks.items():
-            if role_of(name) == DENOISER:
-                apply_layerwise_casting(part, storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+            if role_of(name) == DENOISER and only in ("", name):
+                # Some layers look at the precision of their weights, and their networks say which.
+                own = getattr(part, "_skip_layerwise_casting_patterns", None) or ()
+                apply_layerwise_casting(
+                    part,
+                    storage_dtype=torch.float8_e4m3fn,
+                    compute_dtype=dtype,
+                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own),
+                )
 
     def _move(self, part: nn.Module, device: torch.device) -> None:
-        if _device(part) != device:
+        # All of them: some networks share layers with another one that was moved before.
+        if any(tensor.device != device for tensor in part.parameters()):
             # Past diffusers' own method, which warns of half precision on the processor: parts only wait there.
             nn.Module.to(part, device)
 

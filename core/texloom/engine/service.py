@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from .. import __version__, settings
+from ..control_rows import cannot_follow
 from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
@@ -123,8 +125,14 @@ class Engine:
                     for name, path in (("source", request.source), ("mask", request.mask))
                     if path
                 }
+                guided = []
+                for number, control in enumerate(request.controls):
+                    copy = keep_source(Path(control.image), job.path, f"control_{number}")
+                    kept[f"control_{number}"] = copy
+                    guided.append(dataclasses.replace(control, image=str(job.path / copy.file)))
                 # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
-                drawn_from = request.replace(**{name: str(job.path / item.file) for name, item in kept.items()})
+                sources = {name: str(job.path / kept[name].file) for name in ("source", "mask") if name in kept}
+                drawn_from = request.replace(**sources, controls=tuple(guided))
                 with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
@@ -258,6 +266,8 @@ class Engine:
 
 
 def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
+    if request.controls and not info.controls:
+        raise cannot_follow(info.name)
     if request.operation == "create":
         for name in ("width", "height"):
             value = getattr(request, name)
@@ -273,7 +283,7 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
             f"source: the model {info.name} starts from no picture.",
             advice="texloom models lists which models can; choose one of them.",
         )
-    if not request.source and info.source == "required":
+    if not request.source and info.source == "required" and not request.controls:
         raise RequestError(
             f"source: the model {info.name} needs a picture to start from.", advice="Give the path of a picture."
         )

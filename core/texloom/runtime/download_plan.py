@@ -13,6 +13,7 @@ from typing import Final
 
 from .. import model_store, storage
 from ..catalog_rows import CatalogRow
+from ..control_rows import ControlRow
 from ..errors import DownloadError, StorageError
 from ..model_store import PARTIAL, RECORD
 from .hub import Hub, Listing, RemoteFile
@@ -60,7 +61,7 @@ def plan(
     hub: Hub,
     model: str,
     *,
-    row: CatalogRow | None = None,
+    row: CatalogRow | ControlRow | None = None,
     revision: str = "",
     root: Path | None = None,
     configuration_only: bool = False,

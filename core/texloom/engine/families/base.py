@@ -7,6 +7,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import torch
@@ -16,6 +17,7 @@ from ...request import IMAGE_MAP
 from ..generator import Pixels
 from ..model_folder import Component, ModelFolder
 from ..text_encoder import TextEncoder
+from .control_way import ControlWay
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,6 +68,8 @@ class Family:
         native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
             autoencoder decodes.
         shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
+        control_ways: the networks that its pipelines take to follow the form in a picture.
+        follows_form: whether the model does that by itself, with the picture in place of one to start from.
     """
 
     id: ClassVar[str] = "generic"
@@ -83,6 +87,8 @@ class Family:
     absent: ClassVar[tuple[str, ...]] = ()
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
     shared_text: ClassVar[bool] = False
+    control_ways: ClassVar[tuple[ControlWay, ...]] = ()
+    follows_form: ClassVar[bool] = False
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -122,7 +128,17 @@ class Family:
             named["mask_image"] = mask
         if "strength" in parameters:
             named["strength"] = strength
-        return named | {"image" if "control_image" not in parameters or mask is not None else "control_image": picture}
+        # Those with a network for the form take both: the picture to start from, and the one to follow.
+        follows = "control_image" in parameters and "image" not in parameters and mask is None
+        return named | {"control_image" if follows else "image": picture}
+
+    def control_config(self, file: Path, folder: ModelFolder) -> dict[str, Any] | None:
+        """The configuration of a network for the form in a single file; None where that needs a folder.
+
+        Raises:
+            ModelInvalidError: the file is damaged.
+        """
+        return None
 
     def claims(self, folder: ModelFolder) -> bool:
         """Whether that folder is of this family."""

@@ -23,6 +23,7 @@ class Chroma(Flux):
         INPAINT: "ChromaInpaintPipeline",
     }
     negative = True
+    control_ways = ()
 
     def prepare(self, pipeline: Any) -> None:
         """Its pipeline for inpainting asks for a setting that its network does not have."""

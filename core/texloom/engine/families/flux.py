@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, unpacked
+from .control_way import ControlWay
 
 
 class Flux(Family):
@@ -28,6 +29,21 @@ class Flux(Family):
         CONTROL: "FluxControlNetPipeline",
     }
     negative = False
+    control_ways: ClassVar[tuple[ControlWay, ...]] = (
+        ControlWay(
+            network="FluxControlNetModel",
+            pipelines={
+                TEXT_TO_IMAGE: "FluxControlNetPipeline",
+                IMAGE_TO_IMAGE: "FluxControlNetImg2ImgPipeline",
+                INPAINT: "FluxControlNetInpaintPipeline",
+            },
+            several="FluxMultiControlNetModel",
+            # As the networks for several kinds by InstantX and Shakker Labs count them.
+            modes={"line": 0, "depth": 2},
+            mode_key="num_mode",
+            alike=("in_channels", "num_attention_heads", "attention_head_dim", "joint_attention_dim"),
+        ),
+    )
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Schnell, distilled to few steps, has no input for guidance."""
@@ -47,6 +63,7 @@ class FluxFill(Flux):
     id = "flux-fill"
     name = "FLUX.1 Fill"
     pipelines: ClassVar[Mapping[str, str]] = {INPAINT: "FluxFillPipeline"}
+    control_ways = ()
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Far more guidance than the others."""
@@ -62,6 +79,8 @@ class FluxControl(Flux):
         CONTROL: "FluxControlPipeline",
     }
     relatives = ("FluxControlImg2ImgPipeline", "FluxControlInpaintPipeline")
+    control_ways = ()
+    follows_form = True
 
     @property
     def source_task(self) -> str:

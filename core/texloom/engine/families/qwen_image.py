@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..model_folder import Component, ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family, channel_statistics, token_pixels, unpacked
+from .control_way import ControlWay
 
 _MASKED_PIXELS: Final = 1024 * 1024
 
@@ -30,6 +31,16 @@ class QwenImage(Family):
         CONTROL: "QwenImageControlNetPipeline",
     }
     guidance_argument = "true_cfg_scale"
+    # The pipeline for inpainting wants a network that sees the mask.
+    control_ways: ClassVar[tuple[ControlWay, ...]] = (
+        ControlWay(
+            network="QwenImageControlNetModel",
+            pipelines={TEXT_TO_IMAGE: "QwenImageControlNetPipeline"},
+            several="QwenImageMultiControlNetModel",
+            shares=True,
+            alike=("in_channels", "num_attention_heads", "attention_head_dim", "joint_attention_dim"),
+        ),
+    )
 
     def arguments(
         self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
@@ -52,6 +63,7 @@ class QwenImage21(QwenImage):
     id = "qwen-image-2.1"
     name = "Qwen-Image 2.1"
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "QwenImage21Pipeline"}
+    control_ways = ()
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -70,6 +82,7 @@ class QwenImageEdit(QwenImage):
         INPAINT: "QwenImageEditInpaintPipeline",
     }
     relatives = ("QwenImageEditPipeline",)
+    control_ways = ()
     follows = (IMAGE_TO_IMAGE, INPAINT)
     masked_margins = False
 

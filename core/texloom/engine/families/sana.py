@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Defaults, Family
+from .control_way import ControlWay
 
 _SPRINT_STEPS: Final = 2
 
@@ -22,6 +23,13 @@ class Sana(Family):
         TEXT_TO_IMAGE: "SanaPipeline",
         CONTROL: "SanaControlNetPipeline",
     }
+    control_ways: ClassVar[tuple[ControlWay, ...]] = (
+        ControlWay(
+            network="SanaControlNetModel",
+            pipelines={TEXT_TO_IMAGE: "SanaControlNetPipeline"},
+            alike=("in_channels", "num_attention_heads", "attention_head_dim", "caption_channels"),
+        ),
+    )
     relatives: ClassVar[tuple[str, ...]] = ("SanaPAGPipeline",)
 
     def size_step(self, folder: ModelFolder) -> int:
@@ -45,6 +53,7 @@ class SanaSprint(Sana):
     }
     relatives = ()
     negative = False
+    control_ways = ()
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """See ``Family``."""

@@ -9,8 +9,10 @@ from typing import ClassVar, Final
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
+from .control_way import ControlWay
 
 _CHANNELS: Final = 4
+_ALIKE: Final = ("cross_attention_dim", "block_out_channels", "addition_embed_type")
 _INPAINTING_CHANNELS: Final = 9  # latents, mask, and latents of what is masked
 
 
@@ -26,6 +28,18 @@ class StableDiffusion(Family):
         CONTROL: "StableDiffusionControlNetPipeline",
     }
     clip_prompts = True
+    control_ways = (
+        ControlWay(
+            network="ControlNetModel",
+            pipelines={
+                TEXT_TO_IMAGE: "StableDiffusionControlNetPipeline",
+                IMAGE_TO_IMAGE: "StableDiffusionControlNetImg2ImgPipeline",
+                INPAINT: "StableDiffusionControlNetInpaintPipeline",
+            },
+            several="MultiControlNetModel",
+            alike=_ALIKE,
+        ),
+    )
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -48,6 +62,31 @@ class StableDiffusionXL(Family):
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
     clip_prompts = True
+    control_ways: ClassVar[tuple[ControlWay, ...]] = (
+        ControlWay(
+            network="ControlNetModel",
+            pipelines={
+                TEXT_TO_IMAGE: "StableDiffusionXLControlNetPipeline",
+                IMAGE_TO_IMAGE: "StableDiffusionXLControlNetImg2ImgPipeline",
+                INPAINT: "StableDiffusionXLControlNetInpaintPipeline",
+            },
+            several="MultiControlNetModel",
+            alike=_ALIKE,
+        ),
+        ControlWay(
+            network="ControlNetUnionModel",
+            pipelines={
+                TEXT_TO_IMAGE: "StableDiffusionXLControlNetUnionPipeline",
+                IMAGE_TO_IMAGE: "StableDiffusionXLControlNetUnionImg2ImgPipeline",
+                INPAINT: "StableDiffusionXLControlNetUnionInpaintPipeline",
+            },
+            shares=True,
+            # Its order: poses, depth, soft edges, lines, normals, segments.
+            modes={"depth": 1, "line": 3, "normal": 4},
+            mode_key="num_control_type",
+            alike=_ALIKE,
+        ),
+    )
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -68,6 +107,7 @@ class Kolors(StableDiffusionXL):
         IMAGE_TO_IMAGE: "KolorsImg2ImgPipeline",
     }
     clip_prompts = False
+    control_ways = ()
 
 
 def _tasks(pipelines: Mapping[str, str], folder: ModelFolder) -> Mapping[str, str]:

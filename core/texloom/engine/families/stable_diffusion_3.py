@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family
+from .control_way import ControlWay
 
 
 class StableDiffusion3(Family):
@@ -21,6 +22,15 @@ class StableDiffusion3(Family):
         INPAINT: "StableDiffusion3InpaintPipeline",
         CONTROL: "StableDiffusion3ControlNetPipeline",
     }
+    # Its pipeline for inpainting wants a network that sees the mask, and follows no form.
+    control_ways = (
+        ControlWay(
+            network="SD3ControlNetModel",
+            pipelines={TEXT_TO_IMAGE: "StableDiffusion3ControlNetPipeline"},
+            several="SD3MultiControlNetModel",
+            alike=("in_channels", "num_attention_heads", "attention_head_dim", "pooled_projection_dim"),
+        ),
+    )
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; its pipeline for inpainting knows networks of these sizes only."""
