@@ -108,7 +108,8 @@ def check_size(request: GenerationRequest, width: int, height: int) -> None:
         )
     if max(across, down) <= 1.0 or min(across, down) < 1.0:
         raise RequestError(
-            f"width, height: the picture has {width} × {height} pixels already.", advice="Upscaling needs a larger size."
+            f"width, height: the picture has {width} × {height} pixels already.",
+            advice="Upscaling needs a larger size.",
         )
     # Rounding of the sides to whole pixels may go a little beyond.
     if max((request.width - 1) / width, (request.height - 1) / height) > LARGEST_FACTOR:

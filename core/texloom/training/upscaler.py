@@ -195,9 +195,7 @@ class Trainer:
         Raises:
             ModelInvalidError: there is no checkpoint, or it is of other options.
         """
-        facts = load_checkpoint(
-            work, models={"net": self.net, "mean": self.mean}, optimizers={"adam": self.optimizer}
-        )
+        facts = load_checkpoint(work, models={"net": self.net, "mean": self.mean}, optimizers={"adam": self.optimizer})
         if facts["options"] != asdict(self.options):
             raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
