@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import ModelInvalidError, ModelNotFoundError
+from ..upscale_request import LARGEST_FACTOR
 from .map_estimator import places
 from .resample import Span, Taps
 from .upscale_net import FACTOR, UpscaleConfig, UpscaleNet
@@ -32,7 +33,6 @@ WEIGHTS_FILE: Final = "upscale.safetensors"
 CONFIG_FILE: Final = "config.json"
 CONFIG_VERSION: Final = 1
 
-LARGEST_FACTOR: Final = 4.0
 PIECE: Final = 1024
 """Side of the pieces in which a result is made, in pixels."""
 
@@ -119,9 +119,12 @@ def enlarge(
 
     Raises:
         ModelNotFoundError, ModelInvalidError: as :meth:`Upscaler.load`.
+        ValueError: the result would be smaller or too large.
     """
     net = upscaler.load(device) if upscaler is not None else None
     rows, columns = pixels.shape[:2]
+    if not (columns <= width <= columns * LARGEST_FACTOR + 1 and rows <= height <= rows * LARGEST_FACTOR + 1):
+        raise ValueError(f"{columns} × {rows} pixels cannot become {width} × {height}.")
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     result = np.empty((height, width, planes.shape[2]), pixels.dtype)
     factor = max(width / columns, height / rows)

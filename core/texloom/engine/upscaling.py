@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, GenerationRequest
+from ..upscale_request import HEIGHT_MIN, LARGEST_FACTOR
 from . import pbr
 from .generator import Context, GeneratedImage, Pixels
 from .image_seams import tiles
 from .masks import filled
 from .pictures import Picture, open_map, open_picture
 from .seamless import seam_ratio
-from .upscaler import LARGEST_FACTOR, Upscaler, enlarge, facts, shipped
-
-HEIGHT_MIN: Final = "height_min_m"
-"""The parameter that says which height is black in the height map, in metres; 0 where it is missing."""
+from .upscaler import Upscaler, enlarge, facts, shipped
 
 BY_NETWORK: Final = ("base_color", IMAGE_MAP, "height", "roughness", "metallic", "ambient_occlusion")
 FOLLOWING: Final = ("normal", "ambient_occlusion")
