@@ -117,7 +117,9 @@ def _of_result(folder: Path, index: int, wanted: Sequence[str] | None) -> dict[s
     if not chosen:
         raise RequestError(f"maps: name at least one of {', '.join(name for name in MAPS if name in files)}.")
     # The height is needed for maps that follow from it, also where it is not wanted itself.
-    sources = {name: str(files[name]) for name in MAPS[1:] if name in files and (name in chosen or name == "height")}
+    sources: dict[str, str] = {
+        name: str(files[name]) for name in MAPS[1:] if name in files and (name in chosen or name == "height")
+    }
     return fields | {"maps": tuple(chosen), "source_maps": sources} | _heights(entry, sources)
 
 

@@ -44,10 +44,10 @@ class Options:
     (the others by a cubic filter), ``edges`` how much steps between neighbours count beside the pixels themselves.
     """
 
-    steps: int = 4000
+    steps: int = 3000
     rate: float = 2e-3
     crop: int = 96
-    batch: int = 16
+    batch: int = 8
     grey: float = 0.25
     even: float = 0.6
     edges: float = 0.5
