@@ -35,6 +35,8 @@ _STAGE: Final = "Upscaling"
 _PROPORTIONS: Final = 0.02
 _SAME: Final = 1.5
 """Mean difference, of 255, up to which a map counts as what the height gives."""
+_REPEATS: Final = 1.5
+"""Up to this seam ratio sides count as meeting."""
 _WIDTH_M: Final = 1.0
 
 
@@ -58,7 +60,7 @@ def upscaled(request: GenerationRequest, context: Context) -> GeneratedImage:
     material = request.kind == "material"
     wraps = request.tile_x, request.tile_y
     if not request.source_maps:
-        wraps = wraps[0] and tiles(picture.pixels, 1), wraps[1] and tiles(picture.pixels, 0)
+        wraps = wraps[0] and _repeats(picture.pixels, 1), wraps[1] and _repeats(picture.pixels, 0)
     sources = _maps(request, width, height)
     following = _following(request, sources)
     kept = [name for name in sources if name not in following]
@@ -137,6 +139,14 @@ def _check(request: GenerationRequest) -> None:
             f"maps: {', '.join(missing)} cannot be upscaled, since the source has none.",
             advice="Leave them away, or make maps of the picture first.",
         )
+
+
+def _repeats(pixels: NDArray[np.uint8], axis: int) -> bool:
+    """Whether a picture seems to repeat; in doubt yes, since taking a tile for a photograph makes the worse seam."""
+    if tiles(pixels, axis):
+        return True
+    ratio = seam(pixels, axis)
+    return ratio is not None and ratio <= _REPEATS
 
 
 def _maps(request: GenerationRequest, width: int, height: int) -> dict[str, Pixels]:
