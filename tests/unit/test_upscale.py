@@ -31,6 +31,17 @@ def wall(tmp_path: Path) -> Path:
     return tmp_path / "wall.png"
 
 
+def _made(session: api.Session, **options: Any) -> api.Result:
+    """A result with pictures of its size: the backend without an engine makes small ones."""
+    made = session.generate("bricks", **options)
+    request = made.request
+    for variation in made.variations:
+        for name, path in variation.files.items():
+            shape = (request.height, request.width) + ((3,) if name in ("base_color", "image", "normal") else ())
+            write_png(path, np.zeros(shape, np.uint16 if name == "height" else np.uint8))
+    return made
+
+
 def _changed(folder: Path, **facts: Any) -> Path:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["results"][0] |= facts
@@ -48,7 +59,7 @@ def test_of_a_picture(wall: Path) -> None:
 
 
 def test_of_a_result(session: api.Session) -> None:
-    made = session.generate("bricks", width=512, height=256, seed=9, count=2, tile_y=False, real_world_width=1.5)
+    made = _made(session, width=512, height=256, seed=9, count=2, tile_y=False, real_world_width=1.5)
     request = api.upscale_request(made.folder, 2, index=1)
     assert (request.width, request.height, request.kind, request.prompt) == (1024, 512, "material", "bricks")
     assert request.source == str(made.files(1)["base_color"]) and request.seed == 10
@@ -62,7 +73,7 @@ def test_of_a_result(session: api.Session) -> None:
 
 
 def test_heights_and_chosen_maps(session: api.Session) -> None:
-    made = session.generate("bricks", width=64, height=64)
+    made = _made(session, width=64, height=64)
     _changed(made.folder, height_min_m=-0.004, height_max_m=0.002, prompt="red bricks")
     request = upscale_request(made.folder, 2, maps=["normal", "base_color"])
     assert request.maps == ("base_color", "normal") and set(request.source_maps) == {"normal", "height"}
@@ -71,16 +82,16 @@ def test_heights_and_chosen_maps(session: api.Session) -> None:
 
 
 def test_a_texture_has_no_other_maps(session: api.Session) -> None:
-    made = session.generate("bricks", kind="texture", width=64, height=64)
+    made = _made(session, kind="texture", width=64, height=64)
     request = upscale_request(made.folder, 2)
     assert (request.kind, request.source_maps) == ("texture", {}) and request.source.endswith("00_image.png")
 
 
 def test_refusals(session: api.Session, wall: Path, tmp_path: Path) -> None:
     for factor in (1, 0.5, 4.1, True, "2"):
-        with pytest.raises(RequestError, match="^factor: must be above 1"):
+        with pytest.raises(RequestError, match=r"^factor: must be above 1"):
             upscale_request(wall, factor)  # type: ignore[arg-type]
-    made = session.generate("bricks", width=4096, height=2048, maps=("base_color", "normal"))
+    made = _made(session, width=4096, height=2048, maps=("base_color", "normal"))
     with pytest.raises(RequestError, match="become 12288 × 6144") as caught:
         upscale_request(made.folder, 3)
     assert "at most 2" in caught.value.advice
@@ -90,7 +101,7 @@ def test_refusals(session: api.Session, wall: Path, tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(RequestError, match=words):
             upscale_request(made.folder, 2, **wrong)
-    without = session.generate("bricks", maps=("normal", "height"))
+    without = _made(session, width=64, height=64, maps=("normal", "height"))
     with pytest.raises(RequestError, match="has no base_color"):
         upscale_request(without.folder, 2)
     with pytest.raises(StorageError):
@@ -104,7 +115,7 @@ def test_refusals(session: api.Session, wall: Path, tmp_path: Path) -> None:
 
 
 def test_session_and_repeat(session: api.Session) -> None:
-    made = session.generate("bricks", width=64, height=64)
+    made = _made(session, width=64, height=64)
     larger = session.upscale(made.folder, 2)
     assert larger.request.operation == "upscale" and larger.request.width == 128
     # Copies stand in for the originals; the backend of this test keeps none.
@@ -133,7 +144,10 @@ def _digest(path: Path) -> str:
 def test_command(
     session: api.Session, wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(api, "SubprocessBackend", lambda *arguments, **options: FakeBackend(Script()))
+    def make(arguments: Any) -> api.Session:
+        return api.Session(library=arguments.output, backend=FakeBackend(Script()))
+
+    monkeypatch.setattr(cli, "_session", make)
 
     def made(*words: str) -> Any:
         assert cli.main(["upscale", *words, "-o", str(tmp_path / "other")]) == cli.EXIT_OK
@@ -148,7 +162,7 @@ def test_command(
     assert (drawn.width, drawn.model, drawn.prompt, drawn.strength, drawn.seed) == (600, "sdxl", "bricks", 0.4, 5)
     assert (drawn.steps, drawn.tile_x, drawn.tile_y, drawn.negative_prompt) == (8, True, False, "blur")
     assert [item.weight for item in drawn.loras] == [0.5]
-    result = session.generate("bricks", width=64, height=64, count=2)
+    result = _made(session, width=64, height=64, count=2)
     whole = made(str(result.folder), "--variation", "2", "--maps", "base_color,roughness")
     assert whole.maps == ("base_color", "roughness") and whole.source.endswith("01_base_color.png")
     assert cli.main(["upscale", str(wall), "--factor", "9", "-o", str(tmp_path)]) == cli.EXIT_USAGE
