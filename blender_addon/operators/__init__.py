@@ -7,11 +7,39 @@ from typing import Any
 
 import bpy
 
-from . import adjust, editing, engine, images, jobs, library, models, outputs, prompt, references, starting, tune
+from . import (
+    adjust,
+    editing,
+    engine,
+    images,
+    jobs,
+    library,
+    models,
+    outputs,
+    prompt,
+    references,
+    starting,
+    tune,
+    upscaling,
+)
 
 CLASSES: tuple[Any, ...] = tuple(
     item
-    for module in (jobs, prompt, models, starting, tune, adjust, outputs, images, editing, references, library, engine)
+    for module in (
+        jobs,
+        prompt,
+        models,
+        starting,
+        tune,
+        adjust,
+        outputs,
+        images,
+        editing,
+        references,
+        library,
+        engine,
+        upscaling,
+    )
     for item in module.CLASSES
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 from .. import image_settings
 from ..scene import sources
 from ..translations import iface
+from . import upscaling
 from .common import Part, paragraph, text_width
 
 
@@ -49,6 +50,7 @@ class FromImage(Part):
         half.enabled = settings.tiling != "NONE"
         half.use_property_split = False
         half.prop(settings, "replace_users")
+        upscaling.draw(column.column(align=True), context)
 
 
 def _say_image(layout: Any, context: Any, image: Any) -> str:
