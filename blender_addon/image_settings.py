@@ -97,6 +97,15 @@ def of(context: Any) -> Any:
     return context.scene.texloom_images
 
 
+def draw_upscale(layout: Any, context: Any) -> None:
+    """How images and results are made larger: factor, and what makes the pixels."""
+    settings = of(context)
+    layout.prop(settings, "factor")
+    layout.prop(settings, "upscaler")
+    if settings.upscaler == "MODEL":
+        layout.prop(settings, "upscale_strength", slider=True)
+
+
 def subject(context: Any) -> Any:
     """The image that the panel is about: the one shown in an image editor, elsewhere the one picked; may be None.
 

@@ -11,7 +11,6 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from .. import image_jobs, image_settings, library_view, properties, shelf, tune, upscaling
 from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import FACTOR_TEXT, IN_PLACE_TEXT, UPSCALE_STRENGTH_TEXT, UPSCALER_TEXT, UPSCALERS
-from ..panels import upscaling as drawing
 from ..scene import adjust
 from ..target import capture
 from ..translations import iface
@@ -52,7 +51,7 @@ class _Upscale(OnImage):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        drawing.draw_settings(column, context)
+        image_settings.draw_upscale(column, context)
 
     def options(self, context: Any) -> dict[str, Any]:
         """Model, factor and what else the panel says of them.

@@ -8,7 +8,6 @@ from typing import Any
 from .. import image_settings
 from ..scene import sources
 from ..translations import iface
-from . import upscaling
 from .common import Part, paragraph, text_width
 
 
@@ -50,7 +49,16 @@ class FromImage(Part):
         half.enabled = settings.tiling != "NONE"
         half.use_property_split = False
         half.prop(settings, "replace_users")
-        upscaling.draw(column.column(align=True), context)
+        _draw_upscale(column.column(align=True), context)
+
+
+def _draw_upscale(layout: Any, context: Any) -> None:
+    layout.separator()
+    image_settings.draw_upscale(layout, context)
+    layout.operator("texloom.upscale", icon="FULLSCREEN_ENTER")
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(image_settings.of(context), "in_place")
 
 
 def _say_image(layout: Any, context: Any, image: Any) -> str:
