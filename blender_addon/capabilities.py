@@ -29,6 +29,7 @@ class Capabilities:
         starts: from a whole picture.
         fills: parts of a picture, which inpainting, outpainting and repairing seams need.
         loras: takes LoRAs.
+        upscales: draws over a picture with little strength; editors see it beside the one that they draw.
         default_steps, default_guidance: the model's own; None where not known.
     """
 
@@ -40,13 +41,16 @@ class Capabilities:
     starts: bool = True
     fills: bool = True
     loras: bool = True
+    upscales: bool = True
     default_steps: int | None = None
     default_guidance: float | None = None
 
 
 UNKNOWN: Final = Capabilities()
 
-INSTANT: Final = Capabilities(steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False)
+INSTANT: Final = Capabilities(
+    steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False, upscales=False
+)
 
 
 def of_row(row: CatalogRow) -> Capabilities:
@@ -60,6 +64,7 @@ def of_row(row: CatalogRow) -> Capabilities:
         starts="image_to_image" in row.abilities or "edit" in row.abilities,
         fills="inpaint" in row.abilities,
         loras="lora" in row.abilities,
+        upscales="image_to_image" in row.abilities and "edit" not in row.abilities,
         default_steps=row.steps,
         default_guidance=row.guidance if guided else None,
     )
@@ -79,4 +84,5 @@ def of_pipeline(pipeline: str) -> Capabilities:
         starts=any(item.starts for item in each),
         fills=any(item.fills for item in each),
         loras=any(item.loras for item in each),
+        upscales=any(item.upscales for item in each),
     )

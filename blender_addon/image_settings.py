@@ -40,7 +40,7 @@ UPSCALERS = (
     (
         "LIGHT",
         "Texloom's own",
-        "A small network that comes with Texloom: quick, and nothing is made up",
+        "A small network that comes with Texloom; nothing is made up",
         "IMAGE_DATA",
         0,
     ),

@@ -53,7 +53,7 @@ class _Upscale(OnImage):
         column.use_property_decorate = False
         image_settings.draw_upscale(column, context)
 
-    def options(self, context: Any) -> dict[str, Any]:
+    def asked(self, context: Any) -> dict[str, Any]:
         """Model, factor and what else the panel says of them.
 
         Raises:
@@ -63,22 +63,21 @@ class _Upscale(OnImage):
         if self.setting(context, "upscaler") == "LIGHT":
             return found
         panel = properties.of(context)
-        heeds = shelf.capabilities_of(panel)
-        if not (heeds.starts and heeds.strength):
+        if not shelf.capabilities_of(panel).upscales:
             raise RequestError(iface("Choose a model that draws over pictures, in Models."))
         if panel.new_seed:
             panel.roll()
         # Everything but size and picture is as for Generate: model, LoRAs, steps, guidance.
-        asked = panel.request("upscale")
+        request = panel.request("upscale")
         return found | {
-            "model": asked.model,
+            "model": request.model,
             "strength": float(self.setting(context, "upscale_strength")),
-            "negative_prompt": asked.negative_prompt,
-            "seed": asked.seed,
-            "steps": asked.steps,
-            "guidance_scale": asked.guidance_scale,
-            "loras": asked.loras,
-            "preview_interval": asked.preview_interval,
+            "negative_prompt": request.negative_prompt,
+            "seed": request.seed,
+            "steps": request.steps,
+            "guidance_scale": request.guidance_scale,
+            "loras": request.loras,
+            "preview_interval": request.preview_interval,
         }
 
 
@@ -101,7 +100,7 @@ class TEXLOOM_OT_upscale(_Upscale, bpy.types.Operator):
     def execute(self, context: Any) -> set[Any]:
         try:
             image = self.chosen(context)
-            options = self.options(context)
+            options = self.asked(context)
             written = self.prompt.strip() or properties.of(context).effective_prompt.strip()
             if "model" in options and written:
                 options["prompt"] = written
@@ -134,7 +133,7 @@ class TEXLOOM_OT_library_upscale(_Upscale, bpy.types.Operator):
     def execute(self, context: Any) -> set[Any]:
         try:
             card = library_view.card_of(context, self.folder)
-            return self.queued(upscaling.submit_result(card.folder, self.index, **self.options(context)))
+            return self.queued(upscaling.submit_result(card.folder, self.index, **self.asked(context)))
         except TexloomError as error:
             return failed(self, error)
 
@@ -154,7 +153,7 @@ class TEXLOOM_OT_upscale_material(_Upscale, bpy.types.Operator):
 
     def execute(self, context: Any) -> set[Any]:
         try:
-            return self.queued(upscaling.submit_material(tune.material_of(context), **self.options(context)))
+            return self.queued(upscaling.submit_material(tune.material_of(context), **self.asked(context)))
         except TexloomError as error:
             return failed(self, error)
 

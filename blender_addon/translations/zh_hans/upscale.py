@@ -57,7 +57,15 @@ MESSAGES: dict[str, str] = {
         "宽度、高度: {0} × {1} 像素在每个方向上最多增至 {2} 倍。"
     ),
     "parameters: upscaling has no {0}.": "参数: 放大没有 {0}。",
-    "parameters: {0} must be a number of metres, got {1}.": "参数: {0} 必须是以米为单位的数值,得到的是 {1}。",
+    "parameters: height_min_m must be a number of metres, got {0}.": (
+        "参数: height_min_m 必须是以米为单位的数值,得到的是 {0}。"
+    ),
+    "height_range: there is no height map in source_maps.": "height_range: source_maps 中没有高度贴图。",
+    "operation: upscale takes no controls and no style; it keeps what is there.": (
+        "操作: 放大不使用控制图和风格,只保留已有的内容。"
+    ),
+    "source_maps: must be an object of map and path.": "source_maps: 必须是由贴图名和路径组成的对象。",
+    "source_maps: the operation {0} takes none; upscale does.": "source_maps: 操作 {0} 不使用它,upscale 才使用。",
     "source_maps: only a material has other maps.": "来源贴图: 只有材质才有其他贴图。",
     "Choose the kind material.": "请选择类型 material。",
     "maps: {0} cannot be upscaled, since the source has none.": "贴图: 来源中没有 {0},因此无法放大。",
