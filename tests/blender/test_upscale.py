@@ -188,6 +188,17 @@ class TestResults:
         view.watcher().close()
         bpy.context.window_manager.texloom_library.selected = ""
 
+    def test_use_settings(self, texloom: ModuleType, fake: Any, api: Any, settings: Any, result_folder: Path) -> None:
+        made = api.upscale(result_folder, 2.5, model="sdxl", strength=0.2, steps=9, seed=5)
+        # The engine keeps a copy; the one of this test does not, so the original is taken.
+        settings.upscaler = "LIGHT"
+        assert api.restore(made.folder) == []
+        assert settings.image.name.startswith("00_base_color") and settings.upscaler == "MODEL"
+        assert settings.factor == pytest.approx(2.5) and settings.upscale_strength == pytest.approx(0.2)
+        # Its parameter is none of the instant model's.
+        locks = module(texloom, "locks")
+        assert locks.of(bpy.context.scene) == {}
+
     def test_damaged(self, texloom: ModuleType, api: Any, result_folder: Path) -> None:
         errors = module(texloom, "core.texloom.errors")
         (result_folder / "manifest.json").write_text("{", encoding="utf-8")
