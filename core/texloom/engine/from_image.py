@@ -61,6 +61,10 @@ class ImageGenerator:
         if request.count != 1:
             raise RequestError(f"count: the model image makes one result of a picture, got {request.count}.")
         if request.operation == "upscale":
+            if request.steps is not None or request.guidance_scale is not None or request.negative_prompt.strip():
+                context.warn(
+                    "settings_ignored", "The model image has no steps, no guidance scale and no negative prompt."
+                )
             yield upscaling.upscaled(request, context)
             return
         options = _options(request)
