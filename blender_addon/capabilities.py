@@ -30,6 +30,7 @@ class Capabilities:
         fills: parts of a picture, which inpainting, outpainting and repairing seams need.
         loras: takes LoRAs.
         controls: follows pictures of a form.
+        upscales: draws over a picture with little strength; editors see it beside the one that they draw.
         default_steps, default_guidance: the model's own; None where not known.
     """
 
@@ -42,6 +43,7 @@ class Capabilities:
     fills: bool = True
     loras: bool = True
     controls: bool = True
+    upscales: bool = True
     default_steps: int | None = None
     default_guidance: float | None = None
 
@@ -49,7 +51,7 @@ class Capabilities:
 UNKNOWN: Final = Capabilities()
 
 INSTANT: Final = Capabilities(
-    steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False, controls=False
+    steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False, controls=False, upscales=False
 )
 
 
@@ -65,6 +67,7 @@ def of_row(row: CatalogRow) -> Capabilities:
         fills="inpaint" in row.abilities,
         loras="lora" in row.abilities,
         controls="control" in row.abilities,
+        upscales="image_to_image" in row.abilities and "edit" not in row.abilities,
         default_steps=row.steps,
         default_guidance=row.guidance if guided else None,
     )
@@ -85,4 +88,5 @@ def of_pipeline(pipeline: str) -> Capabilities:
         fills=any(item.fills for item in each),
         loras=any(item.loras for item in each),
         controls=any(item.controls for item in each),
+        upscales=any(item.upscales for item in each),
     )

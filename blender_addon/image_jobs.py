@@ -34,10 +34,10 @@ def submit(source: bpy.types.Image | str | Path, placement: Placement, **options
         return bridge.get().submit(engine_api.image_request(path, **options), placement)
     image: Any = source
     width, height = sources.size_of(image)
-    title = _title(image.name)
+    called = title(image.name)
     if options.get("kind") == "texture":
-        options = {"prompt": f"{title} seamless", "color": not sources.is_data(image)} | options
-    options = {"prompt": title} | options
+        options = {"prompt": f"{called} seamless", "color": not sources.is_data(image)} | options
+    options = {"prompt": called} | options
     longest = options.pop("size", None)
     if isinstance(longest, int):
         # Checked before the pixels are written.
@@ -94,7 +94,7 @@ def made_from(placement: Placement, image: Any, *, replace_users: bool, made: st
     return placement.replace(made_from=from_image, replace_users=replace_users, made=made)
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
     """An image's name without the ending of its file."""
     stem, suffix = os.path.splitext(name)
     return (stem if suffix[1:].isalpha() else name).strip() or "Image"

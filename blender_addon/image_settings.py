@@ -36,6 +36,19 @@ MASK_TEXT = "Image that is white where something new is drawn, or a copy of the 
 IMAGE_TEXT = "Name of the image; empty for the one that is shown or picked"
 REPLACE_TEXT = "Whatever uses the image uses the seamless one from then on; the image itself stays in the file"
 IN_PLACE_TEXT = "Whatever uses the image uses the changed one from then on; the image itself stays in the file"
+UPSCALERS = (
+    (
+        "LIGHT",
+        "Texloom's own",
+        "A small network that comes with Texloom; nothing is made up",
+        "IMAGE_DATA",
+        0,
+    ),
+    ("MODEL", "Chosen model", "The model chosen in the panel draws detail of its own over the result", "SHADERFX", 1),
+)
+FACTOR_TEXT = "How many times as many pixels each way"
+UPSCALER_TEXT = "What makes the pixels"
+UPSCALE_STRENGTH_TEXT = "How much the model draws anew: little adds detail, much changes what is shown"
 
 
 class TexloomImageSettings(bpy.types.PropertyGroup):
@@ -67,6 +80,12 @@ class TexloomImageSettings(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
     edit_tiling: EnumProperty(name="Repeats", description=EDIT_TILING_TEXT, items=TILINGS, default="NONE")  # type: ignore[valid-type]
     in_place: BoolProperty(name="In place of the image", description=IN_PLACE_TEXT)  # type: ignore[valid-type]
+    # To make images and results larger.
+    factor: FloatProperty(name="Factor", description=FACTOR_TEXT, min=1.1, max=4.0, default=2.0, step=50, precision=2)  # type: ignore[valid-type]
+    upscaler: EnumProperty(name="By", description=UPSCALER_TEXT, items=UPSCALERS, default="LIGHT")  # type: ignore[valid-type]
+    upscale_strength: FloatProperty(
+        name="Strength", description=UPSCALE_STRENGTH_TEXT, min=0.0, max=1.0, default=0.3, subtype="FACTOR"
+    )  # type: ignore[valid-type]
     left: FloatProperty(name="Left", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
     right: FloatProperty(name="Right", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
     top: FloatProperty(name="Top", description=GROW_TEXT, min=0.0, max=2.0, default=0.25, subtype="FACTOR")  # type: ignore[valid-type]
@@ -76,6 +95,15 @@ class TexloomImageSettings(bpy.types.PropertyGroup):
 def of(context: Any) -> Any:
     """The settings of the context's scene."""
     return context.scene.texloom_images
+
+
+def draw_upscale(layout: Any, context: Any) -> None:
+    """How images and results are made larger: factor, and what makes the pixels."""
+    settings = of(context)
+    layout.prop(settings, "factor")
+    layout.prop(settings, "upscaler")
+    if settings.upscaler == "MODEL":
+        layout.prop(settings, "upscale_strength", slider=True)
 
 
 def subject(context: Any) -> Any:

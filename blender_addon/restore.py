@@ -165,8 +165,10 @@ class _Restoring:
         if not source:
             return
         copy = _kept(self.folder, "source") or (Path(source) if isinstance(source, str) else None)
+        if self.value("operation") == "upscale" and copy is not None and copy.is_file():
+            self.upscaled(copy)
         # The model of pictures has settings of its own.
-        if copy is None or not copy.is_file() or self.value("model") == "image":
+        elif copy is None or not copy.is_file() or self.value("model") == "image":
             self.leave("source", source)
         elif self.value("operation") == "create":
             starting.use_file(settings, copy)
@@ -194,6 +196,16 @@ class _Restoring:
                 self.leave("mask", self.value("mask"))
                 return
             images.mask, images.mask_image = "IMAGE", _load(mask)
+
+    def upscaled(self, source: Path) -> None:
+        """The image, or the base color, that was made larger, and how."""
+        images, width = self.settings.id_data.texloom_images, self.value("width")
+        images.image = _load(source)
+        images.upscaler = "LIGHT" if self.value("model") == "image" else "MODEL"
+        if self.value("strength") is not None:
+            images.upscale_strength = self.number("strength", images.upscale_strength)
+        if images.image is not None and images.image.size[0] and isinstance(width, int):
+            images.factor = width / images.image.size[0]
 
     def loras(self) -> None:
         stack = self.value("loras") or ()
@@ -230,7 +242,8 @@ class _Restoring:
         """What the panel has no field for, and what a newer version knows besides."""
         scene = self.settings.id_data
         locks.drop(scene)
-        parameters = self.value("parameters")
+        # Upscaling has none that the panel could show.
+        parameters = self.value("parameters") if self.value("operation") != "upscale" else {}
         for name, value in parameters.items() if isinstance(parameters, Mapping) else ():
             if isinstance(name, str) and isinstance(value, (str, int, float)):
                 label = families().get(str(value), name) if name == FAMILY else name.replace("_", " ").capitalize()

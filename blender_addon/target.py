@@ -39,7 +39,8 @@ class Placement:
     were selected in Edit Mode, by the session id of their object; objects without get it whole.  ``view`` is the 16
     numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
     preferences.  ``made_from`` is the image whose seamless or edited version an ``IMAGE`` is, and ``made`` which of
-    them; see :func:`.scene.sources.follow`.
+    them; see :func:`.scene.sources.follow`.  ``into`` are materials that show the maps of a ``MATERIAL`` in place of
+    their own; where none of them is there any more, it is made as any other.
     """
 
     output: str = "MATERIAL"
@@ -58,6 +59,7 @@ class Placement:
     made_from: ObjectId | None = None
     made: str = "seamless"
     replace_users: bool = False
+    into: tuple[ObjectId, ...] = ()
 
     def replace(self, **changes: Any) -> Placement:
         """A copy with other values."""
@@ -158,6 +160,9 @@ def steps(
             built.images = [name]
         return built
 
+    if existing := _materials(placement.into):
+        return _into(existing, result, placement)
+
     def objects() -> dict[str, Any]:
         found, _ = find(placement.objects)
         active, _ = find([placement.active]) if placement.active is not None else ([], [])
@@ -204,6 +209,20 @@ def replace_maps(material: bpy.types.Material, result: ResultImages, placement: 
     built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot, faces=faces)
     parameters.fill(material, result, locks.of(_scene(placement)))
     return built
+
+
+def _materials(ids: Sequence[ObjectId]) -> list[Any]:
+    """The materials that are still there and can show other maps."""
+    found = [by_uid(bpy.data.materials, item.name, item.uid) for item in ids]
+    return [material for material in found if material is not None and not adjust.problem(material)]
+
+
+def _into(existing: Sequence[Any], result: ResultImages, placement: Placement) -> build.Built:
+    """Show the maps, which are loaded already, in materials that are there."""
+    first, *others = (replace_maps(material, result, placement) for material in existing)
+    for built in others:
+        first.messages += [said for said in built.messages if said not in first.messages]
+    return first
 
 
 def _scene(placement: Placement) -> bpy.types.Scene:

@@ -16,6 +16,7 @@
     api.inpaint(wall, "a drain", model="sdxl")  # its transparent places
     form = api.form_picture("depth")  # what the camera sees
     api.generate("a mossy ruin", model="sdxl", controls=[("depth", form, 0.8)], tile_x=False, tile_y=False)
+    api.upscale(made.folder, 2)  # all maps, in the same material
 
 :func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,
 use ``submit``; the result is put into the scene when it is there.
@@ -33,6 +34,7 @@ from .modelling import delete_model, download_model, models, use_model
 from .picturing import make_seamless, maps_from_image, submit_image
 from .prompting import prompt_history, restore, styled, styles, use_style
 from .referencing import camera_background, reference_from_images, turnaround
+from .upscaling import submit_upscale, upscale
 
 __all__ = [
     "KINDS", "Exported", "Generated", "Job", "ReferenceLook", "apply", "brush_texture", "camera_background",
@@ -40,6 +42,6 @@ __all__ = [
     "form_picture",
     "generate", "inpaint", "library", "make_seamless", "maps_from_image", "models", "paint_mask", "prompt_history",
     "reference_from_images", "repair_seams", "replace",
-    "restore", "save_asset", "styled", "styles", "submit", "submit_edit", "submit_image", "tune", "turnaround",
-    "use_model", "use_style", "world_background",
+    "restore", "save_asset", "styled", "styles", "submit", "submit_edit", "submit_image", "submit_upscale",
+    "tune", "turnaround", "upscale", "use_model", "use_style", "world_background",
 ]  # fmt: skip

@@ -7,10 +7,25 @@ from typing import Any
 
 import bpy
 
-from . import adjust, editing, engine, form, images, jobs, library, models, outputs, prompt, references, starting, tune
+from . import (
+    adjust,
+    editing,
+    engine,
+    form,
+    images,
+    jobs,
+    library,
+    models,
+    outputs,
+    prompt,
+    references,
+    starting,
+    tune,
+    upscaling,
+)
 
 _FIRST: tuple[Any, ...] = (jobs, prompt, models, starting, form, tune, adjust)
-_MODULES = (*_FIRST, outputs, images, editing, references, library, engine)
+_MODULES = (*_FIRST, outputs, images, editing, references, library, engine, upscaling)
 CLASSES: tuple[Any, ...] = tuple(item for module in _MODULES for item in module.CLASSES)
 
 

@@ -37,6 +37,7 @@ def draw_sliders(layout: Any, material: Any) -> None:
         return
     row = layout.row(align=True)
     row.label(text=material.name, icon="MATERIAL", translate=False)
+    row.operator("texloom.upscale_material", text="", icon="FULLSCREEN_ENTER")
     row.operator("texloom.replace_maps", text="", icon="FILE_FOLDER")
     row.operator("texloom.reset_material", text="", icon="LOOP_BACK")
     for _, sockets in adjust.sliders(material):

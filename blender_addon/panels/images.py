@@ -49,6 +49,16 @@ class FromImage(Part):
         half.enabled = settings.tiling != "NONE"
         half.use_property_split = False
         half.prop(settings, "replace_users")
+        _draw_upscale(column.column(align=True), context)
+
+
+def _draw_upscale(layout: Any, context: Any) -> None:
+    layout.separator()
+    image_settings.draw_upscale(layout, context)
+    layout.operator("texloom.upscale", icon="FULLSCREEN_ENTER")
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(image_settings.of(context), "in_place")
 
 
 def _say_image(layout: Any, context: Any, image: Any) -> str:

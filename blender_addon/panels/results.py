@@ -105,7 +105,9 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
     row = layout.row(align=True)
     if code in (ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN):
         row.operator("texloom.setup_engine", icon="IMPORT")
-    if code == ErrorCode.OUT_OF_MEMORY:
+    # Half the size of what is upscaled is no upscaling.
+    upscales = entry.view.request.operation == "upscale"
+    if code == ErrorCode.OUT_OF_MEMORY and not upscales:
         action = row.operator("texloom.retry", text="Retry at Half Size", icon="FULLSCREEN_EXIT")
         action.job, action.smaller = entry.id, True
     elif code != ErrorCode.INVALID_REQUEST and entry.view.state is JobState.FAILED:

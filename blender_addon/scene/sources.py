@@ -123,7 +123,12 @@ def tidy(needed: Collection[str]) -> None:
         _written.discard(path)
 
 
-MADE: Final = {"seamless": "{name} seamless", "edited": "{name} edited", "extended": "{name} extended"}
+MADE: Final = {
+    "seamless": "{name} seamless",
+    "edited": "{name} edited",
+    "extended": "{name} extended",
+    "upscaled": "{name} upscaled",
+}
 """What an image is called that was made from another."""
 
 

@@ -18,6 +18,10 @@ From a picture instead of words:
     result = api.make_seamless("wall.jpg", library="textures", tile="x")
     result = api.edit("mossy", "wall.jpg", model="sdxl", strength=0.5)
     result = api.edit("a drain", "wall.png", model="sdxl", operation="inpaint", mask="mask.png")
+
+With more pixels, a picture or a whole result:
+
+    result = api.upscale(result.folder, 2, library="textures")
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ from .request_makers import image_request as image_request
 from .request_makers import make_request as make_request
 from .runtime.environment import find_python
 from .storage import read_manifest, storage_error
+from .upscale_request import upscale_request as upscale_request
 
 EventHandler = Callable[[JobView, Event], None]
 _WAIT: Final = 0.25
@@ -119,6 +124,13 @@ class Result:
         """The copies of the pictures whose form it follows, in order.  Errors as :attr:`source`."""
         found = (self._kept(f"control_{number}") for number in range(len(self.request.controls)))
         return tuple(path for path in found if path is not None)
+
+    @property
+    def source_maps(self) -> Mapping[str, Path]:
+        """The copies of the other maps that it was upscaled from, by name.  Errors as :attr:`source`."""
+        given = self.manifest.get("request", {}).get("source_maps", {})
+        kept = {name: self._kept(f"source_{name}") for name in given}
+        return {name: path for name, path in kept.items() if path is not None}
 
     def _kept(self, name: str) -> Path | None:
         entry = self.manifest.get(name)
@@ -304,8 +316,11 @@ class Session:
         """
         result = Result.read(folder)
         copies = {"source": result.source, "mask": result.mask}
-        kept = {name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes}
-        values: dict[str, Any] = dict(kept)
+        values: dict[str, Any] = {
+            name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes
+        }
+        if result.source_maps and "source_maps" not in changes:
+            values["source_maps"] = {name: str(path.absolute()) for name, path in result.source_maps.items()}
         pictures = result.controls
         if "controls" not in changes and len(pictures) == len(result.request.controls):
             pairs = zip(result.request.controls, pictures, strict=True)
@@ -324,6 +339,19 @@ class Session:
     def edit(self, prompt: str, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
         """A picture changed by words; ``options`` as :func:`edit_request`, and errors of :meth:`Job.wait` as well."""
         return self.submit(edit_request(prompt, path, **options)).wait(on_event=on_event)
+
+    def upscale(
+        self,
+        source: str | Path,
+        factor: float = 2.0,
+        *,
+        model: str = "image",
+        on_event: EventHandler | None = None,
+        **options: Any,
+    ) -> Result:
+        """A picture or a result with more pixels; as :func:`upscale_request`, and errors of :meth:`Job.wait`."""
+        request = upscale_request(source, factor, model=model, **options)
+        return self.submit(request).wait(on_event=on_event)
 
     def preload(self, prompt: str = "", model: str = "instant") -> None:
         """Load a model in the background, so that the next request starts at once."""
@@ -401,6 +429,25 @@ def edit(
     """A picture changed by words, with an engine of its own; as :meth:`Session.edit`."""
     with Session(library=library, python=python, device=device) as session:
         return session.edit(prompt, path, **options)
+
+
+def upscale(
+    source: str | Path,
+    factor: float = 2.0,
+    *,
+    model: str = "image",
+    library: str | Path | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    **options: Any,
+) -> Result:
+    """A picture, or all maps of a result's folder, with more pixels; with an engine of its own.
+
+    ``options`` and errors as :meth:`Session.upscale`.
+    """
+    request = upscale_request(source, factor, model=model, **options)
+    with Session(library=library, python=python, device=device) as session:
+        return session.submit(request).wait()
 
 
 def repeat(

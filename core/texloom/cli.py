@@ -28,6 +28,7 @@ from . import (
     cli_library,
     cli_models,
     cli_options,
+    cli_upscale,
     settings,
 )
 from .cli_show import Show
@@ -49,6 +50,7 @@ _TRAININGS: Final = {
     "autoencoder": "texloom.training.autoencoder",
     "flow": "texloom.training.flow",
     "distill": "texloom.training.distill",
+    "upscaler": "texloom.training.upscaler",
 }
 _EVALUATIONS: Final = {
     "instant": "texloom.training.evaluate",
@@ -56,6 +58,7 @@ _EVALUATIONS: Final = {
     "learned": "texloom.training.learned_evaluate",
     "learned-sheet": "texloom.training.learned_sheets",
     "learned-networks": "texloom.training.learned_compare",
+    "upscaler": "texloom.training.evaluate_upscaler",
 }
 
 
@@ -84,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     cli_images.add(commands, common, run=_from_image)
     cli_edit.add(commands, common, run=_generate)
+    cli_upscale.add(commands, common, run=_upscale)
 
     again = commands.add_parser("repeat", parents=[common], help="make an earlier result again from its manifest")
     again.add_argument("folder", type=Path, help="the result's folder")
@@ -156,6 +160,10 @@ def _generate(arguments: argparse.Namespace, show: Show) -> int:
 
 def _from_image(arguments: argparse.Namespace, show: Show) -> int:
     return _make(cli_images.request(arguments), arguments, show)
+
+
+def _upscale(arguments: argparse.Namespace, show: Show) -> int:
+    return _make(cli_upscale.request(arguments), arguments, show)
 
 
 def _make(request: GenerationRequest, arguments: argparse.Namespace, show: Show) -> int:

@@ -104,6 +104,21 @@ def test_killed_at_any_step_it_leaves_the_file_clean(
     assert engine.generate("bricks", target=obj, size=64).assigned == (obj.name,)
 
 
+def test_a_material_made_larger(engine: Any, cube: Any) -> None:
+    obj = cube()
+    made = engine.generate("red brick wall", target=obj, size=128, seed=5)
+    material = obj.active_material
+    slider = next(node for node in material.node_tree.nodes if node.type == "GROUP").inputs["Tile Width"]
+    width = slider.default_value
+    larger = engine.upscale(material, 2)
+    assert larger.folder != made.folder and obj.active_material == material and larger.material == material.name
+    images = [node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
+    assert len(images) == 5 and {tuple(image.size) for image in images} == {(256, 256)}
+    assert slider.default_value == pytest.approx(width)
+    manifest = json.loads((larger.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["results"][0]["upscale"]["made_of_height"] == ["normal"]
+
+
 def test_a_prompt_it_cannot_do_is_told(engine: Any) -> None:
     made = engine.generate("portrait of my grandmother", output="IMAGE", size=64)
     assert made.messages and made.images

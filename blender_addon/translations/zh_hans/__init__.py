@@ -20,15 +20,15 @@ from . import (
     prompt,
     references,
     tune,
+    upscale,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, upscale):
     TEXTS |= _part.TEXTS
 
 TEXTS |= control.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
-MESSAGES |= control.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | control.MESSAGES | upscale.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -18,7 +18,7 @@ from .. import settings
 from ..catalog_rows import CatalogRow
 from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import controls, seam_repair
+from . import controls, seam_repair, tiled_drawing
 from .acceleration import Acceleration
 from .control_stack import ControlStack, check_task
 from .controls import Wanted
@@ -127,7 +127,13 @@ class DiffusersFolderGenerator:
         return self._pipeline is not None
 
     def expect(self, request: GenerationRequest) -> None:
-        """See ``LargeGenerator``; networks for controls are looked for before gigabytes are read."""
+        """See ``LargeGenerator``; networks for controls are looked for before gigabytes are read.
+
+        Raises:
+            RequestError: it is to upscale, which it cannot: better told before it is loaded.
+        """
+        if request.operation == "upscale":
+            tiled_drawing.check_model(self._folder, self._info, self._family)
         self._wanted_controls(request)
         self._expected = request
 
@@ -206,6 +212,12 @@ class DiffusersFolderGenerator:
         """See ``Generator``."""
         if self._pipeline is None:
             raise TexloomError(f"{self._info.name} is not loaded.")
+        if request.operation == "upscale":
+            tiled_drawing.check_model(self._folder, self._info, self._family)
+            side = min(self._side(), self._family.largest_side(self._folder) or self._side())
+            step = self._family.size_step(self._folder)
+            yield from tiled_drawing.tiled(request, context, self._drawn_over, side=side, step=step)
+            return
         task = self._task(request)
         # What it would never get to need no memory.
         if self._wanted_controls(request) is None:
@@ -227,8 +239,24 @@ class DiffusersFolderGenerator:
                     self._give_way(demand, context)
             yield image
 
-    def _prepared(self, request: GenerationRequest, task: str, context: Context) -> _Ready:
-        whole, start = self._start(request, context)
+    def _drawn_over(self, request: GenerationRequest, start: Start, index: int, context: Context) -> GeneratedImage:
+        """See :class:`.tiled_drawing.DrawOver`; where memory runs out, the same window again by a leaner plan."""
+        ready: _Ready | None = None
+        while True:
+            try:
+                begun = (self._whole(request, context), start)
+                ready = ready or self._prepared(request, IMAGE_TO_IMAGE, context, begun)
+                return self._variation(ready, request, index, context)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            demand, ready = ready.demand if ready else self._demand(request), None
+            self._give_way(demand, context)
+
+    def _prepared(
+        self, request: GenerationRequest, task: str, context: Context, begun: tuple[Frame, Start] | None = None
+    ) -> _Ready:
+        whole, start = begun or self._start(request, context)
         found = self._wanted_controls(request)
         assert self._controls is not None
         if found is None:
@@ -311,7 +339,7 @@ class DiffusersFolderGenerator:
         """What a request draws; without one, or for parts of a picture, what the model is made for."""
         guidance = self._info.default_guidance_scale
         wraps = True
-        side = self._row.size if self._row is not None else USUAL_SIDE
+        side = self._side()
         if request is not None:
             wraps = request.tile_x or request.tile_y
             guidance = request.guidance_scale if request.guidance_scale is not None else guidance
@@ -403,6 +431,10 @@ class DiffusersFolderGenerator:
 
     # Drawing.
 
+    def _side(self) -> int:
+        """What the model likes to draw."""
+        return self._row.size if self._row is not None else USUAL_SIDE
+
     def _task(self, request: GenerationRequest) -> str:
         if request.operation != "create":
             task = INPAINT
@@ -442,7 +474,7 @@ class DiffusersFolderGenerator:
     def _masked_start(
         self, request: GenerationRequest, picture: Masked, strength: float, context: Context
     ) -> tuple[Frame, Start]:
-        window = picture.window(self._row.size if self._row is not None else USUAL_SIDE)
+        window = picture.window(self._side())
         whole = self._whole(request, context, (window.width, window.height))
         size = (whole.width, whole.height)
         return whole, picture.start(window, size, strength, self._folder.latent_pixels)

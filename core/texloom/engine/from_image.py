@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import RequestError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import even_light, map_models, pbr
+from . import even_light, map_models, pbr, upscaling
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .image_seams import Part, find_parts, join, look_of, refine, tiles, whole
 from .pictures import Picture, opaque, open_picture
@@ -58,9 +58,16 @@ class ImageGenerator:
 
     def generate(self, request: GenerationRequest, context: Context) -> Iterator[GeneratedImage]:
         """Make the one result; errors as :meth:`.generator.Generator.generate`, and of :func:`.open_picture`."""
-        options = _options(request)
         if request.count != 1:
             raise RequestError(f"count: the model image makes one result of a picture, got {request.count}.")
+        if request.operation == "upscale":
+            if request.steps is not None or request.guidance_scale is not None or request.negative_prompt.strip():
+                context.warn(
+                    "settings_ignored", "The model image has no steps, no guidance scale and no negative prompt."
+                )
+            yield upscaling.upscaled(request, context)
+            return
+        options = _options(request)
         context.progress(0, _STEPS, stage="Reading the picture")
         began = time.perf_counter()
         picture = open_picture(Path(request.source))

@@ -168,8 +168,8 @@ class MapEstimator:
                 height, width = min(PIECE, rows - top), min(PIECE, columns - left)
                 # To whole multiples; what is more than the piece goes into the border.
                 tall, wide = -(-height // step) * step + 2 * BORDER, -(-width // step) * step + 2 * BORDER
-                across = _places(left - BORDER, wide, columns, tile_x, picture.device)
-                down = _places(top - BORDER, tall, rows, tile_y, picture.device)
+                across = places(left - BORDER, wide, columns, tile_x, picture.device)
+                down = places(top - BORDER, tall, rows, tile_y, picture.device)
                 seen = self._net(picture[..., down, :][..., across].contiguous(memory_format=torch.channels_last))
                 for whole, part in zip(found, _fields(seen), strict=True):
                     inner = part[..., BORDER : BORDER + height, BORDER : BORDER + width]
@@ -211,7 +211,7 @@ def _fields(seen: Seen) -> tuple[Tensor, ...]:
     return seen.base_color, seen.slope, seen.roughness, seen.metallic
 
 
-def _places(start: int, count: int, size: int, tile: bool, device: torch.device) -> Tensor:
+def places(start: int, count: int, size: int, tile: bool, device: torch.device) -> Tensor:
     """Which of ``size`` lines stand at ``start`` and after it: repeated, or mirrored at the ends."""
     index = torch.arange(start, start + count, device=device)
     if tile:
@@ -231,8 +231,8 @@ def combined(fine: Tensor, coarse: Tensor, tile_x: bool, tile_y: bool) -> Tensor
 def enlarged(field: Tensor, size: tuple[int, ...], tile_x: bool, tile_y: bool) -> Tensor:
     """``field`` [B, channels, H, W] at a larger ``size``: bilinear, across the border where it repeats."""
     rows, columns = field.shape[-2:]
-    down = _places(-2, rows + 4, rows, tile_y, field.device)
-    across = _places(-2, columns + 4, columns, tile_x, field.device)
+    down = places(-2, rows + 4, rows, tile_y, field.device)
+    across = places(-2, columns + 4, columns, tile_x, field.device)
     wide = field[..., down, :][..., across]
     tall, long = round(size[0] * (rows + 4) / rows), round(size[1] * (columns + 4) / columns)
     grown = F.interpolate(wide, (tall, long), mode="bilinear", align_corners=False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,26 @@ def open_picture(path: Path) -> Picture:
         RequestError: no such file, no picture of a known kind, damaged, or too large.
         StorageError: it may not be read.
     """
+    return _opened(path, lambda image: Picture(pixels=_decoded(image), format=str(image.format)))
+
+
+def open_map(path: Path, channels: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Read a map: numbers, which no profile and no camera changes.
+
+    Args:
+        path: of the file.
+        channels: 1 for (height, width), in 8 or 16 bits as the file has them; 3 for (height, width, 3) in 8 bits.
+
+    Raises:
+        As :func:`open_picture`.
+    """
+    return _opened(path, lambda image: _numbers(image, channels))
+
+
+_Found = TypeVar("_Found")
+
+
+def _opened(path: Path, decode: Callable[[Image.Image], _Found]) -> _Found:
     data = read_bytes(path)
     try:
         with warnings.catch_warnings():
@@ -55,8 +76,7 @@ def open_picture(path: Path) -> Picture:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_size(path, *image.size)
-                kind = str(image.format)
-                return Picture(pixels=_decoded(image), format=kind)
+                return decode(image)
     except Image.DecompressionBombError as error:
         raise RequestError(f"source: {path.name} has too many pixels.", advice=_advice_size()) from error
     except UnidentifiedImageError as error:
@@ -119,6 +139,19 @@ def _decoded(image: Image.Image) -> NDArray[np.uint8]:
     if transparent and (pixels[..., 3] == 255).all():
         pixels = np.ascontiguousarray(pixels[..., :3])
     return pixels
+
+
+def _numbers(image: Image.Image, channels: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    image.load()
+    if image.mode == "F":
+        raise RequestError(
+            "source: it holds 32-bit floating-point numbers.", advice="Save it with 8 or 16 bits a channel first."
+        )
+    if channels == 3:
+        return np.array(image.convert("RGB"))
+    if image.mode.startswith("I"):
+        return np.clip(np.asarray(image).astype(np.int64), 0, 65535).astype(np.uint16)
+    return np.array(image.convert("L"))
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

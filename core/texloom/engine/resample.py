@@ -61,7 +61,7 @@ def resample(
         (down.count, across.count, 3 or 4) uint8.
     """
     height, width, channels = pixels.shape
-    columns, rows = _Taps(across, width, device), _Taps(down, height, device)
+    columns, rows = Taps(across, width, device), Taps(down, height, device)
     linear = color and max(across.step, down.step) > 1.0
     table = torch.arange(256, dtype=torch.float32) / 255.0
     table = (srgb_to_linear(table) if linear else table).to(device)
@@ -106,7 +106,7 @@ def _bytes(values: Tensor) -> NDArray[np.uint8]:
     return found
 
 
-class _Taps:
+class Taps:
     """Which source pixels make a point, and how much of each (R. Keys, "Cubic convolution interpolation", 1981)."""
 
     def __init__(self, span: Span, count: int, device: str) -> None:

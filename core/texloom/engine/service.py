@@ -122,7 +122,11 @@ class Engine:
                     self._load(request.model, generator, context)
                 kept = {
                     name: keep_source(Path(path), job.path, name)
-                    for name, path in (("source", request.source), ("mask", request.mask))
+                    for name, path in (
+                        ("source", request.source),
+                        ("mask", request.mask),
+                        *((f"source_{key}", path) for key, path in request.source_maps.items()),
+                    )
                     if path
                 }
                 guided = []
@@ -132,7 +136,8 @@ class Engine:
                     guided.append(dataclasses.replace(control, image=str(job.path / copy.file)))
                 # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
                 sources = {name: str(job.path / kept[name].file) for name in ("source", "mask") if name in kept}
-                drawn_from = request.replace(**sources, controls=tuple(guided))
+                maps = {key: str(job.path / kept[f"source_{key}"].file) for key in request.source_maps}
+                drawn_from = request.replace(**sources, source_maps=maps, controls=tuple(guided))
                 with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
@@ -273,6 +278,12 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
             value = getattr(request, name)
             if value % info.size_step:
                 raise RequestError(f"{name}: must be a multiple of {info.size_step} for {info.name}, got {value}.")
+    elif request.operation == "upscale":
+        if info.id != catalog.IMAGE and "image_to_image" not in info.tasks:
+            raise RequestError(
+                f"operation: {info.name} cannot upscale a picture.",
+                advice="The model image can, and so can models that draw over a picture.",
+            )
     elif "inpaint" not in info.tasks:
         raise RequestError(
             f"operation: {info.name} cannot fill in parts of a picture.",
