@@ -74,7 +74,13 @@ class Acceleration:
 
     @contextlib.contextmanager
     def drawing(
-        self, plan: MemoryPlan, demand: Demand, steps: int, loras: Sequence[Mapping[str, Any]], context: Context
+        self,
+        plan: MemoryPlan,
+        demand: Demand,
+        steps: int,
+        loras: Sequence[Mapping[str, Any]],
+        context: Context,
+        words: Sequence[Mapping[str, Any]] = (),
     ) -> Iterator[dict[str, Any]]:
         """Within the block a picture is drawn as fast as the settings allow; yields what the manifest says of that.
 
@@ -84,12 +90,13 @@ class Acceleration:
             steps: how many steps it takes.
             loras: what changes the model.
             context: gets the seconds of the stages ``text`` and ``decode``.
+            words: learned words that the text encoders know.
         """
         facts: dict[str, Any] = {}
-        self.prompts.use(loras, context.timing)
+        self.prompts.use(loras, context.timing, words)
         size = (demand.width, demand.height, demand.batch)
         self._drawn[size] += 1
-        if self._pays(plan, loras) and self._drawn[size] >= COMPILED_AFTER:
+        if self._pays(plan, loras) and not demand.extra and self._drawn[size] >= COMPILED_AFTER:
             self.compile()
         if self._compiled:
             facts["compiled"] = True

@@ -18,11 +18,13 @@ from .. import settings
 from ..catalog_rows import CatalogRow
 from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import seam_repair
+from ..style_models import Adapter
+from . import seam_repair, style
 from .acceleration import Acceleration
 from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
+from .embeddings import LearnedWords
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
@@ -33,6 +35,7 @@ from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
 from .seamless import seam_ratio
+from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
@@ -47,12 +50,16 @@ USUAL_SIDE: Final = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class _Ready:
-    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it."""
+    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it.
+
+    ``added`` is what the manifest says of its style and its learned words.
+    """
 
     drawing: Drawing
     demand: Demand
     started: bool
     loras: list[dict[str, Any]]
+    added: dict[str, Any]
 
 
 class DiffusersFolderGenerator:
@@ -99,6 +106,8 @@ class DiffusersFolderGenerator:
         # Pipelines of other tasks with the very same parts, made when they are first needed.
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
+        self._style: StyleStack | None = None
+        self._words: LearnedWords | None = None
         self._speed: Acceleration | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
@@ -173,6 +182,8 @@ class DiffusersFolderGenerator:
             return False
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
+        self._style = StyleStack(pipeline, self._info.name)
+        self._words = LearnedWords(pipeline, self._info.name)
         self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
         self._speed.choose_attention(context)
         return True
@@ -182,6 +193,8 @@ class DiffusersFolderGenerator:
         self._pipeline = None
         self._others.clear()
         self._loras = None
+        self._style = None
+        self._words = None
         self._speed = None
         self._memory.forget()
 
@@ -221,11 +234,22 @@ class DiffusersFolderGenerator:
         if plan is not None and not self._went_over(plan, context):
             self._give_way(demand, context)
         pipeline = self._for_task(task)
-        assert self._loras is not None
+        assert self._loras is not None and self._memory.plan is not None
+        assert self._style is not None and self._words is not None
         loras = self._loras.use(request.loras, context)
+        added = self._words.use(request, self._memory.plan, context)
+        added |= self._style.use(request, self._adapter(request), self._memory.plan, context)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
         drawing.tell_ignored()
-        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras)
+        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras, added=added)
+
+    def _adapter(self, request: GenerationRequest | None) -> Adapter | None:
+        """What gives the request its style; None where it wants none."""
+        if request is None or not request.style_image:
+            return None
+        if not self._family.image_adapters:
+            raise style.refuse(self._info.name)
+        return style.find(request, self._folder, self._family.id, self._info.name)
 
     def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
         seed, drawing = request.variation_seed(index), ready.drawing
@@ -236,9 +260,17 @@ class DiffusersFolderGenerator:
             facts["strength"] = drawing.strength
         if ready.loras:
             facts["loras"] = ready.loras
+        facts |= ready.added
         assert self._speed is not None and self._memory.plan is not None
         with (
-            self._speed.drawing(self._memory.plan, ready.demand, drawing.steps, ready.loras, context) as fast,
+            self._speed.drawing(
+                self._memory.plan,
+                ready.demand,
+                drawing.steps,
+                ready.loras,
+                context,
+                ready.added.get("embeddings", ()),
+            ) as fast,
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
@@ -282,6 +314,7 @@ class DiffusersFolderGenerator:
             decoded_height=whole.height,
             batch=2 if compares else 1,
             wraps=wraps,
+            extra=style.parts(self._adapter(request)),
         )
 
     def _give_way(self, demand: Demand, context: Context) -> None:
@@ -405,6 +438,8 @@ class DiffusersFolderGenerator:
             folder=self._folder,
             info=self._info,
             encoder=self._encoder,
+            style=self._style,
+            words=self._words,
         )
 
     def _repaired(
@@ -453,6 +488,8 @@ class DiffusersFolderGenerator:
         try:
             pipeline = self._for_task(INPAINT)
         except RequestError:
+            return None
+        if self._style is not None and self._style.active and not style.taken(pipeline):
             return None
         # What it starts from is at hand; the request only has to name something.
         job = request.replace(

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from ..request import GenerationRequest
 from .denoising import Run
+from .embeddings import LearnedWords
 from .families import Drawn, Family
 from .generator import Context, GeneratorInfo
 from .learned_text import words_dropped
 from .model_folder import ModelFolder
 from .operations import Start
 from .prompts import read_prompts
+from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
@@ -28,7 +30,8 @@ from .wrapped_context import Frame
 class LoadedModel:
     """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
 
-    ``encoder`` is the engine's text encoder, where the family reads prompts with it.
+    ``encoder`` is the engine's text encoder, where the family reads prompts with it; ``style`` and ``words`` are what
+    the request adds to the model.
     """
 
     pipeline: Any
@@ -36,6 +39,8 @@ class LoadedModel:
     folder: ModelFolder
     info: GeneratorInfo
     encoder: TextEncoder | None = None
+    style: StyleStack | None = None
+    words: LearnedWords | None = None
 
 
 class Drawing:
@@ -101,7 +106,10 @@ class Drawing:
             named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
             _tell_dropped(model.encoder, request.prompt, model.info.name, context)
         else:
-            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context)
+            words = None if model.words is None else model.words.taught
+            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context, words)
+        if model.style is not None:
+            named |= model.style.arguments(self.parameters, self.guidance)
         self._named = named | {"num_inference_steps": self.steps}
 
     def picture(self, index: int, seed: int, *, stage: str = "Drawing") -> NDArray[np.uint8]:

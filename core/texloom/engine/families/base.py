@@ -66,6 +66,7 @@ class Family:
         native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
             autoencoder decodes.
         shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
+        image_adapters: whether a picture can give it a style, by an image adapter (:mod:`..style`).
     """
 
     id: ClassVar[str] = "generic"
@@ -83,6 +84,7 @@ class Family:
     absent: ClassVar[tuple[str, ...]] = ()
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
     shared_text: ClassVar[bool] = False
+    image_adapters: ClassVar[bool] = False
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class Flux(Family):
         CONTROL: "FluxControlNetPipeline",
     }
     negative = False
+    image_adapters = True
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Schnell, distilled to few steps, has no input for guidance."""
@@ -47,6 +48,7 @@ class FluxFill(Flux):
     id = "flux-fill"
     name = "FLUX.1 Fill"
     pipelines: ClassVar[Mapping[str, str]] = {INPAINT: "FluxFillPipeline"}
+    image_adapters = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Far more guidance than the others."""
@@ -61,6 +63,7 @@ class FluxControl(Flux):
     pipelines: ClassVar[Mapping[str, str]] = {
         CONTROL: "FluxControlPipeline",
     }
+    image_adapters = False
     relatives = ("FluxControlImg2ImgPipeline", "FluxControlInpaintPipeline")
 
     @property

@@ -26,6 +26,7 @@ class StableDiffusion(Family):
         CONTROL: "StableDiffusionControlNetPipeline",
     }
     clip_prompts = True
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -48,6 +49,7 @@ class StableDiffusionXL(Family):
         CONTROL: "StableDiffusionXLControlNetPipeline",
     }
     clip_prompts = True
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""

@@ -21,6 +21,7 @@ class StableDiffusion3(Family):
         INPAINT: "StableDiffusion3InpaintPipeline",
         CONTROL: "StableDiffusion3ControlNetPipeline",
     }
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; its pipeline for inpainting knows networks of these sizes only."""
