@@ -24,6 +24,7 @@ from texloom.engine.memory_plan import Demand
 from texloom.engine.seamless import seam_ratio
 from texloom.errors import CancelledError, ModelInvalidError, ModelNotFoundError, RequestError
 from texloom.request import Lora
+from texloom.settings import Settings
 from tiny_loaded import Models, loaded_once, small_request
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -182,14 +183,11 @@ def test_it_lives_with_loras_weights_and_pictures(
 
 
 def test_it_lives_with_left_out_steps(
-    models: Models, adapters: Adapters, pictures: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    models: Models, adapters: Adapters, pictures: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = DiffusersFolderGenerator(Path(models("flux").info.id))
-    monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path))
-    from texloom import settings
-
-    settings.save(settings.Settings(step_cache="0.05"))
-    model.load(Notes())
+    model = models("flux")
+    assert model._speed is not None
+    monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="0.05"))
     style = {"style_image": pictures[0], "style_model": str(adapters("flux")), "style_strength": 1.0, "steps": 12}
     found = _draw(model, **style)
     assert found.details["step_cache"] == 0.05

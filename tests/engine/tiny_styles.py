@@ -81,7 +81,11 @@ def _for_unet(network: Any, plus: bool) -> dict[str, torch.Tensor]:
             embed_dims=HIDDEN, output_dims=width, hidden_dims=64, depth=4, heads=1, num_queries=4
         )
         for name, value in made.state_dict().items():
-            state[f"image_proj.{_plus_name(name)}"] = value
+            # Keys and values are one layer there.
+            if ".to_k." in name:
+                value = torch.cat([value, value])
+            if ".to_v." not in name:
+                state[f"image_proj.{_plus_name(name)}"] = value
         return state
     return state | _plain_projection(width)
 
@@ -92,6 +96,7 @@ def _plus_name(name: str) -> str:
         ("ln0", "0.norm1"),
         ("ln1", "0.norm2"),
         ("attn.to_q", "0.to_q"),
+        ("attn.to_k", "0.to_kv"),
         ("attn.to_out.0", "0.to_out"),
         ("ff.0", "1.0"),
         ("ff.1.net.0.proj", "1.1"),

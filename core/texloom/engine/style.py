@@ -170,7 +170,7 @@ class StyleStack:
         if before is None:
             return
         network = self._network()
-        network.set_attn_processor(dict(before["processors"]))
+        # Projections of their own attend as well, and must be gone before attention is set.
         for name, (attributes, modules) in before["parts"].items():
             network.__dict__.pop(name, None)
             network._modules.pop(name, None)
@@ -179,6 +179,7 @@ class StyleStack:
         settings = network.config.__dict__
         settings.pop("encoder_hid_dim_type", None)
         settings.update(before["settings"])
+        network.set_attn_processor(dict(before["processors"]))
 
     def arguments(self, parameters: Mapping[str, Any], guidance: float | None) -> dict[str, Any]:
         """Arguments of a pipeline's call that say the style; empty where there is none.
@@ -265,6 +266,7 @@ class StyleStack:
             "parts": {name: (_own(network.__dict__, name), _own(network._modules, name)) for name in names},
             "settings": _own(settings, "encoder_hid_dim_type"),
         }
+        network.set_attn_processor({**self._before["processors"], **loaded.processors})
         if self._single:
             network.image_proj = loaded.projection
         else:
@@ -276,7 +278,6 @@ class StyleStack:
                 network.text_encoder_hid_proj = own
             network.encoder_hid_proj = MultiIPAdapterImageProjection([loaded.projection])
             settings["encoder_hid_dim_type"] = "ip_image_proj"
-        network.set_attn_processor({**self._before["processors"], **loaded.processors})
 
     def _seen(self, picture: Path, loaded: _Loaded, plan: MemoryPlan, context: Context) -> tuple[Tensor, Tensor]:
         """What the encoder says of a picture, and of nothing; in main memory."""
