@@ -32,7 +32,7 @@ from .generator import Context
 from .memory_estimate import DENOISER, TEXT, Part
 from .memory_plan import GROUPS, TOGETHER, MemoryPlan
 from .model_folder import ModelFolder, hash_files
-from .pictures import opaque, open_picture
+from .pictures import opaque, open_style
 from .placement import DTYPES
 
 STRENGTH: Final = 0.6
@@ -281,7 +281,7 @@ class StyleStack:
 
     def _seen(self, picture: Path, loaded: _Loaded, plan: MemoryPlan, context: Context) -> tuple[Tensor, Tensor]:
         """What the encoder says of a picture, and of nothing; in main memory."""
-        pixels = _pixels(picture)
+        pixels = np.ascontiguousarray(opaque(open_style(picture).pixels))
         key = f"{plan.precision} {pixels.shape} {hashlib.sha256(pixels.tobytes()).hexdigest()}"
         if key not in loaded.seen:
             context.check_cancelled()
@@ -344,13 +344,6 @@ def _prepared(pixels: np.ndarray[Any, Any], loaded: _Loaded) -> tuple[Tensor, Te
     pictures = [Image.fromarray(pixels), Image.fromarray(np.zeros_like(pixels))]
     values: Tensor = made(pictures, return_tensors="pt").pixel_values
     return values[:1], values[1:]
-
-
-def _pixels(path: Path) -> np.ndarray[Any, Any]:
-    try:
-        return np.ascontiguousarray(opaque(open_picture(path).pixels))
-    except RequestError as error:
-        raise RequestError(error.message.replace("source:", "style_image:", 1), advice=error.advice) from error
 
 
 def _encoder(adapter: Adapter, plan: MemoryPlan) -> Any:
