@@ -282,9 +282,7 @@ def test_without_a_name_the_one_on_this_machine_is_taken(
             assert np.array_equal(found.maps["image"], given.maps["image"])
 
 
-def test_it_is_counted_in_the_plan_of_the_memory(
-    models: Models, adapters: Adapters, pictures: tuple[str, str]
-) -> None:
+def test_it_is_counted_in_the_plan_of_the_memory(models: Models, adapters: Adapters, pictures: tuple[str, str]) -> None:
     model, file = models("stable-diffusion"), adapters("stable-diffusion")
     plain = _draw(model).details["memory"]["forecast_bytes"]
     styled = _draw(model, style_image=pictures[0], style_model=str(file)).details["memory"]["forecast_bytes"]

@@ -72,7 +72,8 @@ class LearnedWords:
 
         Raises:
             RequestError: a file is not there, two words are the same, or the model reads no learned words.
-            ModelInvalidError: a file is pickled, damaged, or made for other text encoders; the model then knows none.
+            ModelInvalidError: a file is pickled, damaged, or made for other text encoders; the model then knows
+                none of the request's words.
             CancelledError: between two files.
         """
         if not request.embeddings:
@@ -86,7 +87,8 @@ class LearnedWords:
             twin = next((other for other, _ in found if other.word.lower() == word.word.lower()), None)
             if twin is not None:
                 raise RequestError(
-                    f"embeddings: {twin.path.name} and {word.path.name} are the same word.", advice="Rename one of them."
+                    f"embeddings: {twin.path.name} and {word.path.name} are the same word.",
+                    advice="Rename one of them.",
                 )
             found.append((word, _digest(word.path)))
         wanted = [(word.path, digest) for word, digest in found]
@@ -202,8 +204,12 @@ class LearnedWords:
                     size=int(encoder.config.vocab_size),
                 )
             )
-            # Copies are taught; what was there stays untouched.
+            # Copies are taught, which libraries do in place; what was there stays untouched.
             tokenizer._tokenizer = Tokenizer.from_str(backend.to_str())
+            weight = table.weight.detach().clone()
+            encoder.set_input_embeddings(
+                nn.Embedding(*weight.shape, padding_idx=table.padding_idx, _weight=weight, _freeze=True)
+            )
 
     def _in_prompt(self, prompt: str) -> str:
         tokens = {item.word.word: item.tokens for item in self._known}

@@ -378,9 +378,7 @@ def _weights(encoder: Path) -> list[Path]:
 def _facts(adapter: Adapter, context: Context) -> dict[str, Any]:
     """Files with hashes; those of unchanged files are remembered."""
     weights = (adapter.file, *_weights(adapter.encoder))
-    folder = ModelFolder(
-        path=adapter.encoder, class_name="", components=(), weights=weights, licence="", variant=""
-    )
+    folder = ModelFolder(path=adapter.encoder, class_name="", components=(), weights=weights, licence="", variant="")
     hashes = hash_files(folder, lambda part: context.check_cancelled())
     return {
         "file": str(adapter.file),

@@ -89,9 +89,7 @@ def set_colors(
     return {name: _mixed(_lab(values[name]), lab, share) for name, lab in taken.items()}
 
 
-def _others(
-    family: Family, main: str, anchor: Lab, names: Sequence[str], found: Sequence[Dominant]
-) -> dict[str, Lab]:
+def _others(family: Family, main: str, anchor: Lab, names: Sequence[str], found: Sequence[Dominant]) -> dict[str, Lab]:
     """Colors for ``names`` that suit: as much lighter or darker than ``anchor``, and as colorful, as by nature."""
     if not names:
         return {}
