@@ -18,6 +18,11 @@ From a picture instead of words:
     result = api.make_seamless("wall.jpg", library="textures", tile="x")
     result = api.edit("mossy", "wall.jpg", model="sdxl", strength=0.5)
     result = api.edit("a drain", "wall.png", model="sdxl", operation="inpaint", mask="mask.png")
+
+With the look of a picture, and with learned words:
+
+    result = api.generate("old wall", library="textures", style_image="look.jpg", style_strength=0.8)
+    result = api.generate("wall of my_moss", library="textures", model="sdxl", embeddings=["my_moss.safetensors"])
 """
 
 from __future__ import annotations
@@ -113,6 +118,11 @@ class Result:
     def mask(self) -> Path | None:
         """The copy of the mask that told where it was drawn; None without one.  Errors as :attr:`source`."""
         return self._kept("mask")
+
+    @property
+    def style_image(self) -> Path | None:
+        """The copy of the picture that gave its style; None without one.  Errors as :attr:`source`."""
+        return self._kept("style_image")
 
     def _kept(self, name: str) -> Path | None:
         entry = self.manifest.get(name)
@@ -297,7 +307,7 @@ class Session:
             StorageError: the folder holds no result, or the copy is damaged; otherwise as :meth:`generate`.
         """
         result = Result.read(folder)
-        copies = {"source": result.source, "mask": result.mask}
+        copies = {"source": result.source, "mask": result.mask, "style_image": result.style_image}
         kept = {name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes}
         request = _changed(result.request, kept | changes)
         return self.submit(request).wait(on_event=on_event)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalog_rows, cli_options, model_store
+from . import catalog_rows, cli_options, cli_styles, model_store, style_models
 from .catalog_rows import CatalogRow
 from .cli_show import Show
 from .errors import CancelledError, ModelNotFoundError, StorageError
@@ -83,6 +83,8 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         show.data(described(row) | {"path": str(where) if where else ""})
         size = "on disk" if where else f"{row.download_bytes / 1e9:.0f} GB"
         show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {_COMMERCIAL[row.commercial]})")
+    cli_styles.list_adapters(show)
+    known |= {row.hub for row in style_models.rows()}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
@@ -144,7 +146,7 @@ def _show_path(model: str, show: Show) -> int:
 
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model)
+    row = catalog_rows.find(arguments.model) or style_models.download_row(arguments.model)
     for text in row.terms if row is not None else ():
         show.say(text)
     hub = Hub.from_settings()
@@ -178,6 +180,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.line("Done.")
     if row is not None and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
+    cli_styles.tell_encoder(arguments.model, show)
     return 0
 
 

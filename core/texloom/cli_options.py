@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from . import cli_styles
 from .errors import RequestError
 from .request import DEFAULT_MAPS, KINDS, LORA_RANGE, MAPS, RANGES, Lora
 
@@ -66,6 +67,7 @@ def making() -> argparse.ArgumentParser:
         metavar="FILE[:WEIGHT]",
         help=f"add a LoRA to the model, by {low:g} to {high:g} (default: 1); may be repeated",
     )
+    cli_styles.add_options(parser)
     return parser
 
 
@@ -87,6 +89,7 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     if arguments.lora:
         fields["loras"] = tuple(arguments.lora)
+    fields |= cli_styles.request_fields(arguments)
     if arguments.size is not None:
         fields["width"], fields["height"] = arguments.size
     optional = {

@@ -229,7 +229,7 @@ def test_those_of_other_models_are_refused(
 
 @pytest.mark.parametrize("name", ["z-image", "flux2-klein", "qwen-image", "sana"])
 def test_models_that_take_none_say_which_do(name: str, models: Models, pictures: tuple[str, str]) -> None:
-    with pytest.raises(RequestError, match="takes no style from a picture.*instant.*sdxl"):
+    with pytest.raises(RequestError, match=r"takes no style from a picture.*instant.*sdxl"):
         _draw(models(name), style_image=pictures[0])
 
 
@@ -248,7 +248,7 @@ def test_pickles_faces_and_pictures_that_are_none_are_refused(
     shutil.copy(file, alone)
     with pytest.raises(ModelInvalidError, match=f"pooled output have {tiny_styles.PROJECTION} numbers"):
         _draw(model, style_image=pictures[0], style_model=str(alone))
-    with pytest.raises(RequestError, match="style_image: .*no picture"):
+    with pytest.raises(RequestError, match=r"style_image: .*no picture"):
         _draw(model, style_image=str(file), style_model=str(file))
     with pytest.raises(RequestError, match="style_image: there is no file"):
         _draw(model, style_image=str(tmp_path / "gone.png"), style_model=str(file))

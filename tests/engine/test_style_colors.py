@@ -141,7 +141,7 @@ def test_a_style_model_is_refused_and_so_is_what_is_no_picture(model: InstantGen
     with pytest.raises(RequestError, match="takes the colors of a style image itself"):
         draw(model, style_image=path, style_model="ip-adapter-sdxl")
     (tmp_path / "no.png").write_text("no picture")
-    with pytest.raises(RequestError, match="style_image: no.png is no picture"):
+    with pytest.raises(RequestError, match=r"style_image: no.png is no picture"):
         draw(model, style_image=str(tmp_path / "no.png"))
 
 
@@ -158,7 +158,7 @@ def test_the_engine_keeps_the_picture_with_the_result(tmp_path: Path) -> None:
     assert manifest["results"][0]["style"]["colors"][0]["share"] == 1.0
     for model, values in (("image", {"source": path}), ("instant", {"embeddings": ("a.safetensors",)})):
         values = values | ({"style_image": path} if model == "image" else {})
-        with pytest.raises(RequestError, match="takes no style|reads no learned words"):
+        with pytest.raises(RequestError, match=r"takes no style|reads no learned words"):
             engine.run(
                 GenerationRequest(prompt="x", model=model, width=64, height=64, **values),
                 tmp_path / "library", events.append, threading.Event(),

@@ -44,7 +44,7 @@ class _Before:
     tokenizer: Any
     backend: Any
     encoder: Any
-    table: nn.Module
+    table: nn.Embedding
     size: int
 
 
@@ -208,7 +208,7 @@ class LearnedWords:
             tokenizer._tokenizer = Tokenizer.from_str(backend.to_str())
             weight = table.weight.detach().clone()
             encoder.set_input_embeddings(
-                nn.Embedding(*weight.shape, padding_idx=table.padding_idx, _weight=weight, _freeze=True)
+                nn.Embedding.from_pretrained(weight, freeze=True, padding_idx=table.padding_idx)
             )
 
     def _in_prompt(self, prompt: str) -> str:

@@ -349,6 +349,7 @@ def _prepared(pixels: np.ndarray[Any, Any], loaded: _Loaded) -> tuple[Tensor, Te
 def _encoder(adapter: Adapter, plan: MemoryPlan) -> Any:
     import transformers
 
+    kind: Any
     siglip = str(style_models.config_of(adapter.encoder).get("model_type", "")).startswith("siglip")
     kind = transformers.SiglipVisionModel if siglip else transformers.CLIPVisionModelWithProjection
     if not _weights(adapter.encoder):
@@ -395,7 +396,7 @@ def _state(file: Path) -> dict[str, dict[str, Tensor]]:
 
     state: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
     with safe_open(file, framework="pt", device="cpu") as found:
-        for key in found.keys():  # noqa: SIM118 - it is no mapping
+        for key in found.keys():
             first, _, rest = key.partition(".")
             if key.startswith(_PROJECTION):
                 state["image_proj"][rest] = found.get_tensor(key)
