@@ -249,7 +249,7 @@ class Bridge:
         entries = self.entries.values()
         done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
         requests = [entry.view.request for entry in entries if entry.id not in done]
-        sources.tidy({path for request in requests for path in (request.source, request.mask)})
+        sources.tidy({path for request in requests for path in (request.source, request.mask, request.style_image)})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""

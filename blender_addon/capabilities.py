@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .core.texloom import catalog_rows
+from .core.texloom import catalog_rows, learned_words, style_models
 from .core.texloom.catalog_rows import CatalogRow
 
 NO_NEGATIVE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
@@ -29,6 +29,8 @@ class Capabilities:
         starts: from a whole picture.
         fills: parts of a picture, which inpainting, outpainting and repairing seams need.
         loras: takes LoRAs.
+        look: takes a style from a picture.
+        words: reads learned words.
         default_steps, default_guidance: the model's own; None where not known.
     """
 
@@ -40,13 +42,17 @@ class Capabilities:
     starts: bool = True
     fills: bool = True
     loras: bool = True
+    look: bool = True
+    words: bool = True
     default_steps: int | None = None
     default_guidance: float | None = None
 
 
 UNKNOWN: Final = Capabilities()
 
-INSTANT: Final = Capabilities(steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False)
+INSTANT: Final = Capabilities(
+    steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False, words=False
+)
 
 
 def of_row(row: CatalogRow) -> Capabilities:
@@ -60,6 +66,8 @@ def of_row(row: CatalogRow) -> Capabilities:
         starts="image_to_image" in row.abilities or "edit" in row.abilities,
         fills="inpaint" in row.abilities,
         loras="lora" in row.abilities,
+        look="ip_adapter" in row.abilities and row.family in style_models.families(),
+        words=any(row.family in found for found in learned_words.FAMILIES.values()),
         default_steps=row.steps,
         default_guidance=row.guidance if guided else None,
     )
@@ -79,4 +87,6 @@ def of_pipeline(pipeline: str) -> Capabilities:
         starts=any(item.starts for item in each),
         fills=any(item.fills for item in each),
         loras=any(item.loras for item in each),
+        look=any(item.look for item in each),
+        words=any(item.words for item in each),
     )

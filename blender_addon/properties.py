@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import locks, loras, presets, shelf, starting
+from . import locks, looks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -158,6 +158,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
     loras: CollectionProperty(name="LoRAs", type=loras.TexloomLora)  # type: ignore[valid-type]
     lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    look: PointerProperty(type=looks.TexloomLook)  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
@@ -241,12 +242,13 @@ class TexloomSettings(bpy.types.PropertyGroup):
         )
 
     def begun(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, starting from the picture that is chosen, where the model starts from pictures.
+        """The request with the look that is chosen, starting from the picture that is chosen, where the model can.
 
         Raises:
             RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
         """
         heeds = shelf.capabilities_of(self)
+        request = looks.styled(request, looks.options(self, style=heeds.look, words=heeds.words))
         source = starting.chosen(self) if heeds.starts else None
         if source is None:
             return request

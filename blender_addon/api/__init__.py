@@ -13,6 +13,7 @@
 
     api.download_model("sdxl", accept_terms=True)
     api.generate("mossy", source=wall, strength=0.5, model="sdxl", loras=[("moss.safetensors", 0.7)])
+    api.generate("brick wall", style_image=wall)  # in its colors; with other models its whole look
     api.inpaint(wall, "a drain", model="sdxl")  # its transparent places
 
 :func:`generate` waits for the result, :func:`submit` does not: in a window, where waiting would freeze Blender,

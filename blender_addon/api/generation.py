@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from .. import bridge, starting
+from .. import bridge, looks, starting
 from .. import target as targets
 from ..core.texloom import api as engine_api
 from ..core.texloom.errors import CancelledError, ErrorCode, RequestError
@@ -116,6 +116,10 @@ def submit(
     source: bpy.types.Image | str | Path | None = None,
     strength: float | None = None,
     loras: Sequence[LoraFile] = (),
+    style_image: bpy.types.Image | str | Path | None = None,
+    style_strength: float | None = None,
+    style_model: str = "",
+    embeddings: Sequence[str | Path] = (),
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -135,6 +139,11 @@ def submit(
             of the result is as asked, the proportions are the picture's.
         strength: how much of ``source`` is drawn anew, 0 to 1; default what suits.
         loras: LoRA files that change the model, or pairs of file and weight.
+        style_image: an image of the file, or the path of a picture, whose look is taken over; for the instant model
+            its colors.
+        style_strength: how much of its look, 0 to 2; default what suits.
+        style_model: the image adapter that sees it; default what suits the model.
+        embeddings: files of learned words (textual inversions); a file's name is the word in the prompt.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -166,7 +175,9 @@ def submit(
         plane_facing=plane_facing,
     )
     placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
+    look = {"style_strength": style_strength, "style_model": style_model, "embeddings": tuple(embeddings)}
     try:
+        request = looks.styled(request, look | {"style_image": style_image})
         if source is not None:
             request = starting.begun(request, source, strength)
         elif strength is not None:

@@ -7,11 +7,25 @@ from typing import Any
 
 import bpy
 
-from . import adjust, editing, engine, images, jobs, library, models, outputs, prompt, references, starting, tune
+from . import adjust, editing, engine, images, jobs, library, looks, models, outputs, prompt, references, starting, tune
 
 CLASSES: tuple[Any, ...] = tuple(
     item
-    for module in (jobs, prompt, models, starting, tune, adjust, outputs, images, editing, references, library, engine)
+    for module in (
+        jobs,
+        prompt,
+        models,
+        starting,
+        looks,
+        tune,
+        adjust,
+        outputs,
+        images,
+        editing,
+        references,
+        library,
+        engine,
+    )
     for item in module.CLASSES
 )
 
