@@ -150,7 +150,8 @@ def options(settings: Any, *, style: bool, words: bool) -> dict[str, Any]:
     Raises:
         RequestError: an image is to be used, and none is given.
     """
-    look, found = settings.look, {}
+    look = settings.look
+    found: dict[str, Any] = {}
     image = chosen(settings) if style else None
     if image is not None:
         found["style_image"] = image

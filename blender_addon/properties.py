@@ -158,7 +158,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
     loras: CollectionProperty(name="LoRAs", type=loras.TexloomLora)  # type: ignore[valid-type]
     lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
-    look: PointerProperty(type=looks.TexloomLook)  # type: ignore[valid-type]
+    look: PointerProperty(name="Style image", type=looks.TexloomLook)  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]

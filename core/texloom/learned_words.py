@@ -21,13 +21,13 @@ MAX_VECTORS: Final = 75
 """A CLIP reads no more at a time."""
 
 MADE_FOR: Final[Mapping[tuple[int, ...], str]] = {
-    (768,): "Stable Diffusion 1 (and the CLIP of FLUX.1)",
+    (768,): "Stable Diffusion 1, FLUX.1",
     (1024,): "Stable Diffusion 2",
-    (1280,): "the larger text encoder of SDXL alone",
+    (1280,): "OpenCLIP ViT-bigG",
     (768, 1280): "SDXL",
-    (4096,): "a T5 text encoder",
+    (4096,): "T5",
 }
-"""Widths of the vectors, in order, and the models whose text encoders have them."""
+"""Widths of the vectors, in order, and the models or text encoders that have them."""
 
 FAMILIES: Final[Mapping[tuple[int, ...], tuple[str, ...]]] = {
     (768,): ("stable-diffusion", "flux"),

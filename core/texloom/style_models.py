@@ -177,11 +177,10 @@ def adapter_of(file: Path) -> Adapter:
         if _fits(folder, shapes):
             return Adapter(file=file, encoder=folder, shapes=shapes)
     kind, number = _input(shapes)
-    raise ModelInvalidError(
-        f"{file.name} needs an image encoder whose {'pooled output' if kind == 'projection_dim' else 'layers'} "
-        f"have {number} numbers, and there is none beside it.",
-        advice=f"Put the encoder's folder, named {ENCODER}, beside the file.",
-    )
+    told = f"{file.name} needs an image encoder whose layers have {number} numbers, and there is none beside it."
+    if kind == "projection_dim":
+        told = f"{file.name} needs an image encoder whose output has {number} numbers, and there is none beside it."
+    raise ModelInvalidError(told, advice="Put the encoder's folder, named image_encoder, beside the file.")
 
 
 def adapter_shapes(file: Path) -> dict[str, tuple[int, ...]]:

@@ -188,7 +188,7 @@ def test_files_for_others_are_refused_and_leave_no_trace(models: Models, tmp_pat
         with pytest.raises(ModelInvalidError, match=f"which is for .*{made}.*needs {WIDTH}"):
             _draw(model, prompt=f"w{number}", embeddings=(str(file),))
     good = word(tmp_path, "good", "stable-diffusion")
-    with pytest.raises(ModelInvalidError, match=f"needs {WIDTH} and {WIDTH}"):
+    with pytest.raises(ModelInvalidError, match=rf"needs {WIDTH} \+ {WIDTH}"):
         _draw(large, prompt="good", embeddings=(str(good),))
     # The first of two is forgotten as well.
     with pytest.raises(ModelInvalidError):

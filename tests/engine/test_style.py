@@ -246,7 +246,7 @@ def test_pickles_faces_and_pictures_that_are_none_are_refused(
     alone = tmp_path / "alone" / file.name
     alone.parent.mkdir()
     shutil.copy(file, alone)
-    with pytest.raises(ModelInvalidError, match=f"pooled output have {tiny_styles.PROJECTION} numbers"):
+    with pytest.raises(ModelInvalidError, match=f"output has {tiny_styles.PROJECTION} numbers"):
         _draw(model, style_image=pictures[0], style_model=str(alone))
     with pytest.raises(RequestError, match=r"style_image: .*no picture"):
         _draw(model, style_image=str(file), style_model=str(file))

@@ -99,7 +99,7 @@ def test_an_adapter_is_found_with_the_encoder_that_fits(tmp_path: Path, monkeypa
     wide = header(
         home / "sdxl_models" / "ip-adapter_sdxl.safetensors", {**ADAPTER, "ip_adapter.1.to_k_ip.weight": (4, 9)}
     )
-    with pytest.raises(ModelInvalidError, match="pooled output have 6 numbers"):
+    with pytest.raises(ModelInvalidError, match="output has 6 numbers"):
         style_models.adapter_of(file)
     encoder(home / "sdxl_models" / "image_encoder", projection_dim=5)
     encoder(home / "models" / "image_encoder", projection_dim=6)

@@ -18,13 +18,14 @@ from . import (
     outputs,
     prompt,
     references,
+    style,
     tune,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, style):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | style.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -154,7 +154,7 @@ class LearnedWords:
                 if is_out_of_memory(error):
                     raise
                 text = " ".join(str(error).split())[:200]
-                raise ModelInvalidError(f"{word.path.name} cannot be taught to {self._name}: {text}") from error
+                raise ModelInvalidError(f"{word.path.name} cannot be taught: {text}") from error
             if plan.offload == GROUPS:
                 # The table is new: nobody would bring it to the device.
                 nn.Module.to(encoder.get_input_embeddings(), torch.device(context.device))
@@ -175,13 +175,14 @@ class LearnedWords:
         else:
             given = list(vectors.values())
         if [int(tensor.shape[-1]) for tensor in given] != widths:
-            own = " and ".join(str(width) for width in word.widths)
-            made = f", which is for {word.made_for}" if word.made_for else ""
-            wanted = " and ".join(str(width) for width in widths)
-            raise ModelInvalidError(
-                f"{word.path.name} holds vectors of {own} numbers{made}; {self._name} needs {wanted}.",
-                advice="Choose a textual inversion that was made for this model.",
-            )
+            own, wanted = (" + ".join(str(width) for width in each) for each in (word.widths, widths))
+            told = f"{word.path.name} holds vectors of {own} numbers; {self._name} needs {wanted}."
+            if word.made_for:
+                told = (
+                    f"{word.path.name} holds vectors of {own} numbers, which is for {word.made_for}; {self._name} "
+                    f"needs {wanted}."
+                )
+            raise ModelInvalidError(told, advice="Choose a textual inversion that was made for this model.")
         return list(zip(pairs, given, strict=True))
 
     def _remember(self, pairs: list[tuple[Any, Any]]) -> None:
