@@ -45,8 +45,20 @@ class StyleImage(Part):
         if settings.model == shelf.INSTANT:
             paragraph(layout, iface("Its colors become those of the material, but for those in the prompt."), width,
                       "COLOR")  # fmt: skip
-        else:
-            layout.prop(look, "adapter")
+            return
+        layout.prop(look, "adapter")
+        needed = "" if look.adapter.strip() else _needed(settings)
+        if needed:
+            row = layout.row()
+            row.label(text="It needs an image adapter")
+            row.operator("texloom.model_download", text="Download…", icon="IMPORT").model = needed
+
+
+def _needed(settings: Any) -> str:
+    """What must be downloaded before the chosen model takes a style; empty for nothing, or not known yet."""
+    known = shelf.watcher().see(settings.own_model)
+    row = catalog_rows.find(settings.model_id)
+    return known.styles.get(row.family, "") if known is not None and row is not None else ""
 
 
 class LearnedWords(Part):

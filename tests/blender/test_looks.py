@@ -21,7 +21,7 @@ __all__ = ["api", "fake", "options"]  # fixtures
 
 
 @pytest.fixture
-def settings(texloom: ModuleType) -> Any:
+def settings(texloom: ModuleType, options: Any) -> Any:
     """The panel's settings, with a large model."""
     found = bpy.context.scene.texloom
     found.prompt, found.model, found.catalog_model, found.output, found.size = "moss", "CATALOG", "sdxl", "IMAGE", "512"
@@ -223,3 +223,28 @@ class TestPanel:
         noted = drawn(texloom, "main.Main")
         assert "Style of Wall.png" in texts(noted) and button(noted, "look_none") is not None
         assert {"source", "strength"} <= set(fields(drawn(texloom, "looks.StyleImage")))
+
+    def test_the_adapter_that_a_style_needs_can_be_downloaded(
+        self, texloom: ModuleType, fake: Any, options: Any, settings: Any, tmp_path: Path
+    ) -> None:
+        store, rows = module(texloom, "core.texloom.model_store"), module(texloom, "core.texloom.style_models")
+        shelf, jobs = module(texloom, "shelf"), module(texloom, "model_jobs")
+        settings.look.source, settings.look.image = "IMAGE", painted()
+        shelf.watcher().looked()
+        assert button(drawn(texloom, "looks.StyleImage"), "model_download")["model"] == "ip-adapter-sdxl"
+        item = jobs.item_of("ip-adapter-sdxl")
+        assert item.hub == "h94/IP-Adapter" and item.row.only and jobs.terms(item) == ()
+        assert jobs.terms(jobs.item_of("ip-adapter-flux")) and jobs.is_downloadable("ip-adapter-flux")
+        said = dict(module(texloom, "panels.model_facts").facts(item, None))
+        assert "Apache" in said["Licence"] and said["Memory"] == ""
+        # Once it lies there, nothing is offered any more; nor where another one is named.
+        row = rows.find("ip-adapter-sdxl")
+        file = store.folder_for(row.hub, tmp_path / "models") / row.file
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"")
+        shelf.watcher().looked()
+        assert "model_download" not in buttons(drawn(texloom, "looks.StyleImage"))
+        settings.catalog_model = "sd-1.5"
+        assert button(drawn(texloom, "looks.StyleImage"), "model_download")["model"] == "ip-adapter-sd15"
+        settings.look.adapter = "somewhere"
+        assert "model_download" not in buttons(drawn(texloom, "looks.StyleImage"))

@@ -33,6 +33,7 @@ TEXTS: dict[str, str] = {
     "Style of {name}": "风格来自 {name}",
     "Take the look of no picture any more": "不再沿用任何图像的外观",
     "No Style Image": "不使用风格图像",
+    "It needs an image adapter": "需要图像适配器",
     # Learned words.
     "Learned Words": "习得词",
     "Learned words": "习得词",
