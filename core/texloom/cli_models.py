@@ -105,7 +105,7 @@ def described(row: CatalogRow) -> dict[str, Any]:
 def _show(arguments: argparse.Namespace, show: Show) -> int:
     row = catalog_rows.find(arguments.model)
     if row is None:
-        return _show_path(arguments.model, show)
+        return 0 if cli_styles.show_adapter(arguments.model, show) else _show_path(arguments.model, show)
     where = model_store.find(row.hub, file=row.file)
     show.data(described(row) | {"path": str(where) if where else ""})
     lines = {

@@ -86,6 +86,29 @@ def list_adapters(show: Show) -> None:
         show.line(f"{row.id:22} {size:>8}  {row.name}, for --style-image ({row.licence})")
 
 
+def show_adapter(key: str, show: Show) -> bool:
+    """Print all about an image adapter; whether there is one of that name."""
+    row = style_models.find(key)
+    if row is None:
+        return False
+    where = model_store.find(row.hub, file=row.file)
+    show.data({"id": row.id, "hub": row.hub, "families": list(row.families), "path": str(where) if where else ""})
+    lines = {
+        "Name": row.name,
+        "Hub": f"https://huggingface.co/{row.hub}",
+        "On disk": str(where) if where else f"no; about {row.gigabytes:.1f} GB to download",
+        "Licence": row.licence,
+        "For": ", ".join(row.families),
+        "File": row.file,
+        "Encoder": row.encoder,
+    }
+    for name, text in lines.items():
+        show.line(f"{name:13} {text}")
+    for text in row.download_row().terms:
+        show.line(text)
+    return True
+
+
 def tell_encoder(key: str, show: Show) -> None:
     """After the download of an adapter: the image encoder that it needs besides, where that is missing."""
     row = style_models.find(key)

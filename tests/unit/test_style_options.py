@@ -80,6 +80,8 @@ def test_adapters_stand_in_the_list_of_models(capsys: pytest.CaptureFixture[str]
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = {row["id"] for row in rows if row.get("kind") == "image_adapter"}
     assert found == {row.id for row in style_models.rows()}
+    assert cli.main(["models", "show", "ip-adapter-flux"]) == 0
+    assert "non-commercial use only" in capsys.readouterr().out
     for row in style_models.rows():
         load = style_models.download_row(row.id)
         assert load is not None and row.file in load.only and catalog_rows.is_hub_id(row.hub)
@@ -120,6 +122,12 @@ def test_an_adapter_is_found_with_the_encoder_that_fits(tmp_path: Path, monkeypa
         json.dumps({"model_type": "clip", "projection_dim": 6, "vision_config": {"hidden_size": 3}})
     )
     assert style_models.adapter_of(file).encoder == home / "models" / "image_encoder"
+
+
+def test_a_file_is_known_as_an_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = header(tmp_path / "ip.safetensors", ADAPTER)
+    assert cli.main(["models", "show", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "image_adapter"
 
 
 def test_adapters_for_faces_by_other_programs_are_refused(tmp_path: Path) -> None:

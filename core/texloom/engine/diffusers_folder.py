@@ -238,7 +238,7 @@ class DiffusersFolderGenerator:
         assert self._style is not None and self._words is not None
         loras = self._loras.use(request.loras, context)
         added = self._words.use(request, self._memory.plan, context)
-        added |= self._style.use(request, self._adapter(request), self._memory.plan, context)
+        added |= self._style.use(request, self._adapter(request), self._memory.plan, context, self._memory.clear)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start)
         drawing.tell_ignored()
         return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras, added=added)
@@ -332,6 +332,10 @@ class DiffusersFolderGenerator:
             self.unload()
             self._load(context, plan)
             return True
+        # What a request has added is not the plan's to move; the next one adds it anew.
+        if self._style is not None and self._words is not None:
+            self._style.off()
+            self._words.forget()
         try:
             self._memory.place(self._pipeline, plan, context.device)
         except (RuntimeError, MemoryError) as error:

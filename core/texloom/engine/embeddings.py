@@ -115,8 +115,10 @@ class LearnedWords:
         while self._before:
             item = self._before.pop()
             now = item.encoder.get_input_embeddings().weight
-            # The model may have been moved, or its precision changed, meanwhile.
-            nn.Module.to(item.table, now.device, now.dtype)
+            # The model may have been moved, or its precision changed, meanwhile; layers that come one by one move
+            # themselves.
+            if not hasattr(item.table, "_diffusers_hook"):
+                nn.Module.to(item.table, now.device, now.dtype)
             item.encoder.set_input_embeddings(item.table)
             item.encoder.config.vocab_size = item.size
             item.tokenizer._tokenizer = item.backend

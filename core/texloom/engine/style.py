@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -131,9 +131,16 @@ class StyleStack:
         return self._now is not None
 
     def use(
-        self, request: GenerationRequest, adapter: Adapter | None, plan: MemoryPlan, context: Context
+        self,
+        request: GenerationRequest,
+        adapter: Adapter | None,
+        plan: MemoryPlan,
+        context: Context,
+        clear: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         """Let the request's style, or none, hold from now on; returns what the manifest says of it.
+
+        ``clear`` makes room on the device for the image encoder.
 
         Raises:
             RequestError: the model takes no style, or the picture cannot be read.
@@ -157,7 +164,7 @@ class StyleStack:
             for processor in loaded.processors.values():
                 stateful: Any = processor
                 stateful.scale = [strength] if isinstance(stateful.scale, list) else strength
-            self._now = self._seen(Path(request.style_image), loaded, plan, context)
+            self._now = self._seen(Path(request.style_image), loaded, plan, context, clear)
         except BaseException:
             self.off()
             raise
@@ -279,13 +286,16 @@ class StyleStack:
             network.encoder_hid_proj = MultiIPAdapterImageProjection([loaded.projection])
             settings["encoder_hid_dim_type"] = "ip_image_proj"
 
-    def _seen(self, picture: Path, loaded: _Loaded, plan: MemoryPlan, context: Context) -> tuple[Tensor, Tensor]:
+    def _seen(
+        self, picture: Path, loaded: _Loaded, plan: MemoryPlan, context: Context, clear: Callable[[], None]
+    ) -> tuple[Tensor, Tensor]:
         """What the encoder says of a picture, and of nothing; in main memory."""
         pixels = np.ascontiguousarray(opaque(open_style(picture).pixels))
         key = f"{plan.precision} {pixels.shape} {hashlib.sha256(pixels.tobytes()).hexdigest()}"
         if key not in loaded.seen:
             context.check_cancelled()
             context.loading("Looking at the style image")
+            clear()
             found = self._encode(_prepared(pixels, loaded), loaded, plan, torch.device(context.device))
             while len(loaded.seen) >= _SEEN:
                 loaded.seen.pop(next(iter(loaded.seen)))
