@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from texloom.engine import style as engine_style
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import Demand
 from texloom.engine.seamless import seam_ratio
+from texloom.engine.service import Engine
 from texloom.errors import CancelledError, ModelInvalidError, ModelNotFoundError, RequestError
 from texloom.request import Lora
 from texloom.settings import Settings
+from texloom.storage import read_manifest
 from tiny_loaded import Models, loaded_once, small_request
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -301,3 +304,67 @@ def test_every_known_adapter_is_for_a_family_that_takes_one() -> None:
         assert all(by_id(name).image_adapters for name in row.families)
         assert row.commercial in ("yes", "limited", "no") and row.file.endswith(".safetensors")
     assert set(TAKERS) == set(style_models.families()) <= {*tiny_families.NAMES}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@pytest.mark.parametrize("operation", ["create", "inpaint", "repair_seams"])
+def test_pictures_are_changed_in_a_style(
+    name: str, operation: str, models: Models, adapters: Adapters, pictures: tuple[str, str], tmp_path: Path
+) -> None:
+    model = models(name)
+    values: dict[str, Any] = {"operation": operation, "source": str(tmp_path / "wall.png")}
+    pixels = np.random.default_rng(2).integers(0, 255, (64, 64, 4)).astype(np.uint8)
+    pixels[..., 3] = 255
+    if operation == "inpaint":
+        pixels[16:48, 16:48, 3] = 0
+    Image.fromarray(pixels).save(values["source"])
+    if operation == "create":
+        values["strength"] = 0.8
+    style = {"style_image": pictures[0], "style_model": str(adapters(name)), "style_strength": 1.0}
+    plain, styled = _pixels(model, **values), _pixels(model, **values, **style)
+    assert not np.array_equal(plain, styled)
+    if operation == "inpaint":
+        kept = pixels[..., 3] == 255
+        assert np.array_equal(styled[kept], pixels[kept][:, :3])
+    assert np.array_equal(_pixels(model, **values), plain)
+
+
+@pytest.mark.parametrize("name", ["stable-diffusion", "sdxl", "sd3"])
+def test_without_guidance_as_well(name: str, models: Models, adapters: Adapters, pictures: tuple[str, str]) -> None:
+    model = models(name)
+    style = {"style_image": pictures[0], "style_model": str(adapters(name)), "style_strength": 1.0}
+    plain, styled = _pixels(model, guidance_scale=0.0), _pixels(model, guidance_scale=0.0, **style)
+    assert not np.array_equal(plain, styled)
+
+
+def test_in_the_engine_with_variations_previews_and_a_manifest(
+    models: Models, adapters: Adapters, pictures: tuple[str, str], tmp_path: Path
+) -> None:
+    engine = Engine("cpu")
+    look = tmp_path / "look.png"
+    shutil.copy(pictures[0], look)
+    fields = {
+        "model": models("stable-diffusion").info.id, "prompt": "{red|blue} brick", "count": 2, "preview_interval": 1,
+        "style_image": str(look), "style_model": str(adapters("stable-diffusion")),
+    }  # fmt: skip
+
+    def run(**changes: Any) -> Path:
+        events: list[Any] = []
+        engine.run(small_request(**fields | changes), tmp_path / "library", events.append, threading.Event())
+        return Path(events[-1].folder)
+
+    first = run()
+    manifest = read_manifest(first)
+    for result in manifest["results"]:
+        assert result["style"]["strength"] == 0.6 and set(result["style"]) >= {"file", "sha256", "encoder_files"}
+    kept = first / manifest["style_image"]["file"]
+    assert kept.read_bytes() == look.read_bytes() and manifest["style_image"]["name"] == "look.png"
+    # From the copy in the folder the same pictures follow, though the original is another one by now.
+    shutil.copy(pictures[1], look)
+    other, again = run(), run(style_image=str(kept))
+    files = [f"{index:02d}_image.png" for index in (0, 1)]
+    for name in files:
+        assert (again / name).read_bytes()[-200:] == (first / name).read_bytes()[-200:]
+        assert not np.array_equal(np.array(Image.open(other / name)), np.array(Image.open(first / name)))
+    if engine._idle is not None:
+        engine._idle.cancel()
