@@ -262,7 +262,7 @@ class Bridge:
         entries = self.entries.values()
         done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
         requests = [entry.view.request for entry in entries if entry.id not in done]
-        needed = {path for request in requests for path in (request.source, request.mask)}
+        needed = {path for request in requests for path in (request.source, request.mask, request.style_image)}
         sources.tidy(needed | {control.image for request in requests for control in request.controls})
 
     def typed(self, prompt: str, model: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .core.texloom import catalog_rows
+from .core.texloom import catalog_rows, learned_words, style_models
 from .core.texloom.catalog_rows import CatalogRow
 
 NO_NEGATIVE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
@@ -31,6 +31,8 @@ class Capabilities:
         loras: takes LoRAs.
         controls: follows pictures of a form.
         upscales: draws over a picture with little strength; editors see it beside the one that they draw.
+        look: takes a style from a picture.
+        words: reads learned words.
         default_steps, default_guidance: the model's own; None where not known.
     """
 
@@ -44,6 +46,8 @@ class Capabilities:
     loras: bool = True
     controls: bool = True
     upscales: bool = True
+    look: bool = True
+    words: bool = True
     default_steps: int | None = None
     default_guidance: float | None = None
 
@@ -51,7 +55,15 @@ class Capabilities:
 UNKNOWN: Final = Capabilities()
 
 INSTANT: Final = Capabilities(
-    steps=False, guidance=False, strength=False, starts=False, fills=False, loras=False, controls=False, upscales=False
+    steps=False,
+    guidance=False,
+    strength=False,
+    starts=False,
+    fills=False,
+    loras=False,
+    controls=False,
+    upscales=False,
+    words=False,
 )
 
 
@@ -68,6 +80,8 @@ def of_row(row: CatalogRow) -> Capabilities:
         loras="lora" in row.abilities,
         controls="control" in row.abilities,
         upscales="image_to_image" in row.abilities and "edit" not in row.abilities,
+        look="ip_adapter" in row.abilities and row.family in style_models.families(),
+        words=any(row.family in found for found in learned_words.FAMILIES.values()),
         default_steps=row.steps,
         default_guidance=row.guidance if guided else None,
     )
@@ -89,4 +103,6 @@ def of_pipeline(pipeline: str) -> Capabilities:
         loras=any(item.loras for item in each),
         controls=any(item.controls for item in each),
         upscales=any(item.upscales for item in each),
+        look=any(item.look for item in each),
+        words=any(item.words for item in each),
     )

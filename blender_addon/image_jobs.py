@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import bridge, starting
+from . import bridge, looks, starting
 from .core.texloom import api as engine_api
 from .core.texloom.picture_size import fitting_size
 from .core.texloom.request import GenerationRequest
@@ -82,6 +82,7 @@ def submit_edit(
         elif mask is not None:
             options["mask"] = Path(bpy.path.abspath(str(mask)))
         file, _, _ = starting.picture(source)
+        options = looks.given(options)
         return bridge.get().submit(engine_api.edit_request(prompt, file, **options), placement)
     except BaseException:
         bridge.get().tidy_sources()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import bridge, model_job, preferences, shelf
-from .core.texloom import catalog_rows, control_rows, model_store
+from .core.texloom import catalog_rows, control_rows, model_store, style_models
 from .core.texloom.errors import ModelNotFoundError, OfflineError, RequestError, StorageError
 from .shelf import Item
 from .translations import iface
@@ -23,7 +23,7 @@ def item_of(key: str) -> Item:
     found = known.find(key) if known is not None else None
     if found is not None:
         return found
-    row = catalog_rows.find(key)
+    row = catalog_rows.find(key) or style_models.download_row(key)
     if row is not None:
         return Item(key=row.id, name=row.name, row=row, hub=row.hub)
     network = control_rows.find(key)
@@ -123,8 +123,8 @@ def delete(key: str) -> Item:
 
 def is_downloadable(key: str) -> bool:
     """Whether that is a model of the hub."""
-    known = catalog_rows.find(key) is not None or control_rows.find(key) is not None
-    return known or catalog_rows.is_hub_id(key)
+    rows = (catalog_rows.find(key), control_rows.find(key), style_models.download_row(key))
+    return any(row is not None for row in rows) or catalog_rows.is_hub_id(key)
 
 
 def use(settings: Any, item: Item) -> None:

@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import controls, locks, loras, presets, shelf, starting
+from . import controls, locks, looks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
 from .target import Placement, capture
 
@@ -160,6 +160,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
     lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     controls: CollectionProperty(name="Form", type=controls.TexloomControl)  # type: ignore[valid-type]
     control_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    look: PointerProperty(name="Style image", type=looks.TexloomLook)  # type: ignore[valid-type]
     size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
     width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
     height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
@@ -243,7 +244,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
         )
 
     def begun(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, starting from the picture that is chosen and following the form, where the model does that.
+        """The request with the form and the look that are chosen, starting from the picture that is chosen, where the
+        model can.
 
         Raises:
             RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
@@ -251,6 +253,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
         heeds = shelf.capabilities_of(self)
         if heeds.controls:
             request = controls.begun(self, request)
+        request = looks.styled(request, looks.options(self, style=heeds.look, words=heeds.words))
         source = starting.chosen(self) if heeds.starts else None
         if source is None:
             return request

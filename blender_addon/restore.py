@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import bpy
 
-from . import controls, locks, loras, presets, shelf, starting
+from . import controls, locks, looks, loras, presets, shelf, starting
 from .catalogue import families
 from .core.texloom import catalog_rows
 from .core.texloom.errors import RequestError, StorageError
@@ -84,6 +84,7 @@ class _Restoring:
         self.source()
         self.loras()
         self.controls()
+        self.look()
         self.rest()
         return self.left
 
@@ -237,6 +238,24 @@ class _Restoring:
                 continue
             if not copy.is_file():
                 self.leave("controls", known.image)
+
+    def look(self) -> None:
+        """The style image, of which a result keeps a copy, and the learned words."""
+        settings, style = self.settings, self.value("style_image")
+        settings.look.source = "NONE"
+        if style:
+            copy = _kept(self.folder, "style_image") or (Path(style) if isinstance(style, str) else None)
+            strength, adapter = self.value("style_strength"), self.value("style_model")
+            if copy is None or not copy.is_file():
+                self.leave("style_image", style)
+            else:
+                strength = looks.STRENGTH if strength is None else self.number("style_strength", looks.STRENGTH)
+                looks.use_file(settings, copy, strength, adapter if isinstance(adapter, str) else "")
+        words = self.value("embeddings") or ()
+        if not isinstance(words, (list, tuple)) or not all(isinstance(item, str) for item in words):
+            self.leave("embeddings", words)
+            words = ()
+        looks.put_words(settings, words)
 
     def rest(self) -> None:
         """What the panel has no field for, and what a newer version knows besides."""

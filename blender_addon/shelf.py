@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from . import bridge, capabilities, preferences
 from .capabilities import Capabilities
-from .core.texloom import catalog_rows, model_store, storage
+from .core.texloom import catalog_rows, model_store, storage, style_models
 from .core.texloom.catalog_rows import CatalogRow
 from .core.texloom.errors import ModelInvalidError, StorageError, TexloomError
 from .core.texloom.settings import Settings
@@ -62,13 +62,17 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """All models; ``memory`` is the machine's main memory in bytes, None where it cannot be known."""
+    """All models; ``memory`` is the machine's main memory in bytes, None where it cannot be known.
+
+    ``styles`` says for families that take a style image what must be downloaded for that; empty: nothing.
+    """
 
     items: tuple[Item, ...]
     folder: Path
     memory: int | None = None
     mine: Item | None = None
     by_key: dict[str, Item] = field(default_factory=dict)
+    styles: dict[str, str] = field(default_factory=dict)
 
     def find(self, key: str) -> Item | None:
         """The model that a request calls so."""
@@ -102,7 +106,19 @@ def look(options: ModelOptions, mine: str = "") -> Shelf:
         memory=memory_bytes(),
         mine=_given(mine, chosen) if mine else None,
         by_key={item.key: item for item in items},
+        styles=_styles(chosen),
     )
+
+
+def _styles(chosen: Settings) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in style_models.rows():
+        lacking = "" if model_store.find(row.hub, file=row.file, chosen=chosen) else row.id
+        if not lacking and row.encoder_hub:
+            lacking = "" if model_store.find(row.encoder_hub, file="config.json", chosen=chosen) else row.encoder_hub
+        for family in row.families:
+            found[family] = found[family] and lacking if family in found else lacking
+    return found
 
 
 def find(items: Iterable[Item], words: str, *, here: bool) -> list[Item]:

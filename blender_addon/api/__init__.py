@@ -13,6 +13,7 @@
 
     api.download_model("sdxl", accept_terms=True)
     api.generate("mossy", source=wall, strength=0.5, model="sdxl", loras=[("moss.safetensors", 0.7)])
+    api.generate("brick wall", style_image=wall)  # in its colors; with other models its whole look
     api.inpaint(wall, "a drain", model="sdxl")  # its transparent places
     form = api.form_picture("depth")  # what the camera sees
     api.generate("a mossy ruin", model="sdxl", controls=[("depth", form, 0.8)], tile_x=False, tile_y=False)

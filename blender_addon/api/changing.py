@@ -44,7 +44,8 @@ def submit_edit(
         loras: LoRA files that change the model, or pairs of file and weight.
         store: as :func:`submit`.
         **options: ``tile``, ``size`` and ``expand`` (left, right, top, bottom in parts of a side, for ``outpaint``),
-            and further fields of ``GenerationRequest``: seed, steps, strength …
+            and further fields of ``GenerationRequest``: seed, steps, strength, style_image (also an image of the
+            file), style_strength, embeddings …
 
     Raises:
         RequestError: nothing can be made of the picture, or an argument is unknown or out of range.

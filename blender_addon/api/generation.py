@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from .. import bridge, starting
+from .. import bridge, looks, starting
 from .. import target as targets
 from ..controls import Given
 from ..controls import stack as control_stack
@@ -119,6 +119,10 @@ def submit(
     strength: float | None = None,
     loras: Sequence[LoraFile] = (),
     controls: Sequence[Given] = (),
+    style_image: bpy.types.Image | str | Path | None = None,
+    style_strength: float | None = None,
+    style_model: str = "",
+    embeddings: Sequence[str | Path] = (),
     **options: Any,
 ) -> Job:
     """Queue a job and return at once.
@@ -141,6 +145,11 @@ def submit(
         controls: pictures whose form is followed, as ``("depth", image)``, ``("line", "photo.jpg", 0.7)`` or with a
             network as well: ``depth`` (near is white), ``normal`` (OpenGL) or ``line`` (white on black) of an image of
             the file or a path; :func:`form_pictures` makes some.
+        style_image: an image of the file, or the path of a picture, whose look is taken over; for the instant model
+            its colors.
+        style_strength: how much of its look, 0 to 2; default what suits.
+        style_model: the image adapter that sees it; default what suits the model.
+        embeddings: files of learned words (textual inversions); a file's name is the word in the prompt.
         **options: further fields of ``GenerationRequest``: seed, count, width, height, model, maps,
             real_world_width, tile_x, tile_y, steps, guidance_scale, negative_prompt, parameters …
 
@@ -172,9 +181,11 @@ def submit(
         plane_facing=plane_facing,
     )
     placement = placement.replace(slot=slot, store=store, displacement=displacement, plane_look=plane_look)
+    look = {"style_strength": style_strength, "style_model": style_model, "embeddings": tuple(embeddings)}
     try:
         if controls:
             request = request.replace(controls=control_stack(controls))
+        request = looks.styled(request, look | {"style_image": style_image})
         if source is not None:
             request = starting.begun(request, source, strength)
         elif strength is not None:

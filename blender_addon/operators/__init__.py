@@ -15,6 +15,7 @@ from . import (
     images,
     jobs,
     library,
+    looks,
     models,
     outputs,
     prompt,
@@ -24,7 +25,7 @@ from . import (
     upscaling,
 )
 
-_FIRST: tuple[Any, ...] = (jobs, prompt, models, starting, form, tune, adjust)
+_FIRST: tuple[Any, ...] = (jobs, prompt, models, starting, form, looks, tune, adjust)
 _MODULES = (*_FIRST, outputs, images, editing, references, library, engine, upscaling)
 CLASSES: tuple[Any, ...] = tuple(item for module in _MODULES for item in module.CLASSES)
 

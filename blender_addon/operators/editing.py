@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from .. import image_jobs, image_settings, properties, shelf
+from .. import image_jobs, image_settings, looks, properties, shelf
 from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import EDIT_STRENGTH_TEXT, EDIT_TILING_TEXT, GROW_TEXT, IN_PLACE_TEXT, MASKS
 from ..properties import TILINGS
@@ -56,8 +56,9 @@ class _Edit(OnImage):
             panel.roll()
         in_place = self.setting(context, "in_place")
         placement = image_jobs.made_from(capture(context, output="IMAGE"), image, replace_users=in_place, made=made)
-        # Everything but size and picture is as for Generate: model, LoRAs, steps, guidance.
+        # Everything but size and picture is as for Generate: model, LoRAs, look, steps, guidance.
         asked = panel.request(prompt)
+        heeds = shelf.capabilities_of(panel)
         entry = image_jobs.submit_edit(
             image,
             placement,
@@ -70,6 +71,7 @@ class _Edit(OnImage):
             steps=asked.steps,
             guidance_scale=asked.guidance_scale,
             loras=asked.loras,
+            **looks.options(panel, style=heeds.look, words=heeds.words),
             preview_interval=asked.preview_interval,
             **options,
         )

@@ -11,6 +11,7 @@ from ..translations import iface
 from . import welcome
 from .common import Part
 from .engine import engine_known
+from .looks import draw_look
 from .prompt import draw_prompt, draw_style
 from .starting import draw_start
 from .tune import draw_locks
@@ -37,6 +38,7 @@ class Main(Part):
         if settings.negative_prompt and shelf.capabilities_of(settings).negative:
             column.prop(settings, "negative_prompt", text="", icon="REMOVE")
         draw_start(column, settings)
+        draw_look(column, settings)
         draw_locks(column, context)
         column.separator(factor=0.5)
         column.prop(settings, "output", text="")

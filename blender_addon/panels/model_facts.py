@@ -58,7 +58,7 @@ def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
     return [
         (iface("Licence"), f"{row.licence} ({', '.join(words)})"),
         (iface("Download"), "" if item.here else size),
-        (iface("Memory"), memory),
+        (iface("Memory"), memory if row.size else ""),
         (iface("Prompts"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
         (iface("Draws"), ", ".join(can)),
         (iface("Lies in"), where or (str(shelf.folder) if shelf is not None else "")),

@@ -116,6 +116,8 @@ def _recipe(request: Mapping[str, Any], result: Mapping[str, Any], width: float)
     if not isinstance(reading, Mapping):
         return {}
     values = _mapping(result.get("parameters"))
+    # All colors are given: the picture that gave them, which may be gone, is not asked again.
+    request = {**request, "style_image": "", "style_strength": None, "style_model": ""}
     alone = {**request, "seed": result.get("seed", request.get("seed")), "count": 1, "parameters": dict(values)}
     return {"reading": reading, "parameters": values, "request": {**alone, "real_world_width": width}}
 

@@ -22,6 +22,11 @@ From a picture instead of words:
 With more pixels, a picture or a whole result:
 
     result = api.upscale(result.folder, 2, library="textures")
+
+With the look of a picture, and with learned words:
+
+    result = api.generate("old wall", library="textures", style_image="look.jpg", style_strength=0.8)
+    result = api.generate("wall of my_moss", library="textures", model="sdxl", embeddings=["my_moss.safetensors"])
 """
 
 from __future__ import annotations
@@ -131,6 +136,11 @@ class Result:
         given = self.manifest.get("request", {}).get("source_maps", {})
         kept = {name: self._kept(f"source_{name}") for name in given}
         return {name: path for name, path in kept.items() if path is not None}
+
+    @property
+    def style_image(self) -> Path | None:
+        """The copy of the picture that gave its style; None without one.  Errors as :attr:`source`."""
+        return self._kept("style_image")
 
     def _kept(self, name: str) -> Path | None:
         entry = self.manifest.get(name)
@@ -315,7 +325,7 @@ class Session:
             StorageError: the folder holds no result, or the copy is damaged; otherwise as :meth:`generate`.
         """
         result = Result.read(folder)
-        copies = {"source": result.source, "mask": result.mask}
+        copies = {"source": result.source, "mask": result.mask, "style_image": result.style_image}
         values: dict[str, Any] = {
             name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes
         }

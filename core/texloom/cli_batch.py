@@ -21,9 +21,9 @@ from .storage import read_json, write_json_atomic
 STATE_NAME: Final = "batch.json"
 _STOPPERS: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN, ErrorCode.STORAGE})
 _INTEGERS: Final = frozenset({"width", "height", "seed", "count", "steps", "preview_interval"})
-_NUMBERS: Final = frozenset({"guidance_scale", "real_world_width"})
+_NUMBERS: Final = frozenset({"guidance_scale", "real_world_width", "style_strength"})
 _SWITCHES: Final = frozenset({"tile_x", "tile_y"})
-_TEXTS: Final = frozenset({"prompt", "negative_prompt", "kind", "model"})
+_TEXTS: Final = frozenset({"prompt", "negative_prompt", "kind", "model", "style_image", "style_model"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

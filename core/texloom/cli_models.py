@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalog_rows, cli_networks, cli_options, control_rows, model_store
+from . import catalog_rows, cli_networks, cli_options, cli_styles, control_rows, model_store, style_models
 from .catalog_rows import CatalogRow
 from .cli_networks import COMMERCIAL
 from .cli_show import Show
@@ -80,7 +80,8 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         size = "on disk" if where else f"{row.download_bytes / 1e9:.0f} GB"
         show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {COMMERCIAL[row.commercial]})")
     cli_networks.list_rows(show)
-    known |= {row.hub for row in control_rows.rows()}
+    cli_styles.list_adapters(show)
+    known |= {row.hub for row in (*control_rows.rows(), *style_models.rows())}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
@@ -104,7 +105,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
     if row is None and network is not None:
         return cli_networks.show_row(network, show)
     if row is None:
-        return _show_path(arguments.model, show)
+        return 0 if cli_styles.show_adapter(arguments.model, show) else _show_path(arguments.model, show)
     where = model_store.find(row.hub, file=row.file)
     show.data(described(row) | {"path": str(where) if where else ""})
     lines = {
@@ -145,7 +146,8 @@ def _show_path(model: str, show: Show) -> int:
 
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model) or control_rows.find(arguments.model)
+    name = arguments.model
+    row = catalog_rows.find(name) or control_rows.find(name) or style_models.download_row(name)
     for text in row.terms if row is not None else ():
         show.say(text)
     hub = Hub.from_settings()
@@ -179,6 +181,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.line("Done.")
     if isinstance(row, CatalogRow) and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
+    cli_styles.tell_encoder(arguments.model, show)
     return 0
 
 

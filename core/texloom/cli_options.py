@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from . import cli_styles
 from .errors import RequestError
 from .request import CONTROL_KINDS, CONTROL_RANGE, DEFAULT_MAPS, KINDS, LORA_RANGE, MAPS, RANGES, Control, Lora
 
@@ -85,6 +86,7 @@ def making() -> argparse.ArgumentParser:
         help="network that reads the controls, or those of that kind: a name that texloom models lists, a hub id or a "
         "diffusers folder (default: what suits the model)",
     )
+    cli_styles.add_options(parser)
     return parser
 
 
@@ -108,6 +110,7 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         fields["loras"] = tuple(arguments.lora)
     if arguments.control or arguments.control_model:
         fields["controls"] = _controls(arguments.control, arguments.control_model)
+    fields |= cli_styles.request_fields(arguments)
     if arguments.size is not None:
         fields["width"], fields["height"] = arguments.size
     optional = {

@@ -44,8 +44,8 @@ _LOCK_STALE: Final = 10.0
 # As storage.folder_name makes them: time, words of the prompt, start of the id, number where there are several.
 _RESULT_NAME = re.compile(r"\d{8}-\d{6}-.+-[0-9A-Za-z_-]{1,8}(-\d+)?")
 _OWN_FILE = re.compile(
-    r"\d{2,}_[a-z_]+\.png|preview_\d+\.png|(source(_[a-z_]+)?|mask|control_\d+)(\.[a-z0-9]+)?|manifest\.json|notes\.json"
-    r"|\..+\.tmp|\.notes\.lock"
+    r"\d{2,}_[a-z_]+\.png|preview_\d+\.png|(source(_[a-z_]+)?|mask|style_image|control_\d+)(\.[a-z0-9]+)?"
+    r"|manifest\.json|notes\.json|\..+\.tmp|\.notes\.lock"
 )
 
 

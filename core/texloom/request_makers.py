@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ def make_request(prompt: str, **options: Any) -> GenerationRequest:
         raise RequestError(f"Unknown option {', '.join(unknown)}; there are {', '.join(sorted(known - {'prompt'}))}.")
     if "controls" in options:
         options["controls"] = control_stack(options["controls"])
-    return GenerationRequest(prompt=prompt, **options)
+    return GenerationRequest(prompt=prompt, **options | _absolute(options))
 
 
 def control_stack(items: Sequence[Control | Sequence[Any]]) -> tuple[Control, ...]:
@@ -168,6 +168,20 @@ def _edited_size(file: Path, longest: int | None, operation: str, expand: Sequen
         width += round(width * left) + round(width * right)
         height += round(height * top) + round(height * bottom)
     return width, height
+
+
+def _absolute(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The files among the options as the engine, which runs in a folder of its own, finds them."""
+    found: dict[str, Any] = {}
+    for name in ("style_image", "style_model"):
+        value = options.get(name)
+        # A style model may be a name as well.
+        if isinstance(value, (str, Path)) and str(value) and (name == "style_image" or Path(value).exists()):
+            found[name] = str(Path(value).expanduser().absolute())
+    words = options.get("embeddings")
+    if isinstance(words, (list, tuple)) and all(isinstance(item, (str, Path)) for item in words):
+        found["embeddings"] = tuple(str(Path(item).expanduser().absolute()) if str(item) else "" for item in words)
+    return found
 
 
 def _check_tile(tile: str) -> None:

@@ -22,11 +22,14 @@ DENOISER: Final = "denoiser"
 LORA: Final = "lora"
 TEXTUAL_INVERSION: Final = "textual_inversion"
 CONTROL: Final = "control"
+IMAGE_ADAPTER: Final = "image_adapter"
 VAE: Final = "vae"
 UNKNOWN: Final = "unknown"
 
 _WHOLE: Final = "model.diffusion_model."
 _LORA_SIGNS: Final = (".lora_A.", ".lora_B.", ".lora_down.", ".lora_up.", "lora_unet_", "lora_te", ".lora.down.")
+
+_ADAPTER_SIGNS: Final = ("ip_adapter.", "ip_adapter_proj_model.", "image_proj.")
 
 # A key that only this family's network has, in the order to look; the first two columns are keys of the layout
 # published by its makers and of diffusers' own.
@@ -184,6 +187,8 @@ _DIFFUSERS_SIGNS: Final = frozenset(
 def _kind(shapes: Mapping[str, tuple[int, ...]], known: bool) -> str:
     if any(sign in name for name in shapes for sign in _LORA_SIGNS):
         return LORA
+    if any(name.startswith(_ADAPTER_SIGNS) for name in shapes):
+        return IMAGE_ADAPTER
     few = len(shapes) <= 2 and all(len(shape) <= 2 for shape in shapes.values())
     if set(shapes) <= {"emb_params", "clip_l", "clip_g"} or (few and not known):
         return TEXTUAL_INVERSION

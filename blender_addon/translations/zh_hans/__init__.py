@@ -19,16 +19,16 @@ from . import (
     outputs,
     prompt,
     references,
+    style,
     tune,
     upscale,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, upscale):
+_PARTS = (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library)
+for _part in (*_PARTS, control, style, upscale):
     TEXTS |= _part.TEXTS
 
-TEXTS |= control.TEXTS
-
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | control.MESSAGES | upscale.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | control.MESSAGES | style.MESSAGES | upscale.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -80,6 +80,7 @@ class Acceleration:
         steps: int,
         loras: Sequence[Mapping[str, Any]],
         context: Context,
+        words: Sequence[Mapping[str, Any]] = (),
         *,
         controlled: bool = False,
     ) -> Iterator[dict[str, Any]]:
@@ -91,13 +92,14 @@ class Acceleration:
             steps: how many steps it takes.
             loras: what changes the model.
             context: gets the seconds of the stages ``text`` and ``decode``.
+            words: learned words that the text encoders know.
             controlled: whether another network adds to the layers, so that none of them may be left out.
         """
         facts: dict[str, Any] = {}
-        self.prompts.use(loras, context.timing)
+        self.prompts.use(loras, context.timing, words)
         size = (demand.width, demand.height, demand.batch)
         self._drawn[size] += 1
-        if self._pays(plan, loras) and self._drawn[size] >= COMPILED_AFTER:
+        if self._pays(plan, loras) and not demand.extra and self._drawn[size] >= COMPILED_AFTER:
             self.compile()
         if self._compiled:
             facts["compiled"] = True

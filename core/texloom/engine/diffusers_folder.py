@@ -18,13 +18,15 @@ from .. import settings
 from ..catalog_rows import CatalogRow
 from ..errors import RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
-from . import controls, seam_repair, tiled_drawing
+from ..style_models import Adapter
+from . import controls, seam_repair, style, tiled_drawing
 from .acceleration import Acceleration
 from .control_stack import ControlStack, check_task
 from .controls import Wanted
 from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
+from .embeddings import LearnedWords
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
 from .families.control_way import Guide
 from .folder_loading import FIRST, LAST, FolderLoader
@@ -37,6 +39,7 @@ from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
 from .seamless import seam_ratio
+from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
@@ -53,7 +56,7 @@ USUAL_SIDE: Final = 1024
 class _Ready:
     """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it.
 
-    ``controls`` is what it follows.
+    ``controls`` is what it follows, ``added`` what the manifest says of its style and its learned words.
     """
 
     drawing: Drawing
@@ -61,6 +64,7 @@ class _Ready:
     started: bool
     loras: list[dict[str, Any]]
     controls: list[dict[str, Any]]
+    added: dict[str, Any]
 
 
 class DiffusersFolderGenerator:
@@ -107,6 +111,8 @@ class DiffusersFolderGenerator:
         # Pipelines of other tasks with the very same parts, made when they are first needed.
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
+        self._style: StyleStack | None = None
+        self._words: LearnedWords | None = None
         self._speed: Acceleration | None = None
         self._controls: ControlStack | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
@@ -189,6 +195,8 @@ class DiffusersFolderGenerator:
             return False
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
+        self._style = StyleStack(pipeline, self._info.name)
+        self._words = LearnedWords(pipeline, self._info.name)
         self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
         self._speed.choose_attention(context)
         self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
@@ -199,6 +207,8 @@ class DiffusersFolderGenerator:
         self._pipeline = None
         self._others.clear()
         self._loras = None
+        self._style = None
+        self._words = None
         self._speed = None
         self._controls = None
         self._memory.forget()
@@ -266,7 +276,8 @@ class DiffusersFolderGenerator:
         if plan is not None and not self._went_over(plan, context):
             self._give_way(demand, context)
         # A plan that was gone over to may have loaded all anew.
-        assert self._loras is not None and self._controls is not None
+        assert self._loras is not None and self._controls is not None and self._memory.plan is not None
+        assert self._style is not None and self._words is not None
         followed: tuple[Guide, ...] = ()
         facts: list[dict[str, Any]] = []
         if found is not None:
@@ -280,9 +291,12 @@ class DiffusersFolderGenerator:
                 followed = (Guide(picture=shown, strength=1.0),)
                 facts = [{"kind": control.kind, "strength": 1.0}]
         loras = self._loras.use(request.loras, context)
+        added = self._words.use(request, self._memory.plan, context)
+        added |= self._style.use(request, self._adapter(request), self._memory.plan, context, self._memory.clear)
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start, followed)
         drawing.tell_ignored()
-        return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras, controls=facts)
+        started = start is not None
+        return _Ready(drawing=drawing, demand=demand, started=started, loras=loras, controls=facts, added=added)
 
     def _wanted_controls(self, request: GenerationRequest) -> Wanted | None:
         """The networks that a request wants, which the plans count from now on; errors as :func:`.controls.wanted`."""
@@ -295,6 +309,14 @@ class DiffusersFolderGenerator:
         self._memory.beside(found.parts if found is not None else ())
         return found
 
+    def _adapter(self, request: GenerationRequest | None) -> Adapter | None:
+        """What gives the request its style; None where it wants none."""
+        if request is None or not request.style_image:
+            return None
+        if not self._family.image_adapters:
+            raise style.refuse(self._info.name)
+        return style.find(request, self._folder, self._family.id, self._info.name)
+
     def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
         seed, drawing = request.variation_seed(index), ready.drawing
         width_m = request.real_world_width or DEFAULT_TILE_M
@@ -306,10 +328,17 @@ class DiffusersFolderGenerator:
             facts["loras"] = ready.loras
         if ready.controls:
             facts["controls"] = ready.controls
+        facts |= ready.added
         assert self._speed is not None and self._memory.plan is not None
         with (
             self._speed.drawing(
-                self._memory.plan, ready.demand, drawing.steps, ready.loras, context, controlled=bool(ready.controls)
+                self._memory.plan,
+                ready.demand,
+                drawing.steps,
+                ready.loras,
+                context,
+                ready.added.get("embeddings", ()),
+                controlled=bool(ready.controls),
             ) as fast,
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
@@ -354,6 +383,7 @@ class DiffusersFolderGenerator:
             decoded_height=whole.height,
             batch=2 if compares else 1,
             wraps=wraps,
+            extra=style.parts(self._adapter(request)),
         )
 
     def _give_way(self, demand: Demand, context: Context) -> None:
@@ -374,6 +404,10 @@ class DiffusersFolderGenerator:
             self.unload()
             self._load(context, plan)
             return True
+        # What a request has added is not the plan's to move; the next one adds it anew.
+        if self._style is not None and self._words is not None:
+            self._style.off()
+            self._words.forget()
         try:
             self._memory.place(self._pipeline, plan, context.device)
         except (RuntimeError, MemoryError) as error:
@@ -486,6 +520,8 @@ class DiffusersFolderGenerator:
             folder=self._folder,
             info=self._info,
             encoder=self._encoder,
+            style=self._style,
+            words=self._words,
         )
 
     def _repaired(
@@ -534,6 +570,8 @@ class DiffusersFolderGenerator:
         try:
             pipeline = self._for_task(INPAINT)
         except RequestError:
+            return None
+        if self._style is not None and self._style.active and not style.taken(pipeline):
             return None
         # What it starts from is at hand; the request only has to name something.
         job = request.replace(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..request import GenerationRequest
 from .denoising import Run
+from .embeddings import LearnedWords
 from .families import Drawn, Family
 from .families.control_way import Guide, control_arguments
 from .generator import Context, GeneratorInfo
@@ -23,6 +24,7 @@ from .learned_text import words_dropped
 from .model_folder import ModelFolder
 from .operations import Start
 from .prompts import read_prompts
+from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
@@ -31,7 +33,8 @@ from .wrapped_context import Frame
 class LoadedModel:
     """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
 
-    ``encoder`` is the engine's text encoder, where the family reads prompts with it.
+    ``encoder`` is the engine's text encoder, where the family reads prompts with it; ``style`` and ``words`` are what
+    the request adds to the model.
     """
 
     pipeline: Any
@@ -39,6 +42,8 @@ class LoadedModel:
     folder: ModelFolder
     info: GeneratorInfo
     encoder: TextEncoder | None = None
+    style: StyleStack | None = None
+    words: LearnedWords | None = None
 
 
 class Drawing:
@@ -109,7 +114,10 @@ class Drawing:
             named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
             _tell_dropped(model.encoder, request.prompt, model.info.name, context)
         else:
-            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context)
+            words = None if model.words is None else model.words.taught
+            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context, words)
+        if model.style is not None:
+            named |= model.style.arguments(self.parameters, self.guidance)
         self._named = named | {"num_inference_steps": self.steps}
 
     def picture(self, index: int, seed: int, *, stage: str = "Drawing") -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from .procedural.family import Family, families
 from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
+from .style_colors import Dominant, dominant_colors, set_colors
 from .text_encoder import LICENCE as ENCODER_LICENCE
 from .text_encoder import TextEncoder, TextEncoding
 from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Avoided, Vocabulary
@@ -39,6 +40,9 @@ LICENCE: Final = f"GPL-3.0-or-later (text encoder: {ENCODER_LICENCE})"
 LARGER_MODEL: Final = (
     "For anything else set the model to a diffusers folder (a text-to-image model such as SDXL, saved on disk)."
 )
+
+STYLE_STRENGTH: Final = 0.6
+"""From this strength on, as it is by default, the colors of a style image count alone; below they are mixed in."""
 
 _STEPS = 100
 _DRAWN = 80
@@ -57,6 +61,7 @@ class _Plan:
     family_source: str
     seed: int
     width_m: float
+    style: dict[str, Any] = field(default_factory=dict)
 
     def drawing(self, width: int, height: int, supersample: bool | None = None) -> Drawing:
         """The order for a picture of that many pixels."""
@@ -69,6 +74,34 @@ class _Plan:
             seed=self.seed,
             supersample=supersample,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What a style image says: its colors, and how much of them counts, 0 to 1."""
+
+    colors: tuple[Dominant, ...] = ()
+    share: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: GenerationRequest, avoided: Avoided) -> _Look:
+        """The colors of the request's style image but for those that its negative prompt names."""
+        strength = STYLE_STRENGTH if request.style_strength is None else request.style_strength
+        if not request.style_image or strength == 0.0:
+            return cls()
+        if request.style_model:
+            raise RequestError(
+                "style_model: the instant model takes the colors of a style image itself.", advice="Leave it empty."
+            )
+        found = dominant_colors(Path(request.style_image))
+        wanted = tuple(
+            item
+            for item in found
+            if all(float(np.linalg.norm(np.subtract(item.lab, other))) > _COLOR_DISTANCE for other in avoided.colors)
+        )
+        facts = {"style": {"strength": strength, "colors": [item.to_dict() for item in found]}}
+        return cls(colors=wanted, share=min(1.0, strength / STYLE_STRENGTH), facts=facts)
 
 
 class InstantGenerator:
@@ -148,7 +181,8 @@ class InstantGenerator:
         if translated is not None and translated.avoided:
             avoided = avoided.joined(self._vocabulary.avoid(translated.avoided, self._head.schema.registry))
         context.timing("read", time.perf_counter() - began)
-        plans = [self._plan(request, reading, avoided, index, context) for index in range(request.count)]
+        look = _Look.of(request, avoided)
+        plans = [self._plan(request, reading, avoided, index, context, look) for index in range(request.count)]
         yield from self._draw(request, translated, context, reading, plans)
 
     def _warn_about_prompt(
@@ -249,7 +283,7 @@ class InstantGenerator:
                 tile_width_m=plan.width_m,
                 tile_height_m=plan.width_m * request.height / request.width,
                 parameters={"family": plan.family.name, **plan.family.to_json(plan.values)},
-                details=_details(translated or request.prompt, reading, plan),
+                details={**_details(translated or request.prompt, reading, plan), **plan.style},
             )
             _derive(result, drawn, request, context)
             context.timing("derive", time.perf_counter() - began)
@@ -257,7 +291,13 @@ class InstantGenerator:
             yield result
 
     def _plan(
-        self, request: GenerationRequest, reading: Reading, avoided: Avoided, index: int, context: Context
+        self,
+        request: GenerationRequest,
+        reading: Reading,
+        avoided: Avoided,
+        index: int,
+        context: Context,
+        look: _Look,
     ) -> _Plan:
         """Decide family and values: the request's own come first, then the prompt, the negative prompt, the seed."""
         seed = request.variation_seed(index)
@@ -285,10 +325,21 @@ class InstantGenerator:
             given[name] = kept
             sources[name] = "request"
         values = _sample(family, rng, given, avoided)
+        # Colors that words or the request name stay; those that only keep clear of others do not matter here.
+        named = {name for name in given if sources[name] != "negative prompt"}
+        shown = set_colors(family, values, named, look.colors, look.share)
+        if look.colors and not shown and "prompt" in sources.values():
+            context.warn(
+                "style_unused",
+                "The colors of the style image have no effect: words or locked parameters name them all.",
+                advice="Leave colors out of the prompt, or unlock them.",
+            )
+        values |= shown
+        sources |= dict.fromkeys(shown, "style image")
         clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
         source = "request" if locked is not None else "prompt" if clear else "seed"
         width_m = request.real_world_width or family.tile_width_m
-        return _Plan(family, _as_written(family, values), sources, source, seed, width_m)
+        return _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:

@@ -173,6 +173,11 @@ class MemoryKeeper:
         """Whether :meth:`place` can go over to ``plan`` with the weights that are in memory."""
         return self._placement is not None and self._placement.can_follow(plan)
 
+    def clear(self) -> None:
+        """Let something from outside the pipeline have the device, as far as parts take turns there."""
+        if self._placement is not None:
+            self._placement.clear()
+
     def resident(self) -> int:
         """Bytes of weights that are on the device."""
         return self._placement.resident() if self._placement is not None else 0

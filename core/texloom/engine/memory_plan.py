@@ -59,6 +59,7 @@ class Demand:
         decoded_width: pixels that are decoded; ``decoded_height`` as well.
         batch: pictures that the network draws at a time; guidance doubles them.
         wraps: whether the picture repeats.
+        extra: networks that the request adds to the model's own.
     """
 
     width: int
@@ -67,6 +68,7 @@ class Demand:
     decoded_height: int
     batch: int = 1
     wraps: bool = True
+    extra: tuple[Part, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -249,7 +251,8 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     def kept(part: Part) -> int:
         return round(part.weights * (QUANTIZED_BYTES[way.quantization] if part.role in small else size))
 
-    by_role = {role: [part for part in model.parts if part.role == role] for role in (TEXT, DENOISER)}
+    parts = (*model.parts, *demand.extra)
+    by_role = {role: [part for part in parts if part.role == role] for role in (TEXT, DENOISER)}
     texts = [kept(part) for part in by_role[TEXT]]
     drawing = sum(kept(part) for part in by_role[DENOISER])
     others = sum(kept(part) for part in model.parts if part.role not in by_role)
@@ -257,7 +260,7 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     decoder_size = 4 if model.upcasts else size
     latents = demand.pixels // model.folder.latent_pixels**2
     layers = (
-        text_bytes(model.parts, size),
+        text_bytes(parts, size),
         denoiser_bytes(
             model.folder, model.parts, width=demand.width, height=demand.height, batch=demand.batch, itemsize=size
         )
@@ -266,7 +269,7 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     )
     # Decoding in another precision makes the decoder larger meanwhile.
     grown = others + own * (decoder_size // size - 1)
-    largest = max((part.largest for part in model.parts if part.role != DECODER), default=0) * size
+    largest = max((part.largest for part in parts if part.role != DECODER), default=0) * size
     return _together(way, sum(texts), max(texts, default=0), drawing, others, layers, largest, grown)
 
 

@@ -93,6 +93,14 @@ def _opened(path: Path, decode: Callable[[Image.Image], _Found]) -> _Found:
         ) from error
 
 
+def open_style(path: Path) -> Picture:
+    """As :func:`open_picture`, for the picture that gives a style; messages name its field."""
+    try:
+        return open_picture(path)
+    except RequestError as error:
+        raise RequestError(error.message.replace("source:", "style_image:", 1), advice=error.advice) from error
+
+
 def opaque(pixels: NDArray[np.uint8], *, black: bool = False) -> NDArray[np.uint8]:
     """(height, width, 3): what is transparent gets the mean color of what is not, or black."""
     if pixels.shape[2] == 3:

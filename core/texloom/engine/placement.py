@@ -124,6 +124,15 @@ class Placement:
                 empty_cache(str(self._device))
         self._move(self._networks[name], self._device)
 
+    def clear(self) -> None:
+        """Send away the parts that take turns, so that something from outside the pipeline has the device."""
+        if self._plan is None or self._plan.offload != TURNS:
+            return
+        for name, part in self._networks.items():
+            if role_of(name) in (TEXT, DENOISER):
+                self._move(part, torch.device("cpu"))
+        empty_cache(str(self._device))
+
     def _free(self) -> None:
         for hook in self._hooks:
             hook.remove()

@@ -33,6 +33,7 @@ class PromptCache:
         self._limit = limit
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._state: Hashable = ()
+        self._words: Hashable = ()
         self._told: Callable[[str, float], None] | None = None
         self.bytes = 0
         self.hits = 0
@@ -55,13 +56,20 @@ class PromptCache:
 
         pipeline.__dict__["encode_prompt"] = encode_prompt
 
-    def use(self, loras: Sequence[Mapping[str, Any]], told: Callable[[str, float], None] | None) -> None:
+    def use(
+        self,
+        loras: Sequence[Mapping[str, Any]],
+        told: Callable[[str, float], None] | None,
+        words: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """What holds from now on.
 
         Args:
             loras: files and weights that change the model; they count where they change its text encoders.
             told: gets ``text`` and the seconds that each reading took; None: nobody.
+            words: learned words that the text encoders know now.
         """
+        self._words = tuple((item["word"], item["sha256"]) for item in words)
         self._state = tuple((item["sha256"], item["weight"]) for item in loras)
         self._told = told
 
@@ -107,7 +115,7 @@ class PromptCache:
         changed = any(getattr(encoder, "peft_config", None) for encoder in encoders)
         kind = tuple(str(next(encoder.parameters()).dtype) for encoder in encoders)
         owner = getattr(encode, "__func__", encode)
-        return (owner, given, words, kind, self._state if changed else ())
+        return (owner, given, words, kind, self._words, self._state if changed else ())
 
 
 def _frozen(value: Any) -> Hashable:

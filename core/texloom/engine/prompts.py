@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,7 +16,13 @@ from .prompt_length import words_dropped
 
 
 def read_prompts(
-    pipeline: Any, family: Family, prompt: str, negative: str, name: str, context: Context
+    pipeline: Any,
+    family: Family,
+    prompt: str,
+    negative: str,
+    name: str,
+    context: Context,
+    words: Callable[[str], str] | None = None,
 ) -> dict[str, Any]:
     """Arguments of the pipeline's call for both prompts: as they are, or read here where it would cut them.
 
@@ -26,11 +33,14 @@ def read_prompts(
         negative: as ``prompt``; empty for none.
         name: the model's, for warnings.
         context: is warned of what the model does not get to see.
+        words: puts the tokens of learned words into a prompt, for the CLIPs that know them.
 
     Raises:
         CancelledError: in a text encoder.
     """
     if family.clip_prompts:
+        if words is not None:
+            prompt, negative = words(prompt), words(negative)
         if clip_prompts.is_plain(pipeline, prompt, negative):
             return _named(prompt, negative)
         encoders = [part for key, part in pipeline.components.items() if key.startswith("text_encoder") and part]
@@ -51,7 +61,11 @@ def read_prompts(
             advice="Shorten the prompt, or put what matters first.",
             words=dropped,
         )
-    return _named(plain, clip_prompts.without_weights(negative))
+    named = _named(plain, clip_prompts.without_weights(negative))
+    if words is not None:
+        # The encoder of sentences beside the CLIP does not know their tokens.
+        named = {key: words(text) for key, text in named.items()} | {f"{key}_2": text for key, text in named.items()}
+    return named
 
 
 def _named(prompt: str, negative: str) -> dict[str, Any]:

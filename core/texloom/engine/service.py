@@ -126,6 +126,7 @@ class Engine:
                         ("source", request.source),
                         ("mask", request.mask),
                         *((f"source_{key}", path) for key, path in request.source_maps.items()),
+                        ("style_image", request.style_image),
                     )
                     if path
                 }
@@ -300,6 +301,15 @@ def _check(request: GenerationRequest, info: GeneratorInfo) -> None:
         )
     if request.loras and not info.tasks:
         raise RequestError(f"loras: {info.name} takes no LoRA.", advice="Choose another model, or no LoRA.")
+    if request.embeddings and not info.tasks:
+        raise RequestError(
+            f"embeddings: {info.name} reads no learned words.",
+            advice="Choose a model that does, sd-1.5 or sdxl say, or leave them out.",
+        )
+    if request.style_image and not info.tasks and info.source == "required":
+        raise RequestError(
+            f"style_image: {info.name} takes no style from a picture.", advice="Choose a model that draws from words."
+        )
     if request.strength is not None and not info.tasks:
         raise RequestError(f"strength: the model {info.name} has none.")
 

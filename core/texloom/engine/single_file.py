@@ -18,6 +18,7 @@ from ..weights_header import (
     CHECKPOINT,
     CONTROL,
     DENOISER,
+    IMAGE_ADAPTER,
     LORA,
     TEXTUAL_INVERSION,
     VAE,
@@ -35,6 +36,7 @@ _NO_MODEL: Final = {
     LORA: "a LoRA: it changes a model and is none itself",
     TEXTUAL_INVERSION: "a textual inversion: it teaches a model a word and is none itself",
     CONTROL: "a ControlNet: it guides a model and is none itself",
+    IMAGE_ADAPTER: "an image adapter: it gives a model the look of a picture and is none itself",
     VAE: "an autoencoder alone: it draws nothing from words",
 }
 

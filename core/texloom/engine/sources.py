@@ -38,15 +38,15 @@ def keep_source(path: Path, folder: Path, stem: str = "source") -> KeptSource:
         RequestError: there is no such file, or it is too large for a picture.
         StorageError: it may not be read, or the copy not be written.
     """
-    data = read_bytes(path)
+    data = read_bytes(path, stem)
     suffix = path.suffix.lower()
     name = f"{stem}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
     write_bytes_atomic(folder / name, data, durable=False)
     return KeptSource(file=name, name=path.name, sha256=hashlib.sha256(data).hexdigest())
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file.
+def read_bytes(path: Path, field: str = "source") -> bytes:
+    """The whole file; ``field`` of the request names it in messages.
 
     Raises:
         RequestError: there is no such file, or it is too large for a picture.
@@ -54,12 +54,12 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         if path.is_dir():
-            raise RequestError(f"source: {path} is a folder.", advice="Give the path of a picture.")
+            raise RequestError(f"{field}: {path} is a folder.", advice="Give the path of a picture.")
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise RequestError(f"source: {path.name} has {size >> 20} MB; up to {MAX_BYTES >> 20} MB are read.")
+            raise RequestError(f"{field}: {path.name} has {size >> 20} MB; up to {MAX_BYTES >> 20} MB are read.")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise RequestError(f"source: there is no file {path}.", advice="Give the path of a picture.") from error
+        raise RequestError(f"{field}: there is no file {path}.", advice="Give the path of a picture.") from error
     except OSError as error:
         raise storage_error("read", path, error) from error

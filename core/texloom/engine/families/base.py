@@ -70,6 +70,7 @@ class Family:
         shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
         control_ways: the networks that its pipelines take to follow the form in a picture.
         follows_form: whether the model does that by itself, with the picture in place of one to start from.
+        image_adapters: whether a picture can give it a style, by an image adapter (:mod:`..style`).
     """
 
     id: ClassVar[str] = "generic"
@@ -89,6 +90,7 @@ class Family:
     shared_text: ClassVar[bool] = False
     control_ways: ClassVar[tuple[ControlWay, ...]] = ()
     follows_form: ClassVar[bool] = False
+    image_adapters: ClassVar[bool] = False
 
     @property
     def members(self) -> tuple[str, ...]:

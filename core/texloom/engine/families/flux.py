@@ -44,6 +44,7 @@ class Flux(Family):
             alike=("in_channels", "num_attention_heads", "attention_head_dim", "joint_attention_dim"),
         ),
     )
+    image_adapters = True
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Schnell, distilled to few steps, has no input for guidance."""
@@ -64,6 +65,7 @@ class FluxFill(Flux):
     name = "FLUX.1 Fill"
     pipelines: ClassVar[Mapping[str, str]] = {INPAINT: "FluxFillPipeline"}
     control_ways = ()
+    image_adapters = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Far more guidance than the others."""
@@ -78,6 +80,7 @@ class FluxControl(Flux):
     pipelines: ClassVar[Mapping[str, str]] = {
         CONTROL: "FluxControlPipeline",
     }
+    image_adapters = False
     relatives = ("FluxControlImg2ImgPipeline", "FluxControlInpaintPipeline")
     control_ways = ()
     follows_form = True

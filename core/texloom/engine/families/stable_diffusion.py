@@ -40,6 +40,7 @@ class StableDiffusion(Family):
             alike=_ALIKE,
         ),
     )
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""
@@ -87,6 +88,7 @@ class StableDiffusionXL(Family):
             alike=_ALIKE,
         ),
     )
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; a network with inputs for a mask fills in and does nothing else."""

@@ -31,6 +31,7 @@ class StableDiffusion3(Family):
             alike=("in_channels", "num_attention_heads", "attention_head_dim", "pooled_projection_dim"),
         ),
     )
+    image_adapters = True
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; its pipeline for inpainting knows networks of these sizes only."""

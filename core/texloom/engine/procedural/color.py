@@ -113,3 +113,11 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 def srgb_to_linear(srgb: Tensor) -> Tensor:
     """Inverse of :func:`linear_to_srgb`."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055).clamp(min=0).pow(2.4))
+
+
+def srgb_image_to_lab(srgb: Tensor) -> Tensor:
+    """OKLab of an sRGB image with channels from 0 to 1, both (3, …)."""
+    linear = srgb_to_linear(srgb).reshape(3, -1)
+    lms = torch.tensor(_TO_LMS, dtype=linear.dtype, device=linear.device) @ linear
+    lab = torch.tensor(_LMS_TO_LAB, dtype=linear.dtype, device=linear.device) @ lms.clamp(min=0.0).pow(1 / 3)
+    return lab.reshape(srgb.shape)
