@@ -12,12 +12,6 @@ from typing import Final
 from .core.texloom import catalog_rows
 from .core.texloom.catalog_rows import CatalogRow
 
-NO_NEGATIVE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
-"""Families whose guidance is an input of the network, so that negative prompts have no effect."""
-
-_FIRST_GUIDANCE: Final = 1.0
-"""Up to this the guidance of a model is off."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
@@ -51,17 +45,16 @@ INSTANT: Final = Capabilities(steps=False, guidance=False, strength=False, start
 
 def of_row(row: CatalogRow) -> Capabilities:
     """Of a row of the catalogue."""
-    guided = row.guidance > _FIRST_GUIDANCE
     return Capabilities(
-        guidance=guided,
-        negative=guided and row.family not in NO_NEGATIVE,
+        guidance=row.guided,
+        negative=row.negative,
         strength="image_to_image" in row.abilities,
         draws=row.text_to_image,
         starts="image_to_image" in row.abilities or "edit" in row.abilities,
         fills="inpaint" in row.abilities,
         loras="lora" in row.abilities,
         default_steps=row.steps,
-        default_guidance=row.guidance if guided else None,
+        default_guidance=row.guidance if row.guided else None,
     )
 
 

@@ -173,7 +173,7 @@ class DiffusersFolderGenerator:
             return False
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
-        self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
+        self._speed = Acceleration(pipeline, plan, context.device, settings.in_effect())
         self._speed.choose_attention(context)
         return True
 

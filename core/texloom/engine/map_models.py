@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from .. import settings
 from . import map_estimator
 from .map_estimator import Estimated
 from .marigold import Marigold
+
+_kept: dict[tuple[str, ...], Marigold] = {}
+"""The models that were used last, by the folders that the settings named; one at most."""
+_in_use = threading.RLock()
+"""Held while they look at a picture, which a thread of the writer's has them do."""
 
 
 def estimate(
@@ -38,23 +43,36 @@ def estimate(
     found = map_estimator.estimate(rgb, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
     shipped = map_estimator.shipped()
     facts: dict[str, Any] = {"estimator": shipped.files() if shipped.available else "brightness"}
-    large = marigold()
-    if large is not None:
-        found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
-        facts["marigold"] = large.files()
+    with _in_use:
+        large = marigold()
+        if large is not None:
+            found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+            facts["marigold"] = large.files()
     return found, facts
 
 
 def marigold() -> Marigold | None:
     """The models that the settings name, kept from picture to picture; None where they name none."""
-    return _opened(tuple(settings.load().map_model_list))
+    folders = tuple(settings.in_effect().map_model_list)
+    with _in_use:
+        if folders not in _kept:
+            _kept.clear()
+            if folders:
+                _kept[folders] = Marigold([Path(folder).expanduser() for folder in folders])
+        return _kept.get(folders)
+
+
+def in_memory() -> bool:
+    """Whether weights of theirs are in memory."""
+    return any(large.loaded for large in _kept.values())
 
 
 def unload() -> None:
-    """Free the memory of the large models."""
-    _opened.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _opened(folders: tuple[str, ...]) -> Marigold | None:
-    return Marigold([Path(folder).expanduser() for folder in folders]) if folders else None
+    """Free the memory of the large models, unless one looks at a picture now; they are read again when needed."""
+    if not _in_use.acquire(blocking=False):
+        return
+    try:
+        for large in _kept.values():
+            large.unload()
+    finally:
+        _in_use.release()

@@ -22,7 +22,6 @@ class Chroma(Flux):
         IMAGE_TO_IMAGE: "ChromaImg2ImgPipeline",
         INPAINT: "ChromaInpaintPipeline",
     }
-    negative = True
 
     def prepare(self, pipeline: Any) -> None:
         """Its pipeline for inpainting asks for a setting that its network does not have."""

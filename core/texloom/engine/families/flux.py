@@ -27,7 +27,6 @@ class Flux(Family):
         INPAINT: "FluxInpaintPipeline",
         CONTROL: "FluxControlNetPipeline",
     }
-    negative = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """Schnell, distilled to few steps, has no input for guidance."""

@@ -44,7 +44,6 @@ class SanaSprint(Sana):
         IMAGE_TO_IMAGE: "SanaSprintImg2ImgPipeline",
     }
     relatives = ()
-    negative = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """See ``Family``."""
