@@ -19,12 +19,13 @@ from . import (
     prompt,
     references,
     tune,
+    window,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, window):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | window.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""
