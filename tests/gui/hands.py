@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import bpy
-from driving import pause, viewport
+from driving import NAME, pause, viewport, wait
+
+_drawn: list[str] = []
 
 
 def _xdotool(*words: str | int) -> None:
@@ -21,8 +25,94 @@ def _region(area: Any, kind: str) -> Any:
 
 def _move(region: Any, x: int, y: int) -> None:
     """Put the pointer at a place in a region, whose y grows upwards while the screen's grows downwards."""
-    window, _ = viewport()
+    window = bpy.context.window_manager.windows[0]
     _xdotool("mousemove", region.x + x, window.height - 1 - (region.y + y))
+
+
+def watch_parts() -> None:
+    """Keep note of which parts of the panel are drawn, which are those that stand open."""
+    for part in sys.modules[f"{NAME}.panels"]._PARTS:
+
+        def draw(self: Any, context: Any, part: Any = part, before: Any = part.draw) -> None:
+            _drawn.append(part.key)
+            before(self, context)
+
+        part.draw = draw
+
+
+def open_parts(area: Any) -> Iterator[None]:
+    """Have the panel drawn anew; then :func:`is_open` holds for now."""
+    _drawn.clear()
+    area.tag_redraw()
+    yield from wait(lambda: "main" in _drawn, 20)
+    yield from pause(0.15)
+
+
+def is_open(key: str) -> bool:
+    """Whether that part of the panel was open when it was drawn last."""
+    return key in _drawn
+
+
+def switch(area: Any, key: str, *, on: bool = True, step: int = 8) -> Iterator[None]:
+    """Open or close a part of the panel: click on what is no button below Generate until it does that.
+
+    Raises:
+        LookupError: no place does.
+    """
+    yield from open_parts(area)
+    if is_open(key) == on:
+        return
+    region = _region(area, "UI")
+    yield from find(area, "texloom.generate(")
+    _, top = _pointer(region)
+    for y in range(top - 20, 2, -step):
+        _move(region, region.width * 2 // 5, y)
+        yield from pause(0.06)
+        if under_pointer(area, region):
+            continue
+        before = set(_drawn)
+        _xdotool("click", 1)
+        yield from pause(0.15)
+        yield from open_parts(area)
+        if is_open(key) == on:
+            return
+        if set(_drawn) != before:  # the header of another part
+            _xdotool("click", 1)
+            yield from pause(0.15)
+            yield from open_parts(area)
+    raise LookupError(f"No place of the panel switches {key}; open are {sorted(set(_drawn))}.")
+
+
+def only(area: Any, key: str) -> Iterator[None]:
+    """Open one part of the panel and close those that would push it out of sight."""
+    yield from open_parts(area)
+    for name in [name for name in dict.fromkeys(_drawn) if name not in ("main", key)]:
+        yield from switch(area, name, on=False)
+    yield from switch(area, key)
+
+
+def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:
+    """Draw with the mouse held down through places in an editor, in parts of its width and height."""
+    region = _region(area, "WINDOW")
+    places = [(int(x * region.width), int(y * region.height)) for x, y in points]
+    _move(region, *places[0])
+    yield from pause(0.3)
+    _xdotool("mousedown", 1)
+    yield from pause(0.15)
+    for (x0, y0), (x1, y1) in itertools.pairwise(places):
+        for part in range(1, 9):
+            _move(region, x0 + (x1 - x0) * part // 8, y0 + (y1 - y0) * part // 8)
+            yield from pause(0.04)
+    _xdotool("mouseup", 1)
+    yield from pause(0.4)
+
+
+def _pointer(region: Any) -> tuple[int, int]:
+    """Where the pointer is in a region."""
+    told = subprocess.run(["xdotool", "getmouselocation"], capture_output=True, text=True, check=True).stdout
+    x, y = (int(word.partition(":")[2]) for word in told.split()[:2])
+    window = bpy.context.window_manager.windows[0]
+    return x - region.x, window.height - 1 - y - region.y
 
 
 def over_viewport() -> None:
@@ -34,7 +124,7 @@ def over_viewport() -> None:
 
 def under_pointer(area: Any, region: Any) -> str:
     """What the button under the pointer does: the call of its operator or the path of its property, else nothing."""
-    window, _ = viewport()
+    window = bpy.context.window_manager.windows[0]
     manager = bpy.context.window_manager
     manager.clipboard = ""
     with bpy.context.temp_override(window=window, area=area, region=region):
