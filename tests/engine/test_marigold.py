@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tiny_tokenizers as words
 import torch
+from texloom import events as events_of
 from texloom import png, settings
 from texloom.engine import device as devices
 from texloom.engine import map_estimator, map_models, marigold
@@ -22,6 +23,7 @@ from texloom.engine.seamless import seam_ratio
 from texloom.engine.service import Engine
 from texloom.errors import CancelledError, ModelInvalidError
 from texloom.request import GenerationRequest
+from texloom.storage import read_manifest
 from tiny_models import save_stable_diffusion, tiny_unet, tiny_vae
 
 APPEARANCE = {
@@ -240,13 +242,21 @@ class TestMemory:
             engine._idle.cancel()
         engine.unload()
 
-    def _run(self, engine: Engine, tmp_path: Path, model: str = "image", **changes: Any) -> None:
+    def _run(
+        self,
+        engine: Engine,
+        tmp_path: Path,
+        model: str = "image",
+        *,
+        emit: Callable[[Any], None] = lambda event: None,
+        **changes: Any,
+    ) -> None:
         picture = tmp_path / "picture.png"
         rgb = (_picture(64) * 255).to(torch.uint8).permute(1, 2, 0).numpy()
         png.write_png(picture, np.ascontiguousarray(rgb))
         values: dict[str, Any] = {"prompt": "bricks"} | ({"source": str(picture)} if model == "image" else {"steps": 1})
         request = GenerationRequest(model=model, width=64, height=64, seed=1, **values | changes)
-        engine.run(request, tmp_path / "library", lambda event: None, threading.Event())
+        engine.run(request, tmp_path / "library", emit, threading.Event())
 
     def test_when_idle(self, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._run(engine, tmp_path)
@@ -282,6 +292,20 @@ class TestMemory:
             assert not other.is_alive() and map_models.in_memory()
         map_models.unload()
         assert not map_models.in_memory()
+
+    def test_without_room_the_small_network_sees_the_maps(
+        self, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*arguments: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(marigold, "_load", full)
+        events: list[Any] = []
+        self._run(engine, tmp_path, emit=events.append)
+        told = [event.code for event in events if isinstance(event, events_of.Warning)]
+        assert told.count("map_models_memory") == 1 and not map_models.in_memory()
+        result = read_manifest(Path(events[-1].folder))["results"][0]
+        assert set(result["map_models"]) == {"estimator"}
 
     def test_freed_with_everything_else(self, engine: Engine, tmp_path: Path) -> None:
         self._run(engine, tmp_path)

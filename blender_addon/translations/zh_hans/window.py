@@ -64,5 +64,8 @@ TEXTS: dict[str, str] = {
 MESSAGES: dict[str, str] = {
     "{list}: about {0} of {1} GB": "{list}: 约需 {0} / {1} GB",
     "{list}: about {0} GB": "{list}: 约需 {0} GB",
+    "There was too little memory for the Marigold models: the small network has seen the maps.": (
+        "内存不足以运行 Marigold 模型: 已由小型网络识别贴图。"
+    ),
     "{0} holds no Marigold model.": "{0} 中没有 Marigold 模型。",
 }

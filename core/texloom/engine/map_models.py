@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from .. import settings
+from . import device as devices
 from . import map_estimator
 from .map_estimator import Estimated
 from .marigold import Marigold
@@ -28,6 +29,7 @@ def estimate(
     tile_x: bool,
     tile_y: bool,
     check: Callable[[], None] = lambda: None,
+    warn: Callable[..., None] = lambda *arguments, **named: None,
 ) -> tuple[Estimated, dict[str, Any]]:
     """Maps of a picture [3, H, W], sRGB, 0 to 1, on its device; and what the manifest says of who saw them.
 
@@ -36,6 +38,8 @@ def estimate(
         tile_width_m: metres across.
         tile_x, tile_y: whether the picture repeats.
         check: called between pieces; may raise to stop.
+        warn: as of :class:`~.generator.Context`; told when there is too little memory for Marigold's models, and the
+            small network's maps are taken.
 
     Raises:
         ModelNotFoundError, ModelInvalidError: a model that is set is missing or damaged.
@@ -46,8 +50,19 @@ def estimate(
     with _in_use:
         large = marigold()
         if large is not None:
-            found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
-            facts["marigold"] = large.files()
+            try:
+                found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+                facts["marigold"] = large.files()
+            except (RuntimeError, MemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                large.unload()
+                devices.empty_cache(str(rgb.device))
+                warn(
+                    "map_models_memory",
+                    "There was too little memory for the Marigold models: the small network has seen the maps.",
+                    advice="Choose a smaller size or a smaller model, or close other programs.",
+                )
     return found, facts
 
 
