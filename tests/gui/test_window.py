@@ -38,7 +38,7 @@ def _inside(*words: str) -> list[str]:
 def display() -> Iterator[str]:
     if subprocess.run(_inside("which", "Xvfb", "import", "xdotool"), capture_output=True, check=False).returncode:
         pytest.skip("no Xvfb, xdotool or ImageMagick beside that Blender")
-    name = ":97"
+    name = next(f":{number}" for number in range(97, 120) if not Path(f"/tmp/.X{number}-lock").exists())
     server = subprocess.Popen(
         _inside("Xvfb", name, "-screen", "0", "1500x1000x24"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
