@@ -203,10 +203,14 @@ def draw_engine(layout: Any, preferences: Any) -> None:
     if python is None:
         layout.label(text="Not set up yet: about 1 GB is downloaded once.", icon="INFO")
     column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
     if preferences is not None:
         column.prop(preferences, "accelerator")
     if not bpy.app.online_access:
-        column.label(text="Setting up needs online access (System preferences).", icon="INTERNET_OFFLINE")
+        column.label(text="Setting up needs online access.", icon="INTERNET_OFFLINE")
+        if python is None:
+            column.operator("texloom.allow_online", icon="INTERNET")
     action = column.row()
     action.enabled = bpy.app.online_access
     action.operator("texloom.setup_engine", text="Set Up Engine" if python is None else "Set Up Again", icon="IMPORT")

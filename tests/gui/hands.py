@@ -12,6 +12,8 @@ from typing import Any
 import bpy
 from driving import NAME, pause, viewport, wait
 
+_PAGES = 2
+_TURNS = 8
 _drawn: list[str] = []
 
 
@@ -142,19 +144,35 @@ def under_pointer(area: Any, region: Any) -> str:
 def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 9) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
 
+    A sidebar that is longer than its editor is turned on with the wheel.
+
     Raises:
         LookupError: no button there does that.
     """
     region = _region(area, kind)
     seen = []
-    for y in range(region.height - 4, 0, -step):
-        _move(region, int(region.width * across), y)
-        yield from pause(0.12)
-        found = under_pointer(area, region)
-        seen.append(found)
-        if wanted in found:
-            return
+    for page in range(_PAGES):
+        for y in range(region.height - 4, 0, -step):
+            _move(region, int(region.width * across), y)
+            yield from pause(0.12)
+            found = under_pointer(area, region)
+            seen.append(found)
+            if wanted in found:
+                return
+        if kind == "UI" and page < _PAGES - 1:
+            yield from scroll(area, down=True)
+    if kind == "UI":
+        yield from scroll(area, down=False, turns=3 * _TURNS)
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
+
+
+def scroll(area: Any, *, down: bool, turns: int = 0) -> Iterator[None]:
+    """Turn the wheel over the sidebar."""
+    region = _region(area, "UI")
+    _move(region, region.width // 2, region.height // 2)
+    yield from pause(0.2)
+    _xdotool("click", "--repeat", turns or _TURNS, "--delay", 40, 5 if down else 4)
+    yield from pause(0.6)
 
 
 def click(area: Any, wanted: str, **where: Any) -> Iterator[None]:
