@@ -62,7 +62,7 @@ def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
         (iface("Memory"), memory),
         (iface("Prompts"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
         (iface("Draws"), ", ".join(can)),
-        (iface("Lies in"), where or (str(shelf.folder) if shelf is not None else "")),
+        (iface("Lies in"), where) if where else (iface("Goes to"), str(shelf.folder) if shelf is not None else ""),
     ]
 
 

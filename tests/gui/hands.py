@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 from driving import NAME, pause, viewport, wait
 
-_PAGES = 2
 _TURNS = 8
 _drawn: list[str] = []
 
@@ -151,7 +150,10 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
     """
     region = _region(area, kind)
     seen = []
-    for page in range(_PAGES):
+    # As it stands, from its top, further down.
+    for turns in (0, -3 * _TURNS, _TURNS) if kind == "UI" else (0,):
+        if turns:
+            yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
             _move(region, int(region.width * across), y)
             yield from pause(0.12)
@@ -159,19 +161,15 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
             seen.append(found)
             if wanted in found:
                 return
-        if kind == "UI" and page < _PAGES - 1:
-            yield from scroll(area, down=True)
-    if kind == "UI":
-        yield from scroll(area, down=False, turns=3 * _TURNS)
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
 
 
-def scroll(area: Any, *, down: bool, turns: int = 0) -> Iterator[None]:
-    """Turn the wheel over the sidebar."""
+def scroll(area: Any, turns: int) -> Iterator[None]:
+    """Turn the wheel over the sidebar, towards its end or, with a negative number, its top."""
     region = _region(area, "UI")
     _move(region, region.width // 2, region.height // 2)
     yield from pause(0.2)
-    _xdotool("click", "--repeat", turns or _TURNS, "--delay", 40, 5 if down else 4)
+    _xdotool("click", "--repeat", abs(turns), "--delay", 40, 5 if turns > 0 else 4)
     yield from pause(0.6)
 
 

@@ -38,10 +38,12 @@ def _inside(*words: str) -> list[str]:
 def display() -> Iterator[str]:
     if subprocess.run(_inside("which", "Xvfb", "import", "xdotool"), capture_output=True, check=False).returncode:
         pytest.skip("no Xvfb, xdotool or ImageMagick beside that Blender")
-    name = next(f":{number}" for number in range(97, 120) if not Path(f"/tmp/.X{number}-lock").exists())
-    server = subprocess.Popen(
-        _inside("Xvfb", name, "-screen", "0", "1500x1000x24"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # It takes the first screen that is free: another run on this machine may have one already.
+    words = ("Xvfb", "-displayfd", "1", "-screen", "0", "1500x1000x24")
+    server = subprocess.Popen(_inside(*words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    name = f":{server.stdout.readline().strip()}"
+    assert name != ":", "Xvfb does not start"
     yield name
     server.terminate()
     server.wait(10)

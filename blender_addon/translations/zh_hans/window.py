@@ -36,6 +36,7 @@ TEXTS: dict[str, str] = {
     ),
     "Needs the package xformers in the engine's Python": "需要在引擎的 Python 中安装 xformers",
     "Holds from the next job on.": "从下一个任务开始生效。",
+    "Goes to": "存放到",
     # Models that see maps.
     "Maps of Pictures": "图像的贴图",
     "Maps of pictures": "图像的贴图",
