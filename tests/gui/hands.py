@@ -13,6 +13,8 @@ import bpy
 from driving import NAME, pause, viewport, wait
 
 _TURNS = 8
+_HEADER = 26
+"""Pixels from one closed part of the panel to the next."""
 _drawn: list[str] = []
 
 
@@ -42,54 +44,46 @@ def watch_parts() -> None:
 
 
 def open_parts(area: Any) -> Iterator[None]:
-    """Have the panel drawn anew; then :func:`is_open` holds for now."""
+    """Have the panel drawn anew, and note which parts are."""
     _drawn.clear()
     area.tag_redraw()
     yield from wait(lambda: "main" in _drawn, 20)
-    yield from pause(0.15)
+    yield from pause(0.08)
 
 
-def is_open(key: str) -> bool:
-    """Whether that part of the panel was open when it was drawn last."""
-    return key in _drawn
-
-
-def switch(area: Any, key: str, *, on: bool = True, step: int = 8) -> Iterator[None]:
-    """Open or close a part of the panel: click on what is no button below Generate until it does that.
+def only(area: Any, key: str) -> Iterator[None]:
+    """Open one part of the panel and close all others: click on what is no button below Generate until it is so.
 
     Raises:
-        LookupError: no place does.
+        LookupError: no place does that.
     """
+    wanted = {"main", key}
     yield from open_parts(area)
-    if is_open(key) == on:
+    if set(_drawn) == wanted:
         return
     region = _region(area, "UI")
     yield from find(area, "texloom.generate(")
-    _, top = _pointer(region)
-    for y in range(top - 20, 2, -step):
+    _, y = _pointer(region)
+    y -= 20
+    while y > 2:
         _move(region, region.width * 2 // 5, y)
-        yield from pause(0.06)
+        yield from pause(0.04)
+        y -= _HEADER // 2
         if under_pointer(area, region):
             continue
         before = set(_drawn)
         _xdotool("click", 1)
-        yield from pause(0.15)
+        yield from pause(0.1)
         yield from open_parts(area)
-        if is_open(key) == on:
-            return
-        if set(_drawn) != before:  # the header of another part
+        if set(_drawn) - before - wanted:  # opened, and it should not be
             _xdotool("click", 1)
-            yield from pause(0.15)
+            yield from pause(0.1)
             yield from open_parts(area)
-    raise LookupError(f"No place of the panel switches {key}; open are {sorted(set(_drawn))}.")
-
-
-def only(area: Any, key: str) -> Iterator[None]:
-    """Open one part of the panel and close those that would push it out of sight."""
-    yield from open_parts(area)
-    for name in [name for name in dict.fromkeys(_drawn) if name not in ("main", key)]:
-        yield from switch(area, name, on=False)
-    yield from switch(area, key)
+        if set(_drawn) != before:
+            y -= _HEADER // 3
+        if set(_drawn) == wanted:
+            return
+    raise LookupError(f"No place of the panel opens {key} alone; open are {sorted(set(_drawn))}.")
 
 
 def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:
@@ -140,7 +134,7 @@ def under_pointer(area: Any, region: Any) -> str:
     return ""
 
 
-def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 9) -> Iterator[None]:
+def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 13) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
 
     A sidebar that is longer than its editor is turned on with the wheel.
@@ -156,7 +150,7 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
             _move(region, int(region.width * across), y)
-            yield from pause(0.12)
+            yield from pause(0.07)
             found = under_pointer(area, region)
             seen.append(found)
             if wanted in found:

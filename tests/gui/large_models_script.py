@@ -152,7 +152,7 @@ def start_from_a_picture() -> Iterator[None]:
     screenshot("7_start_file")
     yield from hands.only(area, "loras")
     screenshot("8_loras")
-    yield from hands.click(area, "texloom.lora_add", across=0.92)
+    yield from hands.click(area, "texloom.lora_add", across=0.82)
     yield from pause(1.0)
     browser = area_of("FILE_BROWSER")
     browser.spaces.active.params.directory = str(LORA.parent).encode()

@@ -36,6 +36,9 @@ TEXTS: dict[str, str] = {
     ),
     "Needs the package xformers in the engine's Python": "需要在引擎的 Python 中安装 xformers",
     "Holds from the next job on.": "从下一个任务开始生效。",
+    "Small files made for the chosen model, which add a style or a subject.": (
+        "为所选模型制作的小文件,可添加风格或主体。"
+    ),
     "Goes to": "存放到",
     # Models that see maps.
     "Maps of Pictures": "图像的贴图",
