@@ -77,15 +77,15 @@ class Bridge:
             StorageError: the machine's settings are damaged.
         """
         options = preferences.get()
-        models = preferences.model_options()
-        key = (options.engine_python, options.device, options.library, models, self._chosen(options))
+        models, engine = preferences.model_options(), preferences.engine_settings()
+        key = (options.engine_python, options.device, options.library, models, engine, self._chosen(options))
         if self._session is not None and (key == self._key or any(entry.running for entry in self.entries.values())):
             return self._session
         self._retire()
         backend = self._given or SubprocessBackend(
             setup_job.engine_python(options.engine_python),
             device=options.device or machine_settings.load().device or None,
-            environment=models.environment(),
+            environment={**models.environment(), **engine.environment()},
         )
         self._session = engine_api.Session(library=self.library(), backend=backend)
         self._key = key

@@ -12,12 +12,6 @@ from typing import Final
 from .core.texloom import catalog_rows, learned_words, style_models
 from .core.texloom.catalog_rows import CatalogRow
 
-NO_NEGATIVE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
-"""Families whose guidance is an input of the network, so that negative prompts have no effect."""
-
-_FIRST_GUIDANCE: Final = 1.0
-"""Up to this the guidance of a model is off."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
@@ -69,10 +63,9 @@ INSTANT: Final = Capabilities(
 
 def of_row(row: CatalogRow) -> Capabilities:
     """Of a row of the catalogue."""
-    guided = row.guidance > _FIRST_GUIDANCE
     return Capabilities(
-        guidance=guided,
-        negative=guided and row.family not in NO_NEGATIVE,
+        guidance=row.guided,
+        negative=row.negative,
         strength="image_to_image" in row.abilities,
         draws=row.text_to_image,
         starts="image_to_image" in row.abilities or "edit" in row.abilities,
@@ -83,7 +76,7 @@ def of_row(row: CatalogRow) -> Capabilities:
         look="ip_adapter" in row.abilities and row.family in style_models.families(),
         words=any(row.family in found for found in learned_words.FAMILIES.values()),
         default_steps=row.steps,
-        default_guidance=row.guidance if guided else None,
+        default_guidance=row.guidance if row.guided else None,
     )
 
 

@@ -116,12 +116,12 @@ def _generate(arguments: argparse.Namespace, show: Show) -> None:
 
 @contextlib.contextmanager
 def _preferences(downloads: bool) -> Iterator[None]:
-    """Model folders, mirror and token of the preferences hold for the command as well; what is set already wins.
+    """What the preferences say of models and of the engine holds for the command as well; what is set already wins.
 
     With ``downloads`` also whether Blender may go online.
     """
     options = preferences.model_options()
-    wanted = dict(options.environment())
+    wanted = {**options.environment(), **preferences.engine_settings().environment()}
     if not downloads:
         wanted.pop("TEXLOOM_OFFLINE", None)
     wanted |= {"HF_ENDPOINT": options.endpoint, "HF_TOKEN": options.token}

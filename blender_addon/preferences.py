@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from . import keymap, setup_job
+from . import engine_options, keymap, setup_job
 from .core.texloom import settings as machine_settings
 from .core.texloom.errors import StorageError
 from .core.texloom.runtime.hub import ENDPOINT
+from .core.texloom.settings import IDLE_MINUTES
+from .engine_options import EngineOptions
 from .model_options import ModelOptions
 from .translations import iface
 
@@ -62,6 +64,17 @@ class TexloomModelFolder(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
 
 
+class TexloomMapModel(bpy.types.PropertyGroup):
+    """One folder of a Marigold model."""
+
+    path: StringProperty(
+        name="Marigold model",
+        description="Folder of a Marigold model for normals, depth or appearance, which sees the maps of pictures "
+        "better than the small network does, and slower",
+        subtype="DIR_PATH",
+    )  # type: ignore[valid-type]
+
+
 class TexloomPreferences(bpy.types.AddonPreferences):
     """Settings that hold for all files."""
 
@@ -91,6 +104,47 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         "to the hub alone",
         subtype="PASSWORD",
     )  # type: ignore[valid-type]
+    map_models: CollectionProperty(name="Maps of pictures", type=TexloomMapModel)  # type: ignore[valid-type]
+    idle_minutes: IntProperty(
+        name="Unload after (minutes)",
+        description="A large model that nothing has used for so long leaves the memory; 0 keeps it for ever",
+        min=0,
+        max=1440,
+        soft_max=120,
+        default=int(IDLE_MINUTES),
+    )  # type: ignore[valid-type]
+    memory_gb: FloatProperty(
+        name="Memory limit (GB)",
+        description="The most memory that models may take on the device, so that other programs have theirs; 0 for "
+        "all that is free",
+        min=0.0,
+        max=1024.0,
+        soft_max=96.0,
+        precision=1,
+        step=100,
+    )  # type: ignore[valid-type]
+    step_cache: FloatProperty(
+        name="Leave out steps",
+        description="FLUX.1 and Qwen-Image leave out steps that would change less than this: 0.05 can hardly be "
+        "seen, 0.2 is much faster and less exact; 0 draws every step",
+        min=0.0,
+        max=0.3,
+        precision=2,
+        step=1,
+    )  # type: ignore[valid-type]
+    compile: BoolProperty(
+        name="Compile networks",
+        description="On NVIDIA and AMD cards, once three pictures of one size were drawn: the next one takes longer, "
+        "all after it are faster",
+        default=False,
+    )  # type: ignore[valid-type]
+    attention: EnumProperty(
+        name="Attention",
+        description="How large models compare all parts of a picture with each other; a warning tells where the "
+        "chosen way cannot be had",
+        items=engine_options.ATTENTIONS,
+        default=engine_options.AUTOMATIC,
+    )  # type: ignore[valid-type]
     store: EnumProperty(name="Images", description="Where images are kept", items=STORES, default="PACK")  # type: ignore[valid-type]
     displacement: EnumProperty(name="Relief", description="How height is shown", items=DISPLACEMENTS, default="BUMP")  # type: ignore[valid-type]
     slot: EnumProperty(name="Assign to", description="Which slot gets the material", items=SLOTS, default="ACTIVE")  # type: ignore[valid-type]
@@ -115,6 +169,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         layout.use_property_decorate = False
         draw_engine(layout.box(), self)
         _draw_models(layout.box(), self)
+        engine_options.draw(layout.box(), self)
         column = layout.column()
         column.prop(self, "library", placeholder=str(_default_library()))
         column.prop(self, "store")
@@ -148,10 +203,14 @@ def draw_engine(layout: Any, preferences: Any) -> None:
     if python is None:
         layout.label(text="Not set up yet: about 1 GB is downloaded once.", icon="INFO")
     column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
     if preferences is not None:
         column.prop(preferences, "accelerator")
     if not bpy.app.online_access:
-        column.label(text="Setting up needs online access (System preferences).", icon="INTERNET_OFFLINE")
+        column.label(text="Setting up needs online access.", icon="INTERNET_OFFLINE")
+        if python is None:
+            column.operator("texloom.allow_online", icon="INTERNET")
     action = column.row()
     action.enabled = bpy.app.online_access
     action.operator("texloom.setup_engine", text="Set Up Engine" if python is None else "Set Up Again", icon="IMPORT")
@@ -173,6 +232,7 @@ def _draw_models(layout: Any, preferences: Any) -> None:
         row.operator("texloom.remove_model_folder", text="", icon="REMOVE").index = number
     column.prop(preferences, "hub_endpoint", placeholder=ENDPOINT)
     column.prop(preferences, "hub_token")
+    engine_options.draw_map_models(layout, preferences)
 
 
 def _engine_python(preferences: Any) -> Any:
@@ -200,6 +260,12 @@ class _Defaults:
     model_folders: tuple[Any, ...] = ()
     hub_endpoint: str = ""
     hub_token: str = ""
+    map_models: tuple[Any, ...] = ()
+    idle_minutes: int = int(IDLE_MINUTES)
+    memory_gb: float = 0.0
+    step_cache: float = 0.0
+    compile: bool = False
+    attention: str = engine_options.AUTOMATIC
     store: str = "PACK"
     displacement: str = "BUMP"
     slot: str = "ACTIVE"
@@ -234,6 +300,19 @@ def model_options() -> ModelOptions:
     )
 
 
+def engine_settings() -> EngineOptions:
+    """Memory and speed of large models, as a value."""
+    options = get()
+    return EngineOptions(
+        map_models=tuple(bpy.path.abspath(item.path) for item in options.map_models if item.path.strip()),
+        idle_minutes=options.idle_minutes,
+        memory_gb=round(options.memory_gb, 2),
+        step_cache=round(options.step_cache, 3),
+        compile=options.compile,
+        attention="" if options.attention == engine_options.AUTOMATIC else options.attention,
+    )
+
+
 def set_first_steps(value: str) -> bool:
     """Keep whether the first steps are shown (:data:`FIRST_STEPS`); False where Blender keeps no preferences."""
     options = get_registered()
@@ -249,10 +328,12 @@ def set_first_steps(value: str) -> bool:
 def register() -> None:
     """Make them known to Blender."""
     bpy.utils.register_class(TexloomModelFolder)
+    bpy.utils.register_class(TexloomMapModel)
     bpy.utils.register_class(TexloomPreferences)
 
 
 def unregister() -> None:
     """Take them back."""
     bpy.utils.unregister_class(TexloomPreferences)
+    bpy.utils.unregister_class(TexloomMapModel)
     bpy.utils.unregister_class(TexloomModelFolder)

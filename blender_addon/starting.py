@@ -16,7 +16,7 @@ from .scene import sources
 from .translations import iface
 
 STARTS = (
-    ("NONE", "No picture", "From the prompt alone", "X", 0),
+    ("NONE", "None", "From the prompt alone", "X", 0),
     ("IMAGE", "Image", "From an image of this file, as it is when the job begins", "IMAGE_DATA", 1),
     ("FILE", "File", "From a picture on disk", "FILE_IMAGE", 2),
 )

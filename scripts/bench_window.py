@@ -36,22 +36,30 @@ def main(argv: list[str] | None = None) -> int:
         python = ensure_engine()
         gui_host.ensure_host(python, arguments.suite)
         with tempfile.TemporaryDirectory(prefix="texloom-bench-") as folder:
-            print_table(measure(Path(folder), python, arguments.suite))
+            script = ROOT / "scripts" / "bench_window_script.py"
+            print_table(drive(Path(folder), python, arguments.suite, script))
     except ScriptError as error:
         say(str(error))
         return 1
     return 0
 
 
-def measure(folder: Path, python: Path, suite: str) -> dict[str, Any]:
-    """Run Blender and return what it noted.
+def drive(folder: Path, python: Path, suite: str, script: Path, *others: Path) -> dict[str, Any]:
+    """Run a script in a window with the extension installed, and return what it noted in ``notes.json``.
+
+    Args:
+        folder: where all that it writes goes.
+        python: the worker's.
+        suite: which Debian.
+        script: what Blender runs; ``others`` are what it imports.
 
     Raises:
         ScriptError: it ended without notes.
     """
     run([sys.executable, "scripts/build_extension.py", "--output", folder], quiet=True)
     (archive,) = folder.glob("*.zip")
-    shutil.copy(ROOT / "scripts" / "bench_window_script.py", folder)
+    for file in (script, *others):
+        shutil.copy(file, folder)
     host = [sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(python), "--suite", suite]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")}
     env = kept | {
@@ -70,9 +78,8 @@ def measure(folder: Path, python: Path, suite: str) -> dict[str, Any]:
         install = ["blender", "--command", "extension", "install-file", "-r", "user_default", "-e", str(archive)]
         subprocess.run([*host, *install], env=env, check=True, capture_output=True, timeout=180)
         command = ["blender", "--window-geometry", "0", "0", "1500", "1000", "--python"]
-        script = [str(folder / "bench_window_script.py"), "--", str(folder)]
         with (folder / "blender.log").open("wb") as log:
-            words = [*host, *command, *script]
+            words = [*host, *command, str(folder / script.name), "--", str(folder)]
             subprocess.run(words, env=env, stdout=log, stderr=subprocess.STDOUT, check=False, timeout=900)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise ScriptError(str(error)) from error

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.props import IntProperty, StringProperty
 
-from .. import bridge, preferences, setup_job
+from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import TexloomError
 from ..core.texloom.runtime.process import default_log_folder
 from ..translations import iface
@@ -87,9 +89,56 @@ class TEXLOOM_OT_open_log(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class TEXLOOM_OT_add_map_model(bpy.types.Operator):
+    """Have a Marigold model see the maps of pictures: better than the small network does, and slower"""
+
+    bl_idname = "texloom.add_map_model"
+    bl_label = "Add Marigold Model"
+
+    directory: StringProperty(
+        name="Folder", description="Folder of a Marigold model", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[Any]:
+        options = preferences.get_registered()
+        if options is None or not self.directory.strip():
+            return {"CANCELLED"}
+        try:
+            engine_options.check_map_model(Path(bpy.path.abspath(self.directory)))
+        except TexloomError as error:
+            return failed(self, error)
+        if all(item.path != self.directory for item in options.map_models):
+            options.map_models.add().path = self.directory
+            context.preferences.is_dirty = True
+        return {"FINISHED"}
+
+
+class TEXLOOM_OT_remove_map_model(bpy.types.Operator):
+    """See the maps of pictures without this model; its files stay"""
+
+    bl_idname = "texloom.remove_map_model"
+    bl_label = "Remove Marigold Model"
+
+    index: IntProperty(name="Number", description="Which folder, from 0", min=0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        options = preferences.get_registered()
+        if options is None or self.index >= len(options.map_models):
+            return {"CANCELLED"}
+        options.map_models.remove(self.index)
+        context.preferences.is_dirty = True
+        return {"FINISHED"}
+
+
 CLASSES = (
     TEXLOOM_OT_setup_engine,
     TEXLOOM_OT_cancel_setup,
     TEXLOOM_OT_check_engine,
     TEXLOOM_OT_open_log,
+    TEXLOOM_OT_add_map_model,
+    TEXLOOM_OT_remove_map_model,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import bridge, preferences, setup_job
+from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import StorageError
 from .common import Part
 
@@ -18,7 +18,13 @@ class Engine(Part):
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender's own form
 
     def draw(self, context: Any) -> None:
-        preferences.draw_engine(self.layout, preferences.get_registered())
+        options = preferences.get_registered()
+        preferences.draw_engine(self.layout, options)
+        if options is not None:
+            box = self.layout.box()
+            box.use_property_split = True
+            box.use_property_decorate = False
+            engine_options.draw(box, options)
 
 
 def engine_known() -> bool:

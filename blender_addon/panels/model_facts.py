@@ -8,7 +8,7 @@ from typing import Any, Final
 from .. import model_jobs
 from ..shelf import Item, Shelf
 from ..translations import iface
-from .common import paragraph
+from .common import paragraph, wrapped
 
 COMMERCIAL: Final = {
     "yes": "commercial use allowed",
@@ -24,6 +24,7 @@ ABILITIES: Final = {
     "lora": "LoRA",
 }
 _GATED: Final = "sign-in needed"
+_TITLE: Final = 0.3
 
 
 def gigabytes(count: float) -> str:
@@ -61,7 +62,7 @@ def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
         (iface("Memory"), memory if row.size else ""),
         (iface("Prompts"), ", ".join(iface(LANGUAGES.get(name, name)) for name in row.languages)),
         (iface("Draws"), ", ".join(can)),
-        (iface("Lies in"), where or (str(shelf.folder) if shelf is not None else "")),
+        (iface("Lies in"), where) if where else (iface("Goes to"), str(shelf.folder) if shelf is not None else ""),
     ]
 
 
@@ -72,13 +73,16 @@ def draw_facts(layout: Any, item: Item, shelf: Shelf | None, width: int) -> None
         paragraph(layout, item.row.note, width, "BLANK1")
     column = layout.column(align=True)
     column.scale_y = 0.85
+    room = max(12, int(width * (1.0 - _TITLE)))
     for name, value in facts(item, shelf):
-        if value:
-            split = column.split(factor=0.3)
+        # Blender itself shortens a path, in its middle; no other value may lose words.
+        lines = wrapped(value, room) if " " in value else [value] if value else []
+        for number, line in enumerate(lines):
+            split = column.split(factor=_TITLE)
             title = split.row()
             title.active = False
-            title.label(text=name, translate=False)
-            split.label(text=value, translate=False)
+            title.label(text=name if number == 0 else "", translate=False)
+            split.label(text=line, translate=False)
     if item.problem:
         paragraph(layout, item.problem, width, "ERROR")
     word = fit(item, shelf)

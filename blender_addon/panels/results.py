@@ -8,7 +8,7 @@ from typing import Any
 from .. import bridge, model_jobs
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
-from ..translations import iface
+from ..translations import iface, message
 from .common import Part, icon, paragraph, text_width
 
 _COLUMN = 84.0
@@ -177,7 +177,8 @@ def stage(view: JobView) -> str:
         if not view.position:
             return iface("Waiting")
         return iface("Waiting, {count} before it").format(count=view.position)
-    parts = [iface(view.stage or "Working")]
+    # What the engine does is one of a few words, or a sentence with values in it.
+    parts = [message(iface(view.stage or "Working"))]
     if view.steps > 1:
         parts.append(iface("step {step} of {steps}").format(step=view.step, steps=view.steps))
     if view.seconds_left is not None and view.seconds_left >= 1:

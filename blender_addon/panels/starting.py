@@ -61,6 +61,9 @@ class Loras(Part):
             paragraph(layout, iface("The chosen model takes no LoRA; they are left out."), text_width(context), "INFO")
         row = layout.row()
         row.template_list("TEXLOOM_UL_loras", "", settings, "loras", settings, "lora_index", rows=3)
+        if not settings.loras:
+            paragraph(layout, iface("Small files made for the chosen model, which add a style or a subject."),
+                      text_width(context), "INFO")  # fmt: skip
         buttons = row.column(align=True)
         buttons.operator("texloom.lora_add", text="", icon="ADD")
         buttons.operator("texloom.lora_remove", text="", icon="REMOVE")

@@ -2,7 +2,8 @@
 """Recognises sentences of the core in a text and puts them into another language, with their values.
 
 The core speaks English and knows nothing of interfaces, and its sentences hold names, numbers and paths.  So the
-tables of :mod:`.zh_hans.messages` have templates: "{0} does not exist.".
+tables of :mod:`.zh_hans.messages` have templates: "{0} does not exist.".  A field may be of a kind, by its name:
+``title`` is a label, ``list`` are labels with commas between, ``reason`` holds sentences.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 _ENDS: Final = re.compile(r"(?<=[.!?…])\s+")
 _MOST_CUTS: Final = 14
 _KEPT: Final = 512
+_JOINT: Final = ", "
 _DEPTH: Final = 3
 
 
@@ -43,7 +45,7 @@ class _Template:
 
 
 class Sentences:
-    """The templates of one language; ``labels`` are texts that a field called ``title`` may hold."""
+    """The templates of one language; ``labels`` are texts that fields called ``title`` and ``list`` may hold."""
 
     def __init__(self, templates: Mapping[str, str], labels: Mapping[str, str]) -> None:
         self._labels = labels
@@ -97,6 +99,8 @@ class Sentences:
                 key = name.removeprefix("n")
                 if name.startswith("title"):
                     value = self._labels.get(value, value)
+                elif name.startswith("list"):
+                    value = _JOINT.join(self._labels.get(part, part) for part in value.split(_JOINT))
                 elif name.startswith("reason") and depth > 0:
                     more, _, value = self._best(value, depth - 1)
                     weight += more

@@ -22,6 +22,11 @@ ABILITIES: Final = ("image_to_image", "inpaint", "edit", "control", "lora", "ip_
 PRECISIONS: Final[Mapping[str, float]] = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.56}
 """Bytes a weight; four bits with their scales are a little more than half a byte."""
 
+GUIDANCE_INSIDE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
+"""Families whose guidance is an input of the network, so that negative prompts have no effect."""
+GUIDANCE_OFF: Final = 1.0
+"""Up to this there is no guidance."""
+
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 _GIGA: Final = 10**9
@@ -61,6 +66,16 @@ class CatalogRow:
     file: str = ""
     scheduler: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def guided(self) -> bool:
+        """Whether guidance is on when nothing else is asked for."""
+        return self.guidance > GUIDANCE_OFF
+
+    @property
+    def negative(self) -> bool:
+        """Whether negative prompts have an effect then."""
+        return self.guided and self.family not in GUIDANCE_INSIDE
 
     @property
     def download_bytes(self) -> int:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +17,15 @@ FILE_NAME: Final = "settings.json"
 SCHEMA: Final = 1
 IDLE_MINUTES: Final = 15.0
 """How long an unused model stays in memory where the settings do not tell."""
+VARIABLES: Final[Mapping[str, str]] = {
+    "map_models": "TEXLOOM_MAP_MODELS",
+    "idle_minutes": "TEXLOOM_IDLE_MINUTES",
+    "memory_gb": "TEXLOOM_MEMORY_GB",
+    "step_cache": "TEXLOOM_STEP_CACHE",
+    "compile": "TEXLOOM_COMPILE",
+    "attention": "TEXLOOM_ATTENTION",
+}
+"""Variables of the environment that come before the file, for what only the engine asks; folders as in ``PATH``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +137,15 @@ def load_usable() -> Settings:
         return load()
     except StorageError:
         return Settings()
+
+
+def in_effect() -> Settings:
+    """What counts for the engine now: :data:`VARIABLES` that are not empty, then :func:`load_usable`."""
+    found = {name: os.environ.get(variable, "").strip() for name, variable in VARIABLES.items()}
+    given = {name: text for name, text in found.items() if text}
+    if "map_models" in given:
+        given["map_models"] = "\n".join(given["map_models"].split(os.pathsep))
+    return load_usable().replace(**given)
 
 
 def library_folder(settings: Settings | None = None) -> Path:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import struct
 import threading
@@ -83,28 +82,6 @@ def state(texloom: ModuleType) -> Any:
 
 
 class TestCapabilities:
-    def test_families_without_negative_prompts_are_those_of_the_engine(self, texloom: ModuleType) -> None:
-        folder = Path(texloom.__file__).parent / "core" / "texloom" / "engine" / "families"
-        classes: dict[str, dict[str, Any]] = {}
-        for path in folder.glob("*.py"):
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.ClassDef):
-                    own: dict[str, Any] = {}
-                    for item in node.body:
-                        target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
-                        value = getattr(item, "value", None)
-                        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
-                            own[target.id] = value.value
-                    classes[node.name] = own | {"base": next((getattr(base, "id", "") for base in node.bases), "")}
-
-        def value(name: str, key: str) -> Any:
-            own = classes.get(name, {})
-            return own[key] if key in own else value(own["base"], key) if own.get("base") else None
-
-        without = {value(name, "id") for name in classes if value(name, "negative") is False}
-        assert {"flux", "flux2"} <= without
-        assert without == module(texloom, "capabilities").NO_NEGATIVE
-
     def test_what_is_shown_is_what_the_model_heeds(self, texloom: ModuleType, options: Any) -> None:
         settings = bpy.context.scene.texloom
         optional = {"negative_prompt", "steps", "guidance_scale"}

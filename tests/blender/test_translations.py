@@ -16,7 +16,10 @@ import bpy
 import pytest
 
 # Names, abbreviations and numbers that are the same in every language.
-SAME = re.compile(r"(Texloom|[0-9]+K?|NVIDIA \(CUDA\)|AMD \(ROCm\)|Apple \(MPS\)|Intel \(XPU\)|)")
+SAME = re.compile(
+    r"(Texloom|[0-9]+K?|NVIDIA \(CUDA\)|AMD \(ROCm\)|Apple \(MPS\)|Intel \(XPU\)"
+    r"|cuDNN|FlashAttention [23]|SageAttention|xFormers|)"
+)
 TAKE_TEXT = {"iface", "poll_message_set"}
 
 

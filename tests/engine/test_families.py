@@ -14,6 +14,7 @@ import pytest
 import tiny_families
 import torch
 from test_diffusers_folder import Notes
+from texloom import catalog_rows
 from texloom.engine import denoising
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.families import FAMILIES, GENERIC, by_id
@@ -152,6 +153,14 @@ class TestAdapters:
         names = [name for family in FAMILIES if family.id != "learned" for name in family.members]
         assert len(names) == len(set(names))
         assert by_id("generic") is GENERIC and by_id("flux").name == "FLUX.1"
+
+    def test_the_catalogue_knows_the_families_and_their_negative_prompts(self) -> None:
+        known = {family.id: family for family in FAMILIES}
+        assert set(known) >= catalog_rows.GUIDANCE_INSIDE
+        assert {name for name, family in known.items() if not family.negative} == catalog_rows.GUIDANCE_INSIDE
+        for row in catalog_rows.rows():
+            if row.family in known and row.guided:
+                assert row.negative == known[row.family].uses_negative_prompt(row.guidance), row.id
 
     @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
     def test_arguments_exist(self, family: Any) -> None:

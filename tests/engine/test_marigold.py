@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tiny_tokenizers as words
 import torch
-from texloom import settings
+from texloom import events as events_of
+from texloom import png, settings
+from texloom.engine import device as devices
 from texloom.engine import map_estimator, map_models, marigold
 from texloom.engine.map_estimator import Estimated, combined
 from texloom.engine.map_net import slopes_of
 from texloom.engine.seamless import seam_ratio
+from texloom.engine.service import Engine
 from texloom.errors import CancelledError, ModelInvalidError
+from texloom.request import GenerationRequest
+from texloom.storage import read_manifest
 from tiny_models import save_stable_diffusion, tiny_unet, tiny_vae
 
 APPEARANCE = {
@@ -202,5 +211,103 @@ def test_the_settings_choose_it(folders: dict[str, Path], tmp_path: Path, monkey
     found, facts = map_models.estimate(picture, 1.0, tile_x=True, tile_y=True)
     assert set(facts["marigold"]) == {marigold.NORMALS, marigold.INTRINSICS}
     assert not torch.allclose(found.roughness, plain.roughness)
+    monkeypatch.setenv("TEXLOOM_MAP_MODELS", str(folders[marigold.DEPTH]))
+    _, facts = map_models.estimate(picture, 1.0, tile_x=True, tile_y=True)
+    assert set(facts["marigold"]) == {marigold.DEPTH}
+    monkeypatch.delenv("TEXLOOM_MAP_MODELS")
     settings.Settings().save()
     assert map_models.marigold() is None
+
+
+def test_damaged_settings_count_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the rest of the engine, which cannot ask the user."""
+    monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path))
+    settings.settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings.settings_path().write_text("{", encoding="utf-8")
+    _, facts = map_models.estimate(_picture(), 1.0, tile_x=True, tile_y=True)
+    assert set(facts) == {"estimator"}
+
+
+class TestMemory:
+    """They leave with the other large models, and are read again when a picture needs them."""
+
+    @pytest.fixture
+    def engine(self, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+        monkeypatch.setenv("TEXLOOM_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("TEXLOOM_MAP_MODELS", str(folders[marigold.NORMALS]))
+        monkeypatch.setenv("TEXLOOM_IDLE_MINUTES", "0")
+        engine = Engine("cpu")
+        yield engine
+        if engine._idle is not None:
+            engine._idle.cancel()
+        engine.unload()
+
+    def _run(
+        self,
+        engine: Engine,
+        tmp_path: Path,
+        model: str = "image",
+        *,
+        emit: Callable[[Any], None] = lambda event: None,
+        **changes: Any,
+    ) -> None:
+        picture = tmp_path / "picture.png"
+        rgb = (_picture(64) * 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        png.write_png(picture, np.ascontiguousarray(rgb))
+        values: dict[str, Any] = {"prompt": "bricks"} | ({"source": str(picture)} if model == "image" else {"steps": 1})
+        request = GenerationRequest(model=model, width=64, height=64, seed=1, **values | changes)
+        engine.run(request, tmp_path / "library", emit, threading.Event())
+
+    def test_when_idle(self, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._run(engine, tmp_path)
+        assert map_models.in_memory(), "for ever, as the variable says"
+        monkeypatch.setenv("TEXLOOM_IDLE_MINUTES", "0.002")
+        self._run(engine, tmp_path)
+        ends = time.monotonic() + 20.0
+        while map_models.in_memory() and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert not map_models.in_memory()
+        monkeypatch.setenv("TEXLOOM_IDLE_MINUTES", "0")
+        self._run(engine, tmp_path)
+        assert map_models.in_memory()
+
+    def test_when_a_model_needs_the_memory(
+        self, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = str(save_stable_diffusion(tmp_path / "sd"))
+        self._run(engine, tmp_path)
+        self._run(engine, tmp_path, model, maps=("base_color",))
+        assert map_models.in_memory(), "there was room for both"
+        engine._generator(model).unload()
+        monkeypatch.setattr(devices, "free_memory", lambda device: 1000 if map_models.in_memory() else 10**9)
+        self._run(engine, tmp_path, model, maps=("base_color",))
+        assert not map_models.in_memory() and engine._generator(model).loaded
+
+    def test_never_while_one_looks_at_a_picture(self, engine: Engine, tmp_path: Path) -> None:
+        self._run(engine, tmp_path)
+        with map_models._in_use:
+            other = threading.Thread(target=map_models.unload)
+            other.start()
+            other.join(5.0)
+            assert not other.is_alive() and map_models.in_memory()
+        map_models.unload()
+        assert not map_models.in_memory()
+
+    def test_without_room_the_small_network_sees_the_maps(
+        self, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*arguments: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(marigold, "_load", full)
+        events: list[Any] = []
+        self._run(engine, tmp_path, emit=events.append)
+        told = [event.code for event in events if isinstance(event, events_of.Warning)]
+        assert told.count("map_models_memory") == 1 and not map_models.in_memory()
+        result = read_manifest(Path(events[-1].folder))["results"][0]
+        assert set(result["map_models"]) == {"estimator"}
+
+    def test_freed_with_everything_else(self, engine: Engine, tmp_path: Path) -> None:
+        self._run(engine, tmp_path)
+        engine.unload()
+        assert not map_models.in_memory()

@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import bpy
-from driving import pause, viewport
+from driving import NAME, pause, viewport, wait
+
+_TURNS = 8
+_HEADER = 26
+"""Pixels from one closed part of the panel to the next."""
+_drawn: list[str] = []
 
 
 def _xdotool(*words: str | int) -> None:
@@ -21,8 +28,86 @@ def _region(area: Any, kind: str) -> Any:
 
 def _move(region: Any, x: int, y: int) -> None:
     """Put the pointer at a place in a region, whose y grows upwards while the screen's grows downwards."""
-    window, _ = viewport()
+    window = bpy.context.window_manager.windows[0]
     _xdotool("mousemove", region.x + x, window.height - 1 - (region.y + y))
+
+
+def watch_parts() -> None:
+    """Keep note of which parts of the panel are drawn, which are those that stand open."""
+    for part in sys.modules[f"{NAME}.panels"]._PARTS:
+
+        def draw(self: Any, context: Any, part: Any = part, before: Any = part.draw) -> None:
+            _drawn.append(part.key)
+            before(self, context)
+
+        part.draw = draw
+
+
+def open_parts(area: Any) -> Iterator[None]:
+    """Have the panel drawn anew, and note which parts are."""
+    _drawn.clear()
+    area.tag_redraw()
+    yield from wait(lambda: "main" in _drawn, 20)
+    yield from pause(0.08)
+
+
+def only(area: Any, key: str) -> Iterator[None]:
+    """Open one part of the panel and close all others: click on what is no button below Generate until it is so.
+
+    Raises:
+        LookupError: no place does that.
+    """
+    wanted = {"main", key}
+    yield from open_parts(area)
+    if set(_drawn) == wanted:
+        return
+    region = _region(area, "UI")
+    yield from find(area, "texloom.generate(")
+    _, y = _pointer(region)
+    y -= 20
+    while y > 2:
+        _move(region, region.width * 2 // 5, y)
+        yield from pause(0.04)
+        y -= _HEADER // 2
+        if under_pointer(area, region):
+            continue
+        before = set(_drawn)
+        _xdotool("click", 1)
+        yield from pause(0.1)
+        yield from open_parts(area)
+        if set(_drawn) - before - wanted:  # opened, and it should not be
+            _xdotool("click", 1)
+            yield from pause(0.1)
+            yield from open_parts(area)
+        if set(_drawn) != before:
+            y -= _HEADER // 3
+        if set(_drawn) == wanted:
+            return
+    raise LookupError(f"No place of the panel opens {key} alone; open are {sorted(set(_drawn))}.")
+
+
+def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:
+    """Draw with the mouse held down through places in an editor, in parts of its width and height."""
+    region = _region(area, "WINDOW")
+    places = [(int(x * region.width), int(y * region.height)) for x, y in points]
+    _move(region, *places[0])
+    yield from pause(0.3)
+    _xdotool("mousedown", 1)
+    yield from pause(0.15)
+    for (x0, y0), (x1, y1) in itertools.pairwise(places):
+        for part in range(1, 9):
+            _move(region, x0 + (x1 - x0) * part // 8, y0 + (y1 - y0) * part // 8)
+            yield from pause(0.04)
+    _xdotool("mouseup", 1)
+    yield from pause(0.4)
+
+
+def _pointer(region: Any) -> tuple[int, int]:
+    """Where the pointer is in a region."""
+    told = subprocess.run(["xdotool", "getmouselocation"], capture_output=True, text=True, check=True).stdout
+    x, y = (int(word.partition(":")[2]) for word in told.split()[:2])
+    window = bpy.context.window_manager.windows[0]
+    return x - region.x, window.height - 1 - y - region.y
 
 
 def over_viewport() -> None:
@@ -34,7 +119,7 @@ def over_viewport() -> None:
 
 def under_pointer(area: Any, region: Any) -> str:
     """What the button under the pointer does: the call of its operator or the path of its property, else nothing."""
-    window, _ = viewport()
+    window = bpy.context.window_manager.windows[0]
     manager = bpy.context.window_manager
     manager.clipboard = ""
     with bpy.context.temp_override(window=window, area=area, region=region):
@@ -49,22 +134,37 @@ def under_pointer(area: Any, region: Any) -> str:
     return ""
 
 
-def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 9) -> Iterator[None]:
+def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 13) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
+
+    A sidebar that is longer than its editor is turned on with the wheel.
 
     Raises:
         LookupError: no button there does that.
     """
     region = _region(area, kind)
     seen = []
-    for y in range(region.height - 4, 0, -step):
-        _move(region, int(region.width * across), y)
-        yield from pause(0.12)
-        found = under_pointer(area, region)
-        seen.append(found)
-        if wanted in found:
-            return
+    # As it stands, from its top, further down.
+    for turns in (0, -3 * _TURNS, _TURNS) if kind == "UI" else (0,):
+        if turns:
+            yield from scroll(area, turns)
+        for y in range(region.height - 4, 0, -step):
+            _move(region, int(region.width * across), y)
+            yield from pause(0.07)
+            found = under_pointer(area, region)
+            seen.append(found)
+            if wanted in found:
+                return
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
+
+
+def scroll(area: Any, turns: int) -> Iterator[None]:
+    """Turn the wheel over the sidebar, towards its end or, with a negative number, its top."""
+    region = _region(area, "UI")
+    _move(region, region.width // 2, region.height // 2)
+    yield from pause(0.2)
+    _xdotool("click", "--repeat", abs(turns), "--delay", 40, 5 if turns > 0 else 4)
+    yield from pause(0.6)
 
 
 def click(area: Any, wanted: str, **where: Any) -> Iterator[None]:

@@ -38,10 +38,12 @@ def _inside(*words: str) -> list[str]:
 def display() -> Iterator[str]:
     if subprocess.run(_inside("which", "Xvfb", "import", "xdotool"), capture_output=True, check=False).returncode:
         pytest.skip("no Xvfb, xdotool or ImageMagick beside that Blender")
-    name = ":97"
-    server = subprocess.Popen(
-        _inside("Xvfb", name, "-screen", "0", "1500x1000x24"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # It takes the first screen that is free: another run on this machine may have one already.
+    words = ("Xvfb", "-displayfd", "1", "-screen", "0", "1500x1000x24")
+    server = subprocess.Popen(_inside(*words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    name = f":{server.stdout.readline().strip()}"
+    assert name != ":", "Xvfb does not start"
     yield name
     server.terminate()
     server.wait(10)
@@ -102,6 +104,64 @@ def first_use(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     found = drive("first_use_script.py", folder, env)
     shutil.rmtree(folder / "home" / "engine", ignore_errors=True)  # gigabytes
     return found
+
+
+@pytest.fixture(scope="module")
+def large_models(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("large-models")
+    archive = folder / "texloom.zip"
+    shutil.copy(os.environ["TEXLOOM_TEST_ZIP"], archive)
+    python = os.environ.get("TEXLOOM_TEST_PYTHON", sys.executable)
+    make = [python, str(HERE / "tiny_files.py"), str(folder)]
+    subprocess.run(make, check=True, timeout=300)
+    env = environment(display, folder) | {"TEXLOOM_PYTHON": python}
+    install = ["extension", "install-file", "-r", "user_default", "-e", str(archive)]
+    subprocess.run([*COMMAND, "--command", *install], env=env, check=True, timeout=120)
+    return drive("large_models_script.py", folder, env)
+
+
+class TestLargeModels:
+    def test_every_job_ends_well(self, large_models: dict[str, Any]) -> None:
+        assert large_models["problems"] == [] and large_models["steps"][-1] == "end"
+
+    def test_a_model_of_a_folder_is_chosen_in_the_list(self, large_models: dict[str, Any]) -> None:
+        assert Path(large_models["used"]).name == "tiny-painter"
+
+    def test_a_download_says_its_terms_and_is_left(self, large_models: dict[str, Any]) -> None:
+        assert large_models["download"] == ["flux-dev", False, ""]
+
+    def test_the_job_gets_model_picture_and_lora(self, large_models: dict[str, Any]) -> None:
+        kind, file = large_models["start"]
+        assert kind == "FILE" and file.endswith("wall.png")
+        assert large_models["loras"] == ["tiny-painter-0.safetensors"]
+        model, suffix, weights = large_models["request"]
+        assert Path(model).name == "tiny-painter" and suffix == ".png" and weights == [1.0]
+
+    def test_a_material_is_one_step(self, large_models: dict[str, Any]) -> None:
+        before, made, undone, redone = large_models["generated"]
+        assert before == undone != made == redone
+
+    def test_a_mask_is_painted_with_the_mouse(self, large_models: dict[str, Any]) -> None:
+        _, shown, mode = large_models["mask"]
+        assert shown and mode == "PAINT"
+        assert 0.005 < large_models["painted"] < 0.5
+
+    def test_what_is_not_painted_stays_to_the_last_bit(self, large_models: dict[str, Any]) -> None:
+        _, changed_inside, changed_outside = large_models["inpainted"]
+        assert changed_inside > 0.8 and changed_outside == 0
+
+    def test_extended_and_repaired(self, large_models: dict[str, Any]) -> None:
+        assert large_models["outpaint"][1] == [384, 384]
+        assert large_models["repair_seams"][1] == [256, 256]
+
+    def test_each_edit_is_one_step(self, large_models: dict[str, Any]) -> None:
+        assert large_models["undone"] == {name: [True, True] for name in ("inpaint", "outpaint", "repair_seams")}
+
+    def test_leaving_a_dialog_changes_nothing(self, large_models: dict[str, Any]) -> None:
+        assert len(large_models["left"]) == 4
+        for name, (answer, dirty, pixels) in large_models["left"].items():
+            assert answer != ["FINISHED"] and not dirty, name
+            assert pixels < 2000, (name, pixels)
 
 
 class TestFirstUse:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,22 @@ def test_settings_round_trip_and_damage(own_home: Path) -> None:
     (own_home / "settings.json").write_text('{"schema":99}', encoding="utf-8")
     with pytest.raises(StorageError, match="newer"):
         settings.load()
+
+
+def test_what_counts_for_the_engine(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in settings.VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    settings.Settings(idle_minutes="5", step_cache="0.1", compile="on").save()
+    assert settings.in_effect() == settings.load()
+    monkeypatch.setenv("TEXLOOM_IDLE_MINUTES", "2")
+    monkeypatch.setenv("TEXLOOM_STEP_CACHE", "")
+    monkeypatch.setenv("TEXLOOM_MAP_MODELS", os.pathsep.join(("/a b", "/c")))
+    now = settings.in_effect()
+    assert now.idle_seconds == 120.0 and now.step_threshold == 0.1 and now.compile == "on"
+    assert now.map_model_list == ["/a b", "/c"]
+    assert settings.load().idle_minutes == "5", "the file is left alone"
+    (own_home / "settings.json").write_text("{", encoding="utf-8")
+    assert settings.in_effect() == settings.Settings(idle_minutes="2", map_models="/a b\n/c")
 
 
 # The command line.

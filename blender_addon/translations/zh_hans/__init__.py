@@ -22,13 +22,15 @@ from . import (
     style,
     tune,
     upscale,
+    window,
 )
 
 TEXTS: dict[str, str] = {}
 _PARTS = (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library)
-for _part in (*_PARTS, control, style, upscale):
+for _part in (*_PARTS, control, style, upscale, window):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | control.MESSAGES | style.MESSAGES | upscale.MESSAGES
+for _more in (memory_messages, models, control, style, upscale, window):
+    MESSAGES |= _more.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

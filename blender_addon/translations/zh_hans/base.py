@@ -172,7 +172,7 @@ TEXTS: dict[str, str] = {
     "Ready: {device}, torch {version}": "就绪: {device},torch {version}",
     "The environment could not be made: {error}": "无法创建环境: {error}",
     "Not set up yet: about 1 GB is downloaded once.": "尚未安装: 需一次性下载约 1 GB。",
-    "Setting up needs online access (System preferences).": "安装需要联网 (偏好设置 > 系统)。",
+    "Setting up needs online access.": "安装需要联网。",
     "Existing Python": "现有的 Python",
     "Python with torch and transformers that runs the engine, instead of the environment set up here": (
         "使用已装有 torch 和 transformers 的 Python 运行引擎,而不使用此处安装的环境"

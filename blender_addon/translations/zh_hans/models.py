@@ -144,7 +144,6 @@ TEXTS: dict[str, str] = {
     "Start from a Picture": "从图像开始",
     "Start from": "起点",
     "What to begin with": "以什么作为起点",
-    "No picture": "无图像",
     "From the prompt alone": "仅使用提示词",
     "From an image of this file, as it is when the job begins": "使用此文件中的图像,以任务开始时的状态为准",
     "From a picture on disk": "使用磁盘上的图像",

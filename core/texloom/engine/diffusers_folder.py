@@ -197,7 +197,7 @@ class DiffusersFolderGenerator:
         self._loras = LoraStack(pipeline, self._info.name)
         self._style = StyleStack(pipeline, self._info.name)
         self._words = LearnedWords(pipeline, self._info.name)
-        self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
+        self._speed = Acceleration(pipeline, plan, context.device, settings.in_effect())
         self._speed.choose_attention(context)
         self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
         return True

@@ -285,7 +285,12 @@ def _add_maps(result: GeneratedImage, pixels: NDArray[np.uint8], request: Genera
     began = time.perf_counter()
     rgb = torch.from_numpy(pixels).to(context.device).permute(2, 0, 1).float().div_(255.0)
     guess, result.details["map_models"] = map_models.estimate(
-        rgb, result.tile_width_m, tile_x=request.tile_x, tile_y=request.tile_y, check=context.check_cancelled
+        rgb,
+        result.tile_width_m,
+        tile_x=request.tile_x,
+        tile_y=request.tile_y,
+        check=context.check_cancelled,
+        warn=context.warn,
     )
     height: Pixels
     height, result.height_min_m, result.height_max_m = pbr.height_to_pixels(guess.height_m)

@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from .. import settings
+from . import device as devices
 from . import map_estimator
 from .map_estimator import Estimated
 from .marigold import Marigold
+
+_kept: dict[tuple[str, ...], Marigold] = {}
+"""The models that were used last, by the folders that the settings named; one at most."""
+_in_use = threading.RLock()
+"""Held while they look at a picture, which a thread of the writer's has them do."""
 
 
 def estimate(
@@ -23,6 +29,7 @@ def estimate(
     tile_x: bool,
     tile_y: bool,
     check: Callable[[], None] = lambda: None,
+    warn: Callable[..., None] = lambda *arguments, **named: None,
 ) -> tuple[Estimated, dict[str, Any]]:
     """Maps of a picture [3, H, W], sRGB, 0 to 1, on its device; and what the manifest says of who saw them.
 
@@ -31,6 +38,8 @@ def estimate(
         tile_width_m: metres across.
         tile_x, tile_y: whether the picture repeats.
         check: called between pieces; may raise to stop.
+        warn: as of :class:`~.generator.Context`; told when there is too little memory for Marigold's models, and the
+            small network's maps are taken.
 
     Raises:
         ModelNotFoundError, ModelInvalidError: a model that is set is missing or damaged.
@@ -38,23 +47,47 @@ def estimate(
     found = map_estimator.estimate(rgb, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
     shipped = map_estimator.shipped()
     facts: dict[str, Any] = {"estimator": shipped.files() if shipped.available else "brightness"}
-    large = marigold()
-    if large is not None:
-        found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
-        facts["marigold"] = large.files()
+    with _in_use:
+        large = marigold()
+        if large is not None:
+            try:
+                found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+                facts["marigold"] = large.files()
+            except (RuntimeError, MemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                large.unload()
+                devices.empty_cache(str(rgb.device))
+                warn(
+                    "map_models_memory",
+                    "There was too little memory for the Marigold models: the small network has seen the maps.",
+                    advice="Choose a smaller size or a smaller model, or close other programs.",
+                )
     return found, facts
 
 
 def marigold() -> Marigold | None:
     """The models that the settings name, kept from picture to picture; None where they name none."""
-    return _opened(tuple(settings.load().map_model_list))
+    folders = tuple(settings.in_effect().map_model_list)
+    with _in_use:
+        if folders not in _kept:
+            _kept.clear()
+            if folders:
+                _kept[folders] = Marigold([Path(folder).expanduser() for folder in folders])
+        return _kept.get(folders)
+
+
+def in_memory() -> bool:
+    """Whether weights of theirs are in memory."""
+    return any(large.loaded for large in _kept.values())
 
 
 def unload() -> None:
-    """Free the memory of the large models."""
-    _opened.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _opened(folders: tuple[str, ...]) -> Marigold | None:
-    return Marigold([Path(folder).expanduser() for folder in folders]) if folders else None
+    """Free the memory of the large models, unless one looks at a picture now; they are read again when needed."""
+    if not _in_use.acquire(blocking=False):
+        return
+    try:
+        for large in _kept.values():
+            large.unload()
+    finally:
+        _in_use.release()

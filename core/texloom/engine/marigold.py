@@ -69,6 +69,15 @@ class Marigold:
         """Which of :data:`KINDS` there are."""
         return tuple(kind for kind in KINDS if kind in self._folders)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether weights are in memory."""
+        return bool(self._pipelines)
+
+    def unload(self) -> None:
+        """Free the memory; a picture has them read again."""
+        self._pipelines.clear()
+
     def files(self) -> dict[str, str]:
         """One SHA-256 for each model, over the hashes of all its files."""
         found: dict[str, str] = {}

@@ -12,7 +12,7 @@ import torch
 
 from ..errors import OutOfMemoryError
 from . import device as devices
-from . import memory_plan
+from . import map_models, memory_plan
 from .folder_loading import best_precision
 from .generator import Context
 from .memory_estimate import Part, parts_of
@@ -133,6 +133,7 @@ class MemoryKeeper:
             OutOfMemoryError: there is none.
         """
         failed = self.plan
+        map_models.unload()
         devices.empty_cache(context.device)
         if failed is not None:
             self._failed.append((demand.pixels, failed.rank))

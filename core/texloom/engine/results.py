@@ -250,6 +250,7 @@ class _Maps:
                 tile_x=self._request.tile_x,
                 tile_y=self._request.tile_y,
                 check=self._context.check_cancelled,
+                warn=self._context.warn,
             )
         return self._guess
 

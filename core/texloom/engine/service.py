@@ -22,7 +22,7 @@ from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
 from ..storage import JobFolder, Library
 from ..wildcards import has_choices, pick
-from . import catalog
+from . import catalog, map_models
 from . import device as devices
 from .clip_prompts import without_weights
 from .context import JobContext, SilentContext
@@ -50,9 +50,9 @@ class Engine:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         if not downloads_allowed():
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        limit = settings.load_usable().memory_gb
+        limit = settings.in_effect().memory_gb
         if limit:
-            os.environ.setdefault("TEXLOOM_MEMORY_GB", limit)
+            os.environ[settings.VARIABLES["memory_gb"]] = limit
         self.device = devices.choose_device(device)
         devices.set_up(self.device)
         self.device_name = devices.device_name(self.device)
@@ -190,6 +190,7 @@ class Engine:
         for generator in self._generators.values():
             generator.unload()
         self._generators.clear()
+        map_models.unload()
         self.encoder.unload()
         devices.empty_cache(self.device)
 
@@ -216,19 +217,19 @@ class Engine:
         context.check_cancelled()
 
     def _make_room(self, generator: Generator, request: GenerationRequest | None) -> None:
-        """Unload the models used longest ago until this one has what it would like."""
+        """Unload what sees maps, then the models used longest ago, until this one has what it would like."""
         if not isinstance(generator, LargeGenerator):
             return
         if request is not None:
             generator.expect(request)
         needed = generator.missing_bytes(self.device) / (1.0 - DEVICE_RESERVE)
-        for other in self._generators.values():
+        others = [g for g in self._generators.values() if g is not generator and isinstance(g, LargeGenerator)]
+        for unload in (map_models.unload, *(other.unload for other in others if other.loaded)):
             free = devices.free_memory(self.device)
             if free is not None and free >= needed:
                 return
-            if other is not generator and other.loaded and isinstance(other, LargeGenerator):
-                other.unload()
-                devices.empty_cache(self.device)
+            unload()
+            devices.empty_cache(self.device)
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -239,7 +240,7 @@ class Engine:
             try:
                 yield
             finally:
-                seconds = settings.load_usable().idle_seconds
+                seconds = settings.in_effect().idle_seconds
                 if seconds is not None:
                     self._idle = threading.Timer(seconds, self._leave)
                     self._idle.daemon = True
@@ -253,6 +254,7 @@ class Engine:
             for generator in self._generators.values():
                 if generator.loaded and isinstance(generator, LargeGenerator):
                     generator.unload()
+            map_models.unload()
             devices.empty_cache(self.device)
         finally:
             self._lock.release()

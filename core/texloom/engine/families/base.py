@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import torch
 from torch import Tensor
 
+from ...catalog_rows import GUIDANCE_INSIDE, GUIDANCE_OFF
 from ...request import IMAGE_MAP
 from ..generator import Pixels
 from ..model_folder import Component, ModelFolder
@@ -58,7 +59,6 @@ class Family:
         relatives: further pipeline classes whose folders hold the same parts, old names among them.
         guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
         guidance_off: up to this guidance the negative prompt has no effect.
-        negative: whether negative prompts work.
         clip_prompts: whether CLIPs alone read the prompt, so that it may be of any length and have weights.
         follows: tasks in which tokens of the picture to follow come behind those of the picture that is drawn.
         masked_pixels: the most pixels that its pipeline draws to fill in parts of a picture; None: no limit.
@@ -78,8 +78,7 @@ class Family:
     pipelines: ClassVar[Mapping[str, str]] = {}
     relatives: ClassVar[tuple[str, ...]] = ()
     guidance_argument: ClassVar[str] = "guidance_scale"
-    guidance_off: ClassVar[float] = 1.0
-    negative: ClassVar[bool] = True
+    guidance_off: ClassVar[float] = GUIDANCE_OFF
     clip_prompts: ClassVar[bool] = False
     follows: ClassVar[tuple[str, ...]] = ()
     masked_pixels: ClassVar[int | None] = None
@@ -100,6 +99,11 @@ class Family:
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """Those of :attr:`pipelines` that the folder's weights are made for."""
         return self.pipelines
+
+    @property
+    def negative(self) -> bool:
+        """Whether negative prompts work."""
+        return self.id not in GUIDANCE_INSIDE
 
     @property
     def source_task(self) -> str:

@@ -22,7 +22,6 @@ class Chroma(Flux):
         IMAGE_TO_IMAGE: "ChromaImg2ImgPipeline",
         INPAINT: "ChromaInpaintPipeline",
     }
-    negative = True
     control_ways = ()
 
     def prepare(self, pipeline: Any) -> None:

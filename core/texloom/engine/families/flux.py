@@ -28,7 +28,6 @@ class Flux(Family):
         INPAINT: "FluxInpaintPipeline",
         CONTROL: "FluxControlNetPipeline",
     }
-    negative = False
     control_ways: ClassVar[tuple[ControlWay, ...]] = (
         ControlWay(
             network="FluxControlNetModel",

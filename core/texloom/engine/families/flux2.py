@@ -23,7 +23,6 @@ class Flux2(Family):
         TEXT_TO_IMAGE: "Flux2Pipeline",
         IMAGE_TO_IMAGE: "Flux2Pipeline",
     }
-    negative = False
     follows = (IMAGE_TO_IMAGE,)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:

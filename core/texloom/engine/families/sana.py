@@ -52,7 +52,6 @@ class SanaSprint(Sana):
         IMAGE_TO_IMAGE: "SanaSprintImg2ImgPipeline",
     }
     relatives = ()
-    negative = False
     control_ways = ()
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
