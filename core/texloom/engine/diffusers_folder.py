@@ -377,6 +377,7 @@ class DiffusersFolderGenerator:
             kind = pipeline_class(self._folder, task)
             check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
             found = self._others[task] = joined(self._pipeline, kind)
+            self._family.prepare(found)
             if self._speed is not None:
                 self._speed.prompts.attach(found)
         return found

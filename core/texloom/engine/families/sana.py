@@ -20,9 +20,11 @@ class Sana(Family):
     name = "Sana"
     pipelines: ClassVar[Mapping[str, str]] = {
         TEXT_TO_IMAGE: "SanaPipeline",
+        IMAGE_TO_IMAGE: "SanaPipeline",
         CONTROL: "SanaControlNetPipeline",
     }
     relatives: ClassVar[tuple[str, ...]] = ("SanaPAGPipeline",)
+    begins = True
 
     def size_step(self, folder: ModelFolder) -> int:
         """See ``Family``; a token is one latent."""
@@ -44,6 +46,7 @@ class SanaSprint(Sana):
         IMAGE_TO_IMAGE: "SanaSprintImg2ImgPipeline",
     }
     relatives = ()
+    begins = False
     negative = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
