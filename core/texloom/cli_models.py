@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalog_rows, cli_options, model_store
+from . import catalog_rows, cli_options, model_store, preview_decoders
 from .catalog_rows import CatalogRow
 from .cli_show import Show
 from .errors import CancelledError, ModelNotFoundError, StorageError
@@ -87,6 +87,11 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
             show.line(f"{found.name:22}  on disk  {found.path}")
+    for hub in preview_decoders.hubs():
+        where = preview_decoders.find(hub)
+        show.data({"id": hub, "hub": hub, "path": str(where) if where else "", "licence": preview_decoders.LICENCE})
+        size = "on disk" if where else "10 MB"
+        show.line(f"{hub:22} {size:>8}  sharper previews ({preview_decoders.LICENCE}; optional)")
     show.line("Any other diffusers folder, .safetensors checkpoint or hub id works by its path or name, as --model.")
     return 0
 

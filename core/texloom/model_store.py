@@ -96,6 +96,14 @@ def is_model(folder: Path) -> bool:
     )
 
 
+def is_preview_decoder(folder: Path) -> bool:
+    """Whether it holds a tiny autoencoder, which decodes previews and draws nothing by itself."""
+    try:
+        return storage.read_json(folder / "config.json").get("_class_name") == "AutoencoderTiny"
+    except StorageError:
+        return False
+
+
 def hub_of(folder: Path) -> str:
     """The hub id of a folder, by its record, its place in the cache, or its name; "" when it cannot be told."""
     if (folder / RECORD).is_file():
@@ -122,7 +130,8 @@ def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
             if path.is_dir() and is_model(path):
                 found[path] = Found(path=path, hub=hub_of(path))
             elif path.suffix == SAFETENSORS and path.is_file() and not any(is_model(p) for p in path.parents):
-                found[path] = Found(path=path)
+                if not is_preview_decoder(path.parent):
+                    found[path] = Found(path=path)
     for repository in _entries(hub_cache()):
         if repository.name.startswith("models--"):
             hub = repository.name.removeprefix("models--").replace("--", "/", 1)

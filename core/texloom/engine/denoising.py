@@ -22,6 +22,8 @@ from ..errors import TexloomError
 from ..request import GenerationRequest
 from .families import Drawn, Family
 from .generator import Context
+from .preview_decoder import PREVIEW_PIXELS as TINY_PREVIEW_PIXELS
+from .preview_decoder import PreviewDecoder
 from .seamless import circular
 from .wrapped_context import Frame, wrapped_context
 
@@ -44,6 +46,7 @@ class Run:
         token: pixels of a token, where tokens of pictures to follow come behind those of the picture, else 0.
         owner: the pipeline that moves parts to the device; None: this one.
         stage: what it is doing, for people.
+        tiny: what decodes previews; None: the pipeline's own autoencoder does.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Run:
         token: int = 0,
         owner: Any = None,
         stage: str = "Drawing",
+        tiny: PreviewDecoder | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._family = family
@@ -71,6 +75,7 @@ class Run:
         self._name = name
         self._token = token
         self._stage = stage
+        self._tiny = tiny
         self._owner = owner if owner is not None else pipeline
         self._steps = 0
         self._done = 0
@@ -181,11 +186,19 @@ class Run:
             self._preview(_clean(scheduler, result, args, named))
 
     def _preview(self, latents: Tensor) -> None:
-        """The picture as the network sees it at that step, made small and decoded by the model's own autoencoder."""
+        """The picture as the network sees it at that step, made small and decoded."""
         small = self._small(latents)
         if small is None or self._decode is None:
             self._context.warn("preview_unavailable", f"{self._name} shows no previews.")
             return
+        if self._tiny is not None:
+            self._show(self._tiny.decode(small, self._request.tile_x, self._request.tile_y))
+        else:
+            self._show(self._decoded_small(small))
+
+    def _decoded_small(self, small: Tensor) -> Tensor:
+        """By the model's own autoencoder, (3, height, width)."""
+        assert self._decode is not None
         vae = self._pipeline.vae
         # Some overflow in half precision; their pipelines change them for the last decoding in the same way.
         overflows = vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
@@ -196,7 +209,9 @@ class Run:
         finally:
             if overflows:
                 vae.to(dtype=torch.float16)
-        picture = decoded[:, 0] if decoded.ndim == 4 else decoded
+        return decoded[:, 0] if decoded.ndim == 4 else decoded
+
+    def _show(self, picture: Tensor) -> None:
         pixels = (self._family.preview(picture).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
         self._context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=self._index, step=self._done)
 
@@ -208,7 +223,8 @@ class Run:
         if ready is None:
             return None
         ready = whole.middle(ready).float()
-        factor = PREVIEW_PIXELS / max(whole.width, whole.height)
+        limit = PREVIEW_PIXELS if self._tiny is None else TINY_PREVIEW_PIXELS
+        factor = limit / max(whole.width, whole.height)
         if factor >= 1.0:
             return ready
         size = [max(1, round(side * factor)) for side in ready.shape[-2:]]

@@ -32,6 +32,7 @@ from .memory_plan import Demand, MemoryPlan
 from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
+from .preview_decoder import PreviewDecoder, preview_decoder
 from .seamless import seam_ratio
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
@@ -100,6 +101,7 @@ class DiffusersFolderGenerator:
         self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
         self._speed: Acceleration | None = None
+        self._tiny: PreviewDecoder | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._info = self._describe({})
@@ -175,6 +177,7 @@ class DiffusersFolderGenerator:
         self._loras = LoraStack(pipeline, self._info.name)
         self._speed = Acceleration(pipeline, plan, context.device, settings.load_usable())
         self._speed.choose_attention(context)
+        self._tiny = preview_decoder(self._folder, context)
         return True
 
     def unload(self) -> None:
@@ -183,6 +186,7 @@ class DiffusersFolderGenerator:
         self._others.clear()
         self._loras = None
         self._speed = None
+        self._tiny = None
         self._memory.forget()
 
     def prepare(self, prompt: str) -> None:
@@ -406,6 +410,7 @@ class DiffusersFolderGenerator:
             folder=self._folder,
             info=self._info,
             encoder=self._encoder,
+            tiny=self._tiny,
         )
 
     def _repaired(

@@ -19,6 +19,7 @@ from .generator import Context, GeneratorInfo
 from .learned_text import words_dropped
 from .model_folder import ModelFolder
 from .operations import Start
+from .preview_decoder import PreviewDecoder
 from .prompts import read_prompts
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
@@ -28,7 +29,7 @@ from .wrapped_context import Frame
 class LoadedModel:
     """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
 
-    ``encoder`` is the engine's text encoder, where the family reads prompts with it.
+    ``encoder`` is the engine's text encoder, where the family reads prompts with it; ``tiny`` decodes previews.
     """
 
     pipeline: Any
@@ -36,6 +37,7 @@ class LoadedModel:
     folder: ModelFolder
     info: GeneratorInfo
     encoder: TextEncoder | None = None
+    tiny: PreviewDecoder | None = None
 
 
 class Drawing:
@@ -156,6 +158,7 @@ class Drawing:
             token=self._token,
             owner=self._model.pipeline,
             stage=stage,
+            tiny=self._model.tiny,
         )
 
 
