@@ -23,7 +23,7 @@ from .acceleration import Acceleration
 from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
-from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
+from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Drawn, Family, family_of
 from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .loras import LoraStack
@@ -202,21 +202,26 @@ class DiffusersFolderGenerator:
         # What it would never get to need no memory.
         self._for_task(task)
         ready: _Ready | None = None
-        for index in range(request.count):
+        done = 0
+        while done < request.count:
             context.check_cancelled()
-            image: GeneratedImage | None = None
-            while image is None:
+            images: list[GeneratedImage] = []
+            together = 1
+            while not images:
                 try:
                     ready = ready or self._prepared(request, task, context)
-                    image = self._variation(ready, request, index, context)
+                    together = self._together(ready, request.count - done, context)
+                    images = self._variations(ready, request, range(done, done + together), context)
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise
-                if image is None:
+                if not images:
                     # Out here, where nothing of what was tried is alive any more.
                     demand, ready = ready.demand if ready else self._demand(request), None
-                    self._give_way(demand, context)
-            yield image
+                    if together == 1 or not self._memory.apart(demand.times(together), together, context):
+                        self._give_way(demand, context)
+            done += len(images)
+            yield from images
 
     def _prepared(self, request: GenerationRequest, task: str, context: Context) -> _Ready:
         whole, start = self._start(request, context)
@@ -231,39 +236,64 @@ class DiffusersFolderGenerator:
         drawing.tell_ignored()
         return _Ready(drawing=drawing, demand=demand, started=start is not None, loras=loras)
 
-    def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
-        seed, drawing = request.variation_seed(index), ready.drawing
+    def _together(self, ready: _Ready, left: int, context: Context) -> int:
+        """How many of the variations that are left are drawn at a time."""
+        assert self._speed is not None
+        drawing = ready.drawing
+        if left == 1 or not drawing.batches or not self._speed.batches(drawing.steps):
+            return 1
+        return self._memory.together(ready.demand, left, context)
+
+    def _variations(
+        self, ready: _Ready, request: GenerationRequest, indexes: range, context: Context
+    ) -> list[GeneratedImage]:
+        seeds, drawing = [request.variation_seed(index) for index in indexes], ready.drawing
         width_m = request.real_world_width or DEFAULT_TILE_M
         own = self._family.native_maps != (IMAGE_MAP,)
         facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
+        if len(seeds) > 1:
+            facts["together"] = len(seeds)
         if ready.started:
             facts["strength"] = drawing.strength
         if ready.loras:
             facts["loras"] = ready.loras
+        first, demand = indexes.start, ready.demand.times(len(seeds))
+        images = []
         assert self._speed is not None and self._memory.plan is not None
         with (
-            self._speed.drawing(self._memory.plan, ready.demand, drawing.steps, ready.loras, context) as fast,
+            self._speed.drawing(self._memory.plan, demand, drawing.steps, ready.loras, context) as fast,
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
             facts |= fast
-            drawn = drawing.maps(index, seed, width_m) if own else None
-            pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
-            # Edges of a picture that only grew, or changed inside, are its owner's.
-            if drawn is None and request.operation == "create":
-                pixels, repair = self._repaired(pixels, request, index, seed, context)
-                facts |= repair
-        return GeneratedImage(
-            index=index,
-            seed=seed,
-            maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
-            height_min_m=drawn.height_min_m if drawn else 0.0,
-            height_max_m=drawn.height_max_m if drawn else 0.0,
-            tile_width_m=width_m,
-            tile_height_m=width_m * request.height / request.width,
-            # What the request left to the model.
-            details={**facts, "seam_ratio": self._seams(pixels)},
-        )
+            maps: list[Drawn] = drawing.maps(first, seeds, width_m) if own else []
+            pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
+            if not own:
+                one = len(seeds) == 1
+                pictures = [drawing.picture(first, seeds[0])] if one else drawing.pictures(first, seeds)
+            for place, (index, seed) in enumerate(zip(indexes, seeds, strict=True)):
+                pixels, details = pictures[place], facts
+                # Edges of a picture that only grew, or changed inside, are its owner's.
+                if not own and request.operation == "create":
+                    pixels, repair = self._repaired(pixels, request, index, seed, context)
+                    details = facts | repair
+                images.append(
+                    GeneratedImage(
+                        index=index,
+                        seed=seed,
+                        maps=maps[place].maps if own else {IMAGE_MAP: pixels},
+                        height_min_m=maps[place].height_min_m if own else 0.0,
+                        height_max_m=maps[place].height_max_m if own else 0.0,
+                        tile_width_m=width_m,
+                        tile_height_m=width_m * request.height / request.width,
+                        # What the request left to the model.
+                        details={**details, "seam_ratio": self._seams(pixels)},
+                    )
+                )
+        if "memory" in facts:
+            for image in images:
+                image.details["memory"] = facts["memory"]
+        return images
 
     # Memory.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import torch
 
+from .. import settings
 from ..errors import OutOfMemoryError
 from . import device as devices
 from . import memory_plan
@@ -24,6 +25,11 @@ from .striped_decoding import can_stripe, striped
 LEAST_STRIPED: Final = 512 * 512
 """Pictures of fewer pixels, previews above all, are never decoded in stripes."""
 
+MOST_TOGETHER: Final = 8
+"""More pictures at a time bring no more speed, and the first of them is long in coming."""
+
+_ON: Final = ("1", "on", "yes", "true")
+_OFF: Final = ("0", "off", "no", "false")
 _UPCASTS: Final = ("StableDiffusionXL", "Kolors")
 _STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
 
@@ -130,6 +136,53 @@ class MemoryKeeper:
         )
         self._tell(plan, context)
         return plan
+
+    def together(self, demand: Demand, most: int, context: Context) -> int:
+        """How many pictures are drawn at a time: as many as fit in the way that the model is kept, up to ``most``.
+
+        Graphics cards have room left for more than one picture, and are faster so; processors are not
+        (:mod:`texloom.settings` says how to choose otherwise).  The forecast for so many becomes the plan's.
+
+        Args:
+            demand: of one picture.
+            most: of them.
+            context: of the job.
+        """
+        wanted = settings.load_usable().batch.strip().lower()
+        kind = torch.device(context.device).type
+        if wanted in _ON or (wanted not in _OFF and kind != "cpu"):
+            for count in range(min(most, MOST_TOGETHER), 1, -1):
+                if self._also_fits(demand.times(count), context):
+                    return count
+        self._also_fits(demand, context)
+        return 1
+
+    def apart(self, demand: Demand, count: int, context: Context) -> bool:
+        """After ``count`` pictures at a time, which is what ``demand`` is, have run out of memory: one by one then.
+
+        False where it is the plan that is to be changed.
+        """
+        if self.plan is None:
+            return False
+        devices.empty_cache(context.device)
+        self._failed.append((demand.pixels, self.plan.rank))
+        context.warn(
+            "batch_too_large",
+            f"Memory ran out with {count} variations of {self._name} at a time; they go on with fewer.",
+            advice="Choose off for the setting batch to draw them one by one from the start.",
+        )
+        return True
+
+    def _also_fits(self, demand: Demand, context: Context) -> bool:
+        """Whether that fits in the way that the model is kept now; then its forecast is the plan's."""
+        now, free = self.plan, devices.free_memory(context.device)
+        if now is None or free is None:
+            return False
+        plan = next((plan for plan in self.plans(demand, context.device) if plan.same_way(now)), None)
+        if plan is None or plan.forecast > (free + self.resident()) * (1.0 - memory_plan.DEVICE_RESERVE):
+            return False
+        self.plan = plan
+        return True
 
     def place(self, pipeline: Any, plan: MemoryPlan, device: str) -> None:
         """Bring a pipeline's parts where ``plan`` wants them.

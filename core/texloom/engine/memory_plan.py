@@ -73,6 +73,10 @@ class Demand:
         """Of all pictures at a time."""
         return self.width * self.height * self.batch
 
+    def times(self, count: int) -> Demand:
+        """So many of them at a time; they are decoded one after another."""
+        return replace(self, batch=self.batch * count)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlan:

@@ -65,6 +65,7 @@ class Family:
         absent: parts that its folders never hold, which the pipeline is told.
         begins: whether its pipeline draws from words alone, so that a picture to draw over becomes the latents that it
             begins with (:mod:`..from_latents`); :meth:`begun` makes them.
+        batches: whether its pipeline draws several pictures at a time when it is told to.
         native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
             autoencoder decodes.
         shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
@@ -84,6 +85,7 @@ class Family:
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
     absent: ClassVar[tuple[str, ...]] = ()
     begins: ClassVar[bool] = False
+    batches: ClassVar[bool] = True
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
     shared_text: ClassVar[bool] = False
 

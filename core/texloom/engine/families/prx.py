@@ -18,6 +18,7 @@ class Prx(Family):
     name = "PRX"
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "PRXPipeline", IMAGE_TO_IMAGE: "PRXPipeline"}
     begins = True
+    batches = False  # with guidance, it tells the network the time of one picture only
 
     def prepare(self, pipeline: Any) -> None:
         """Its cleaning of prompts repairs broken encodings by a package that the engine does without."""
