@@ -196,10 +196,16 @@ class TestHowMany:
         assert self._counts(model, 2) == [2, 2]  # of few steps none is left out
 
 
-def test_memory_that_runs_out_makes_them_fewer(models: Models) -> None:
-    """The plan stays: what one picture takes is there."""
+@pytest.mark.parametrize("leanest", [False, True])
+def test_memory_that_runs_out_makes_them_fewer(leanest: bool, models: Models) -> None:
+    """The plan stays, the leanest as well: what one picture takes is there."""
     model = models("stable-diffusion")
     job = small_request(count=4)
+    model.unload()
+    model.load(Notes())
+    if leanest:
+        plans = model._memory.plans(model._demand(job), "cpu")
+        assert model._went_over(plans[-1], Notes())
     expected = [image.maps["image"] for image in model.generate(job, Notes())]
     plan = model._memory.plan
 

@@ -178,6 +178,9 @@ class MemoryKeeper:
         now, free = self.plan, devices.free_memory(context.device)
         if now is None or free is None:
             return False
+        # The leanest plan is there even where it has failed before.
+        if any(pixels <= demand.pixels and now.rank <= rank for pixels, rank in self._failed):
+            return False
         plan = next((plan for plan in self.plans(demand, context.device) if plan.same_way(now)), None)
         if plan is None or plan.forecast > (free + self.resident()) * (1.0 - memory_plan.DEVICE_RESERVE):
             return False
