@@ -11,6 +11,7 @@ from typing import Final
 
 from . import catalog_rows, settings, storage
 from .errors import StorageError
+from .gguf_header import SUFFIX as GGUF
 from .runtime.lock import FolderLock
 from .weights_header import SAFETENSORS
 
@@ -129,7 +130,7 @@ def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
         for path in _inside(root):
             if path.is_dir() and is_model(path):
                 found[path] = Found(path=path, hub=hub_of(path))
-            elif path.suffix == SAFETENSORS and path.is_file() and not any(is_model(p) for p in path.parents):
+            elif path.suffix in (SAFETENSORS, GGUF) and path.is_file() and not any(is_model(p) for p in path.parents):
                 if not is_preview_decoder(path.parent):
                     found[path] = Found(path=path)
     for repository in _entries(hub_cache()):

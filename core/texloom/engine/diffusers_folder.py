@@ -106,7 +106,7 @@ class DiffusersFolderGenerator:
         self._expected: GenerationRequest | None = None
         self._info = self._describe({})
         self._memory = MemoryKeeper(
-            folder, self._info.name, skipped=self._family.unused, quantizes=not self._loader.whole_file
+            folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
         )
 
     @property

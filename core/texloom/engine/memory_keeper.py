@@ -12,11 +12,12 @@ import torch
 
 from .. import settings
 from ..errors import OutOfMemoryError
+from ..gguf_header import is_gguf
 from . import device as devices
 from . import memory_plan
 from .folder_loading import best_precision
 from .generator import Context
-from .memory_estimate import parts_of
+from .memory_estimate import DENOISER, Part, parts_of
 from .memory_plan import Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
 from .placement import Placement
@@ -66,12 +67,14 @@ class MemoryKeeper:
         if self._model is None:
             vae = self._folder.component("vae")
             name = self._folder.class_name
+            parts = parts_of(self._folder, self._skipped)
             self._model = Model(
                 folder=self._folder,
-                parts=parts_of(self._folder, self._skipped),
+                parts=parts,
                 stripes=vae is not None and vae.class_name in _STRIPED,
                 upcasts=name.startswith(_UPCASTS) and vae is not None and vae.config.get("force_upcast", True) is True,
                 quantizes=self._quantizes,
+                packed=_packed(self._folder, parts),
             )
         return self._model
 
@@ -237,3 +240,10 @@ class MemoryKeeper:
         if line != self.told:
             self.told = line
             context.loading(line)
+
+
+def _packed(folder: ModelFolder, parts: tuple[Part, ...]) -> float:
+    """Bytes a weight of the network that draws in a GGUF file; 0 for other files."""
+    files = [folder.path / file for file in folder.weights if is_gguf(folder.path / file)]
+    count = sum(part.weights for part in parts if part.role == DENOISER)
+    return sum(file.stat().st_size for file in files) / count if files and count else 0.0
