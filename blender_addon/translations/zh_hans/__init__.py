@@ -18,6 +18,7 @@ from . import (
     outputs,
     prompt,
     references,
+    speed5,
     tune,
 )
 
@@ -26,5 +27,5 @@ for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, 
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | speed5.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""
