@@ -4,7 +4,7 @@
 
 Cold start to the first result, warm results at several sizes with five maps on disk, and the worker's largest
 memory.  All in one run on one machine, so that the figures can be compared.  ``--compare`` sets a large model in the
-product beside diffusers alone instead.  Standard library only.
+product beside diffusers alone instead, ``--together`` variations at a time beside one by one.  Standard library only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_compare
+import bench_together
 from _support import ScriptError, ensure_engine, say
 
 PROMPTS = ("weathered red brick wall with white mortar", "mossy cobblestone, wet", "white marble with grey veins")
@@ -32,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device")
     parser.add_argument("--compare", action="store_true", help="the product beside diffusers' pipeline (one --size)")
-    parser.add_argument("--model", default="", help="a diffusers folder for --compare")
+    parser.add_argument("--together", type=int, default=0, metavar="N", help="so many variations, at a time and not")
+    parser.add_argument("--model", default="", help="a diffusers folder for --compare and --together")
     parser.add_argument("--random", choices=bench_compare.SIZES, default="tiny", help="random weights of that size")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--guidance", type=float, default=5.0)
@@ -43,12 +45,13 @@ def main(argv: list[str] | None = None) -> int:
         say(str(error))
         return 1
     with tempfile.TemporaryDirectory(prefix="texloom-bench-") as folder:
-        if not arguments.compare:
+        if not arguments.compare and not arguments.together:
             measure(arguments, python, Path(folder))
             return 0
         arguments.size = arguments.sizes[0]
         try:
-            bench_compare.compare(arguments, python, Path(folder))
+            measured = bench_together.compare if arguments.together else bench_compare.compare
+            measured(arguments, python, Path(folder))
         except ScriptError as error:
             say(str(error))
             return 1

@@ -18,7 +18,7 @@ from typing import Any
 
 from _support import ROOT, ScriptError, run, say
 
-SIZES = ("tiny", "sd-1.5", "sdxl", "z-image", "flux2-klein")
+SIZES = ("tiny", "sd-1.5", "sdxl-half", "sdxl", "z-image", "flux2-klein")
 STAGES = ("text", "denoise", "decode", "maps", "files", "rest")
 WORDS = ("brick", "slate", "marble", "oak", "gravel", "moss", "rust", "linen", "leather", "sand", "tiles", "bark")
 
@@ -37,10 +37,7 @@ def compare(arguments: argparse.Namespace, python: Path, folder: Path) -> None:
     """
     from texloom import api
 
-    model = Path(arguments.model) if arguments.model else folder / arguments.random
-    if not arguments.model:
-        say(f"Making a model of the size of {arguments.random} with random weights …")
-        run([python, ROOT / "scripts" / "bench_plain.py", "make", arguments.random, model], quiet=True)
+    model = model_of(arguments, python, folder)
     side = arguments.size
     kinds = {
         "product, one picture": {"kind": "texture", "tile_x": False, "tile_y": False},
@@ -88,6 +85,16 @@ def compare(arguments: argparse.Namespace, python: Path, folder: Path) -> None:
         cells = [statistics.median(found[stage] for found in stages[name]) for stage in STAGES]
         shown = " | ".join(f"{100.0 * cell / statistics.median(times[name]):.1f} %" for cell in cells)
         say(f"| {name} | {_spread(times[name])} | {more:+.1%} | {shown} |")
+
+
+def model_of(arguments: argparse.Namespace, python: Path, folder: Path) -> Path:
+    """The folder of the model that is measured; one with random weights is made below ``folder``."""
+    if arguments.model:
+        return Path(arguments.model)
+    model = folder / str(arguments.random)
+    say(f"Making a model of the size of {arguments.random} with random weights …")
+    run([python, ROOT / "scripts" / "bench_plain.py", "make", arguments.random, model], quiet=True)
+    return model
 
 
 def shares(timings: dict[str, float]) -> dict[str, float]:

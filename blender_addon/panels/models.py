@@ -156,7 +156,7 @@ def draw_model(layout: Any, item: Item, settings: Any, found: Shelf | None, widt
         page: Any = row.operator("wm.url_open", text="", icon="URL")
         page.url = f"https://huggingface.co/{item.hub}"
     if item.path is not None:
-        folder = item.path if item.path.suffix != ".safetensors" else item.path.parent
+        folder = item.path if item.path.suffix not in (".safetensors", ".gguf") else item.path.parent
         row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(folder)
     if item.own or item.unfinished:
         row.operator("texloom.model_delete", text="", icon="TRASH").model = item.key

@@ -13,7 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalog_rows, cli_networks, cli_options, cli_styles, control_rows, model_store, style_models
+from . import (
+    catalog_rows,
+    cli_networks,
+    cli_options,
+    cli_styles,
+    control_rows,
+    model_store,
+    preview_decoders,
+    style_models,
+)
 from .catalog_rows import CatalogRow
 from .cli_networks import COMMERCIAL
 from .cli_show import Show
@@ -86,6 +95,11 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
             show.line(f"{found.name:22}  on disk  {found.path}")
+    for hub in preview_decoders.hubs():
+        where = preview_decoders.find(hub)
+        show.data({"id": hub, "hub": hub, "path": str(where) if where else "", "licence": preview_decoders.LICENCE})
+        size = "on disk" if where else "10 MB"
+        show.line(f"{hub:22} {size:>8}  sharper previews ({preview_decoders.LICENCE}; optional)")
     show.line("Any other diffusers folder, .safetensors checkpoint or hub id works by its path or name, as --model.")
     return 0
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from . import catalog_rows, settings, storage
 from .errors import StorageError
+from .gguf_header import SUFFIX as GGUF
 from .runtime.lock import FolderLock
 from .weights_header import SAFETENSORS
 
@@ -96,6 +97,14 @@ def is_model(folder: Path) -> bool:
     )
 
 
+def is_preview_decoder(folder: Path) -> bool:
+    """Whether it holds a tiny autoencoder, which decodes previews and draws nothing by itself."""
+    try:
+        return storage.read_json(folder / "config.json").get("_class_name") == "AutoencoderTiny"
+    except StorageError:
+        return False
+
+
 def hub_of(folder: Path) -> str:
     """The hub id of a folder, by its record, its place in the cache, or its name; "" when it cannot be told."""
     if (folder / RECORD).is_file():
@@ -121,7 +130,7 @@ def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:
         for path in _inside(root):
             if path.is_dir() and is_model(path):
                 found[path] = Found(path=path, hub=hub_of(path))
-            elif path.suffix == SAFETENSORS and path.is_file() and not _of_a_part(path):
+            elif path.suffix in (SAFETENSORS, GGUF) and path.is_file() and not _of_a_part(path):
                 found[path] = Found(path=path)
     for repository in _entries(hub_cache()):
         if repository.name.startswith("models--"):

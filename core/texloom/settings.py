@@ -40,7 +40,8 @@ class Settings:
     the device.
     ``step_cache`` lets models of many steps leave out those that change less than so much (0.05 to 0.2: faster, less
     exact), ``compile`` set to on compiles networks on graphics cards once a size repeats, and ``attention`` is a name
-    of diffusers for another way to compute attention.
+    of diffusers for another way to compute attention.  ``batch`` says whether large models draw several variations at
+    a time where they fit into memory: on, off, or empty for on graphics cards only.
     """
 
     engine_python: str = ""
@@ -55,6 +56,7 @@ class Settings:
     step_cache: str = ""
     compile: str = ""
     attention: str = ""
+    batch: str = ""
 
     @property
     def model_folder_list(self) -> list[str]:

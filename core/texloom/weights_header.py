@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from . import gguf_header
 from .errors import ModelInvalidError
 
 SAFETENSORS: Final = ".safetensors"
@@ -96,11 +97,13 @@ def identify(path: Path) -> WeightsFile:
 
 
 def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
-    """Names with shapes, and the metadata, of a safetensors file.
+    """Names with shapes, and the metadata, of a safetensors file, or of a GGUF file.
 
     Raises:
         ModelInvalidError: as :func:`identify`.
     """
+    if gguf_header.is_gguf(path):
+        return gguf_header.read(path)
     try:
         with open(path, "rb") as stream:
             start = stream.read(8)
@@ -149,10 +152,6 @@ def _refuse_pickle(path: Path, start: bytes) -> None:
         raise ModelInvalidError(
             f"{path.name} is a pickle file: opening it can run any program on this machine.",
             advice="Look for the same model as .safetensors, or convert it where you trust its source.",
-        )
-    if path.suffix.lower() == ".gguf" or start[:4] == b"GGUF":
-        raise ModelInvalidError(
-            f"{path.name} is a GGUF file, which Texloom does not open yet.", advice="Choose a .safetensors file."
         )
 
 

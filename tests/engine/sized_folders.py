@@ -62,6 +62,35 @@ def sdxl_parts() -> dict[str, Any]:
     }
 
 
+def sdxl_half_parts() -> dict[str, Any]:
+    """Networks laid out as SDXL's at half the width, for processors, with its autoencoder as it is."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    text = CLIPTextConfig(
+        vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+        projection_dim=768,
+    )  # fmt: skip
+    return {
+        "unet": UNet2DConditionModel(
+            sample_size=64,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(160, 320, 640),
+            cross_attention_dim=1536,
+            attention_head_dim=(5, 10, 20),
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            transformer_layers_per_block=(1, 2, 5),
+            projection_class_embeddings_input_dim=6 * 256 + 768,
+        ),
+        "vae": AutoencoderKL(**_decoder(4), scaling_factor=0.13025, sample_size=512),
+        "text_encoder": CLIPTextModel(text),
+        "text_encoder_2": CLIPTextModelWithProjection(text),
+    }
+
+
 def z_image_parts() -> dict[str, Any]:
     """The networks of Z-Image by their configurations."""
     from diffusers import AutoencoderKL, ZImageTransformer2DModel
@@ -93,6 +122,9 @@ SIZED = {
     "flux2-klein": ("Flux2KleinPipeline", flux2_klein_parts),
 }
 
+SMALLER = {"sdxl-half": ("StableDiffusionXLPipeline", sdxl_half_parts)}
+"""Of no real model's size: large enough that a step takes seconds on a processor."""
+
 
 def hollow(name: str, folder: Path) -> Path:
     """A folder that looks like that model to whoever reads headers; its weights take no disk."""
@@ -116,18 +148,19 @@ def random_weights(name: str, folder: Path, device: str) -> Path:
     """A folder that can be loaded, with random weights in half precision."""
     import diffusers
 
-    pipeline, parts = SIZED[name]
+    pipeline, parts = (SIZED | SMALLER)[name]
     torch.manual_seed(0)
-    dtype = torch.float16 if name in ("sd-1.5", "sdxl") else torch.bfloat16
+    unet = name == "sd-1.5" or name.startswith("sdxl")
+    dtype = torch.float16 if unet else torch.bfloat16
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
             networks = {key: network.eval() for key, network in parts().items()}
     finally:
         torch.set_default_dtype(torch.float32)
-    if name in ("sd-1.5", "sdxl"):
+    if unet:
         rest: dict[str, Any] = {"tokenizer": words.clip_tokenizer(), "scheduler": diffusers.EulerDiscreteScheduler()}
-        if name == "sdxl":
+        if pipeline.startswith("StableDiffusionXL"):
             rest["tokenizer_2"] = words.clip_tokenizer()
         else:
             rest |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}

@@ -21,6 +21,7 @@ from texloom.errors import CancelledError, RequestError
 from texloom.events import Completed
 from texloom.events import Warning as Told
 from texloom.request import GenerationRequest
+from texloom.settings import Settings
 from texloom.training.autoencoder import make_autoencoder
 from texloom.training.flow import make_network
 from texloom.training.learned_folder import write_folder
@@ -78,6 +79,20 @@ def generator(folder: Path) -> DiffusersFolderGenerator:
 def _request(**values: Any) -> GenerationRequest:
     values = {"prompt": "red brick wall", "width": 64, "height": 64, "seed": 3, "steps": 2, **values}
     return GenerationRequest(**values)
+
+
+def test_maps_of_several_variations_at_a_time(generator: DiffusersFolderGenerator) -> None:
+    job = _request(count=2, steps=3)
+    alone = list(generator.generate(job, Notes()))
+    Settings(batch="on").save()
+    together = list(generator.generate(job, Notes()))
+    assert [image.details.get("together") for image in (*alone, *together)] == [None, None, 2, 2]
+    for one, other in zip(together, alone, strict=True):
+        assert set(one.maps) == {"base_color", "height", "roughness", "metallic"} == set(other.maps)
+        assert (one.height_min_m, one.height_max_m) == pytest.approx((other.height_min_m, other.height_max_m), rel=1e-2)
+        for name in ("base_color", "roughness", "metallic"):
+            assert np.abs(one.maps[name].astype(int) - other.maps[name]).max() <= 2
+    assert not np.array_equal(together[0].maps["base_color"], together[1].maps["base_color"])
 
 
 def _maps(generator: DiffusersFolderGenerator, **values: Any) -> dict[str, np.ndarray[Any, Any]]:

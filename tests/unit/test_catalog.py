@@ -195,7 +195,7 @@ class TestHeaders:
         with pytest.raises(ModelInvalidError, match="cannot be read"):
             identify(tmp_path / "missing.safetensors")
         (tmp_path / "a.gguf").write_bytes(b"GGUF0000")
-        with pytest.raises(ModelInvalidError, match="GGUF"):
+        with pytest.raises(ModelInvalidError, match="no sound GGUF file"):
             identify(tmp_path / "a.gguf")
 
 

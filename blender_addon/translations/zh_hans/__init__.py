@@ -19,6 +19,7 @@ from . import (
     outputs,
     prompt,
     references,
+    speed5,
     style,
     tune,
     upscale,
@@ -31,6 +32,6 @@ for _part in (*_PARTS, control, style, upscale, window):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-for _more in (memory_messages, models, control, style, upscale, window):
+for _more in (memory_messages, models, control, speed5, style, upscale, window):
     MESSAGES |= _more.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

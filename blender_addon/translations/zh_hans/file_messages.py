@@ -206,6 +206,5 @@ MESSAGES: dict[str, str] = {
     "Look for the same model as .safetensors, or convert it where you trust its source.": (
         "请查找同一模型的 .safetensors 版本,或在信任其来源的情况下进行转换。"
     ),
-    "{0} is a GGUF file, which Texloom does not open yet.": "{0} 是 GGUF 文件,Texloom 目前无法打开。",
     "Choose a .safetensors file.": "请选择 .safetensors 文件。",
 }

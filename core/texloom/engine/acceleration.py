@@ -72,6 +72,18 @@ class Acceleration:
                     advice="Leave the setting for attention empty, or install what it needs.",
                 )
 
+    def batches(self, steps: int) -> bool:
+        """Whether several pictures may be drawn at a time: steps that are left out are left out for all of them."""
+        return not any(True for _ in self._step_cached(steps))
+
+    def _step_cached(self, steps: int) -> Iterator[tuple[Any, float]]:
+        """Networks of which steps are left out, and how much those change at most."""
+        threshold = self._settings.step_threshold
+        if threshold is not None and steps >= LEAST_CACHED_STEPS:
+            for network in self._denoisers:
+                if type(network).__name__ in STEP_CACHED:
+                    yield network, threshold
+
     @contextlib.contextmanager
     def drawing(
         self,
@@ -105,12 +117,10 @@ class Acceleration:
             facts["compiled"] = True
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._timed(context))
-            threshold = self._settings.step_threshold
-            if threshold is not None and steps >= LEAST_CACHED_STEPS and not controlled:
-                for network in self._denoisers:
-                    if type(network).__name__ in STEP_CACHED:
-                        stack.enter_context(_step_cache(network, threshold))
-                        facts["step_cache"] = threshold
+            if not controlled:
+                for network, threshold in self._step_cached(steps):
+                    stack.enter_context(_step_cache(network, threshold))
+                    facts["step_cache"] = threshold
             yield facts
 
     def compile(self, **options: Any) -> None:

@@ -22,6 +22,8 @@ from ..errors import TexloomError
 from ..request import GenerationRequest
 from .families import Drawn, Family
 from .generator import Context
+from .preview_decoder import PREVIEW_PIXELS as TINY_PREVIEW_PIXELS
+from .preview_decoder import PreviewDecoder
 from .seamless import circular
 from .wrapped_context import Frame, wrapped_context
 
@@ -30,7 +32,7 @@ PREVIEW_PIXELS: Final = 256
 
 
 class Run:
-    """Draws one picture.
+    """Draws one picture, or several variations of it at a time.
 
     Args:
         pipeline: on its device.
@@ -39,11 +41,13 @@ class Run:
         convolutional: whether wrapping the denoiser's convolutions is all that it needs.
         request: for the axes that tile, and the previews.
         context: is told and asked.
-        index: number of the variation.
+        index: number of the variation, or of the first one.
         name: the model's, for messages.
         token: pixels of a token, where tokens of pictures to follow come behind those of the picture, else 0.
         owner: the pipeline that moves parts to the device; None: this one.
         stage: what it is doing, for people.
+        tiny: what decodes previews; None: the pipeline's own autoencoder does.
+        count: how many variations the pipeline is told to draw.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Run:
         token: int = 0,
         owner: Any = None,
         stage: str = "Drawing",
+        tiny: PreviewDecoder | None = None,
+        count: int = 1,
     ) -> None:
         self._pipeline = pipeline
         self._family = family
@@ -71,25 +77,24 @@ class Run:
         self._name = name
         self._token = token
         self._stage = stage
+        self._tiny = tiny
+        self._count = count
         self._owner = owner if owner is not None else pipeline
         self._steps = 0
         self._done = 0
         self._decode: Callable[..., Any] | None = None
 
-    def draw(self, named: dict[str, Any]) -> NDArray[np.uint8]:
-        """Call the pipeline with ``named`` and return the picture, (height, width, 3).
+    def draw(self, named: dict[str, Any]) -> list[NDArray[np.uint8]]:
+        """Call the pipeline with ``named`` and return the pictures, each (height, width, 3).
 
         Raises:
             CancelledError: in the text encoder, in a step or while decoding.
         """
         # Without an autoencoder a pipeline hands out what its network drew, as tensors only.
         kind = "np" if getattr(self._pipeline, "vae", None) is not None else "pt"
-        picture = self._drawn(named, kind, lambda picture: picture)
-        if isinstance(picture, Tensor):
-            picture = (picture.float() * 0.5 + 0.5).permute(1, 2, 0).cpu().numpy()
-        return self._pixels(np.asarray(picture))
+        return [self._pixels(_as_array(picture)) for picture in self._drawn(named, kind, lambda picture: picture)]
 
-    def draw_maps(self, named: dict[str, Any], tile_width_m: float) -> Drawn:
+    def draw_maps(self, named: dict[str, Any], tile_width_m: float) -> list[Drawn]:
         """As :meth:`draw`, for a family with maps of its own: what the autoencoder decodes, before it is a picture."""
         vae = self._pipeline.vae
 
@@ -98,9 +103,9 @@ class Run:
             channels: Tensor = vae.decode(ready, return_dict=False)[0][0]
             return channels
 
-        return self._family.maps(self._drawn(named, "latent", decoded).float(), tile_width_m)
+        return [self._family.maps(item.float(), tile_width_m) for item in self._drawn(named, "latent", decoded)]
 
-    def _drawn(self, named: dict[str, Any], kind: str, finish: Callable[[Any], Any]) -> Any:
+    def _drawn(self, named: dict[str, Any], kind: str, finish: Callable[[Any], Any]) -> list[Any]:
         """What the pipeline draws, after ``finish``, which runs while everything still wraps and listens."""
         pipeline, request, whole = self._pipeline, self._request, self._whole
         # Of a picture that is drawn over, the first steps are left out.
@@ -113,7 +118,7 @@ class Run:
         drawing = {k: part for k, part in networks.items() if type(part).__module__.startswith("diffusers.")}
         denoisers = [part for key, part in drawing.items() if _denoises(key)]
         wrapping = drawing.values() if self._convolutional else [p for k, p in drawing.items() if not _denoises(k)]
-        self._context.progress(0, self._steps, index=self._index, stage=self._stage)
+        self._tell(0, self._steps, self._stage)
         try:
             with (
                 torch.inference_mode(),
@@ -122,7 +127,7 @@ class Run:
                 wrapped_context(denoisers, whole, self._token),
                 self._listening(pipeline.scheduler, getattr(pipeline, "vae", None)),
             ):
-                return finish(pipeline(**named).images[0])
+                return [finish(image) for image in pipeline(**named).images]
         finally:
             # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
             with contextlib.suppress(AttributeError):
@@ -167,25 +172,48 @@ class Run:
 
     def _decoded(self, latents: Tensor, *args: Any, **named: Any) -> Any:
         assert self._decode is not None
-        total = max(self._steps, self._done)
-        self._context.progress(self._done, total, index=self._index, stage="Decoding")
-        return self._decode(self._whole.middle(latents), *args, **named)
+        self._tell(self._done, max(self._steps, self._done), "Decoding")
+        middle = self._whole.middle(latents)
+        if self._count == 1:
+            return self._decode(middle, *args, **named)
+        # One after another: together they would take far more memory, and no less time.
+        found = [self._decode(one, *args, **named) for one in middle.split(1)]
+        if isinstance(found[0], tuple):
+            return (torch.cat([one[0] for one in found]),)
+        return type(found[0])(sample=torch.cat([one.sample for one in found]))
+
+    def _tell(self, done: int, total: int, stage: str) -> None:
+        """Of several variations at a time it is told how many would be done by now, one after another."""
+        steps = done * self._count
+        place = min(self._count - 1, steps // max(1, total))
+        self._context.progress(steps - place * total, total, index=self._index + place, stage=stage)
 
     def _after_step(self, scheduler: Any, result: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._done += 1
         # Schedulers of higher order take more calls than steps were asked for.
         total = max(self._steps, self._done, getattr(self._pipeline, "num_timesteps", None) or len(scheduler.timesteps))
-        self._context.progress(self._done, total, index=self._index, stage=self._stage)
+        self._tell(self._done, total, self._stage)
         every = self._request.preview_interval
         if every and self._done % every == 0 and self._done < total:
-            self._preview(_clean(scheduler, result, args, named))
+            for place, latents in enumerate(_clean(scheduler, result, args, named).split(1)):
+                self._preview(latents, self._index + place)
 
-    def _preview(self, latents: Tensor) -> None:
-        """The picture as the network sees it at that step, made small and decoded by the model's own autoencoder."""
+    def _preview(self, latents: Tensor, index: int) -> None:
+        """The picture as the network sees it at that step, made small and decoded."""
         small = self._small(latents)
         if small is None or self._decode is None:
             self._context.warn("preview_unavailable", f"{self._name} shows no previews.")
             return
+        if self._tiny is not None:
+            picture = self._tiny.decode(small, self._request.tile_x, self._request.tile_y)
+        else:
+            picture = self._decoded_small(small)
+        pixels = (self._family.preview(picture).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
+        self._context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=index, step=self._done)
+
+    def _decoded_small(self, small: Tensor) -> Tensor:
+        """By the model's own autoencoder, (3, height, width)."""
+        assert self._decode is not None
         vae = self._pipeline.vae
         # Some overflow in half precision; their pipelines change them for the last decoding in the same way.
         overflows = vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
@@ -196,19 +224,19 @@ class Run:
         finally:
             if overflows:
                 vae.to(dtype=torch.float16)
-        picture = decoded[:, 0] if decoded.ndim == 4 else decoded
-        pixels = (self._family.preview(picture).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
-        self._context.preview(pixels.permute(1, 2, 0).contiguous().cpu().numpy(), index=self._index, step=self._done)
+        picture: Tensor = decoded[:, 0] if decoded.ndim == 4 else decoded
+        return picture
 
     def _small(self, latents: Tensor) -> Tensor | None:
         pipeline, whole = self._pipeline, self._whole
         if getattr(pipeline, "vae", None) is None:
             return None
-        ready = self._family.decodable(pipeline, latents[:1], whole.full_width, whole.full_height)
+        ready = self._family.decodable(pipeline, latents, whole.full_width, whole.full_height)
         if ready is None:
             return None
         ready = whole.middle(ready).float()
-        factor = PREVIEW_PIXELS / max(whole.width, whole.height)
+        limit = PREVIEW_PIXELS if self._tiny is None else TINY_PREVIEW_PIXELS
+        factor = limit / max(whole.width, whole.height)
         if factor >= 1.0:
             return ready
         size = [max(1, round(side * factor)) for side in ready.shape[-2:]]
@@ -238,6 +266,12 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
             yield from part
         else:
             yield from _blocks(part)
+
+
+def _as_array(picture: Any) -> NDArray[Any]:
+    if isinstance(picture, Tensor):
+        picture = (picture.float() * 0.5 + 0.5).permute(1, 2, 0).cpu().numpy()
+    return np.asarray(picture)
 
 
 def _denoises(name: str) -> bool:

@@ -27,7 +27,7 @@ from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
-from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, family_of
+from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Drawn, Family, family_of
 from .families.control_way import Guide
 from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
@@ -38,6 +38,7 @@ from .memory_plan import Demand, MemoryPlan
 from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
+from .preview_decoder import PreviewDecoder, preview_decoder
 from .seamless import seam_ratio
 from .style import StyleStack
 from .text_encoder import TextEncoder
@@ -115,11 +116,12 @@ class DiffusersFolderGenerator:
         self._words: LearnedWords | None = None
         self._speed: Acceleration | None = None
         self._controls: ControlStack | None = None
+        self._tiny: PreviewDecoder | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._info = self._describe({})
         self._memory = MemoryKeeper(
-            folder, self._info.name, skipped=self._family.unused, quantizes=not self._loader.whole_file
+            folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
         )
 
     @property
@@ -200,6 +202,7 @@ class DiffusersFolderGenerator:
         self._speed = Acceleration(pipeline, plan, context.device, settings.in_effect())
         self._speed.choose_attention(context)
         self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
+        self._tiny = preview_decoder(self._folder, context)
         return True
 
     def unload(self) -> None:
@@ -211,6 +214,7 @@ class DiffusersFolderGenerator:
         self._words = None
         self._speed = None
         self._controls = None
+        self._tiny = None
         self._memory.forget()
 
     def prepare(self, prompt: str) -> None:
@@ -233,21 +237,26 @@ class DiffusersFolderGenerator:
         if self._wanted_controls(request) is None:
             self._for_task(task)
         ready: _Ready | None = None
-        for index in range(request.count):
+        done = 0
+        while done < request.count:
             context.check_cancelled()
-            image: GeneratedImage | None = None
-            while image is None:
+            images: list[GeneratedImage] = []
+            together = 1
+            while not images:
                 try:
                     ready = ready or self._prepared(request, task, context)
-                    image = self._variation(ready, request, index, context)
+                    together = self._together(ready, request.count - done, context)
+                    images = self._variations(ready, request, range(done, done + together), context)
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise
-                if image is None:
+                if not images:
                     # Out here, where nothing of what was tried is alive any more.
                     demand, ready = ready.demand if ready else self._demand(request), None
-                    self._give_way(demand, context)
-            yield image
+                    if together == 1 or not self._memory.apart(demand.times(together), together, context):
+                        self._give_way(demand, context)
+            done += len(images)
+            yield from images
 
     def _drawn_over(self, request: GenerationRequest, start: Start, index: int, context: Context) -> GeneratedImage:
         """See :class:`.tiled_drawing.DrawOver`; where memory runs out, the same window again by a leaner plan."""
@@ -256,7 +265,7 @@ class DiffusersFolderGenerator:
             try:
                 begun = (self._whole(request, context), start)
                 ready = ready or self._prepared(request, IMAGE_TO_IMAGE, context, begun)
-                return self._variation(ready, request, index, context)
+                return self._variations(ready, request, range(index, index + 1), context)[0]
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -317,11 +326,23 @@ class DiffusersFolderGenerator:
             raise style.refuse(self._info.name)
         return style.find(request, self._folder, self._family.id, self._info.name)
 
-    def _variation(self, ready: _Ready, request: GenerationRequest, index: int, context: Context) -> GeneratedImage:
-        seed, drawing = request.variation_seed(index), ready.drawing
+    def _together(self, ready: _Ready, left: int, context: Context) -> int:
+        """How many of the variations that are left are drawn at a time."""
+        assert self._speed is not None
+        drawing = ready.drawing
+        if left == 1 or not drawing.batches or not self._speed.batches(drawing.steps):
+            return 1
+        return self._memory.together(ready.demand, left, context)
+
+    def _variations(
+        self, ready: _Ready, request: GenerationRequest, indexes: range, context: Context
+    ) -> list[GeneratedImage]:
+        seeds, drawing = [request.variation_seed(index) for index in indexes], ready.drawing
         width_m = request.real_world_width or DEFAULT_TILE_M
         own = self._family.native_maps != (IMAGE_MAP,)
         facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
+        if len(seeds) > 1:
+            facts["together"] = len(seeds)
         if ready.started:
             facts["strength"] = drawing.strength
         if ready.loras:
@@ -329,11 +350,13 @@ class DiffusersFolderGenerator:
         if ready.controls:
             facts["controls"] = ready.controls
         facts |= ready.added
+        first, demand = indexes.start, ready.demand.times(len(seeds))
+        images = []
         assert self._speed is not None and self._memory.plan is not None
         with (
             self._speed.drawing(
                 self._memory.plan,
-                ready.demand,
+                demand,
                 drawing.steps,
                 ready.loras,
                 context,
@@ -344,23 +367,34 @@ class DiffusersFolderGenerator:
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
             facts |= fast
-            drawn = drawing.maps(index, seed, width_m) if own else None
-            pixels: Any = drawn.maps[self._family.native_maps[0]] if drawn else drawing.picture(index, seed)
-            # Edges of a picture that only grew, or changed inside, are its owner's.
-            if drawn is None and request.operation == "create":
-                pixels, repair = self._repaired(pixels, request, index, seed, context)
-                facts |= repair
-        return GeneratedImage(
-            index=index,
-            seed=seed,
-            maps=drawn.maps if drawn else {IMAGE_MAP: pixels},
-            height_min_m=drawn.height_min_m if drawn else 0.0,
-            height_max_m=drawn.height_max_m if drawn else 0.0,
-            tile_width_m=width_m,
-            tile_height_m=width_m * request.height / request.width,
-            # What the request left to the model.
-            details={**facts, "seam_ratio": self._seams(pixels)},
-        )
+            maps: list[Drawn] = drawing.maps(first, seeds, width_m) if own else []
+            pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
+            if not own:
+                one = len(seeds) == 1
+                pictures = [drawing.picture(first, seeds[0])] if one else drawing.pictures(first, seeds)
+            for place, (index, seed) in enumerate(zip(indexes, seeds, strict=True)):
+                pixels, details = pictures[place], facts
+                # Edges of a picture that only grew, or changed inside, are its owner's.
+                if not own and request.operation == "create":
+                    pixels, repair = self._repaired(pixels, request, index, seed, context)
+                    details = facts | repair
+                images.append(
+                    GeneratedImage(
+                        index=index,
+                        seed=seed,
+                        maps=maps[place].maps if own else {IMAGE_MAP: pixels},
+                        height_min_m=maps[place].height_min_m if own else 0.0,
+                        height_max_m=maps[place].height_max_m if own else 0.0,
+                        tile_width_m=width_m,
+                        tile_height_m=width_m * request.height / request.width,
+                        # What the request left to the model.
+                        details={**details, "seam_ratio": self._seams(pixels)},
+                    )
+                )
+        if "memory" in facts:
+            for image in images:
+                image.details["memory"] = facts["memory"]
+        return images
 
     # Memory.
 
@@ -492,6 +526,7 @@ class DiffusersFolderGenerator:
             kind = pipeline_class(self._folder, task)
             check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
             found = self._others[task] = joined(self._pipeline, kind)
+            self._family.prepare(found)
             if self._speed is not None:
                 self._speed.prompts.attach(found)
         return found
@@ -522,6 +557,7 @@ class DiffusersFolderGenerator:
             encoder=self._encoder,
             style=self._style,
             words=self._words,
+            tiny=self._tiny,
         )
 
     def _repaired(

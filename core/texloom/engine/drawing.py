@@ -23,6 +23,7 @@ from .generator import Context, GeneratorInfo
 from .learned_text import words_dropped
 from .model_folder import ModelFolder
 from .operations import Start
+from .preview_decoder import PreviewDecoder
 from .prompts import read_prompts
 from .style import StyleStack
 from .text_encoder import TextEncoder
@@ -34,7 +35,7 @@ class LoadedModel:
     """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
 
     ``encoder`` is the engine's text encoder, where the family reads prompts with it; ``style`` and ``words`` are what
-    the request adds to the model.
+    the request adds to the model; ``tiny`` decodes previews.
     """
 
     pipeline: Any
@@ -44,6 +45,7 @@ class LoadedModel:
     encoder: TextEncoder | None = None
     style: StyleStack | None = None
     words: LearnedWords | None = None
+    tiny: PreviewDecoder | None = None
 
 
 class Drawing:
@@ -129,16 +131,32 @@ class Drawing:
         start = self._start
         if start is not None and self.strength == 0.0:
             return start.finished(start.picture)
-        # On the CPU, so that a seed means the same noise on every device.
-        generator = torch.Generator("cpu").manual_seed(seed)
         with self._same_chance(seed):
-            drawn = self._run(index, stage).draw({**self._named, "generator": generator})
+            (drawn,) = self._run(index, stage).draw(self._seeded([seed]))
         return start.finished(drawn) if start is not None else drawn
 
-    def maps(self, index: int, seed: int, tile_width_m: float) -> Drawn:
-        """Variation ``index`` of a family with maps of its own, on a tile of that width; errors as :meth:`picture`."""
-        generator = torch.Generator("cpu").manual_seed(seed)
-        return self._run(index, "Drawing").draw_maps({**self._named, "generator": generator}, tile_width_m)
+    def pictures(self, first: int, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """Variations from ``first`` on, one for each seed, at a time; only where :attr:`batches`."""
+        return self._run(first, "Drawing", len(seeds)).draw(self._seeded(seeds))
+
+    def maps(self, first: int, seeds: Sequence[int], tile_width_m: float) -> list[Drawn]:
+        """As :meth:`pictures` for a family with maps of its own, on a tile of that width; errors as there."""
+        return self._run(first, "Drawing", len(seeds)).draw_maps(self._seeded(seeds), tile_width_m)
+
+    @property
+    def batches(self) -> bool:
+        """Whether several variations can be drawn at a time: from words alone."""
+        told = self._model.family.batches and "num_images_per_prompt" in self.parameters
+        style = self._model.style
+        return told and self._start is None and not self._guided and not (style is not None and style.active)
+
+    def _seeded(self, seeds: Sequence[int]) -> dict[str, Any]:
+        # On the CPU, so that a seed means the same noise on every device; one for each, so that it means the same
+        # noise whatever is drawn beside it.
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        if len(seeds) == 1:
+            return {**self._named, "generator": generators[0]}
+        return {**self._named, "generator": generators, "num_images_per_prompt": len(seeds)}
 
     @contextlib.contextmanager
     def _same_chance(self, seed: int) -> Iterator[None]:
@@ -173,7 +191,7 @@ class Drawing:
         if request.strength is not None and "strength" not in self.parameters:
             context.warn("strength_ignored", f"{name} changes a picture by words alone and has no strength.")
 
-    def _run(self, index: int, stage: str) -> Run:
+    def _run(self, index: int, stage: str, count: int = 1) -> Run:
         return Run(
             self._pipeline,
             self._model.family,
@@ -186,6 +204,8 @@ class Drawing:
             token=self._token,
             owner=self._model.pipeline,
             stage=stage,
+            tiny=self._model.tiny,
+            count=count,
         )
 
 

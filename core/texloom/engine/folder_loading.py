@@ -12,13 +12,14 @@ from torch import nn
 
 from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, TexloomError
+from ..gguf_header import is_gguf
 from .device import is_out_of_memory
 from .families import Family
 from .generator import Context
 from .memory_estimate import DENOISER, TEXT, role_of
 from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, MemoryPlan
 from .model_folder import Component, ModelFolder
-from .pipelines import part_class
+from .pipelines import check_packages, part_class
 from .placement import DTYPES
 
 FIRST: Final = 0.2
@@ -50,6 +51,11 @@ class FolderLoader:
     def whole_file(self) -> bool:
         """Whether all weights come from one file."""
         return self._file is not None and not self._file_part
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether weights can be made smaller while they are read."""
+        return not self.whole_file and not (self._file is not None and is_gguf(self._file))
 
     def skipped(self, kind: Any) -> tuple[str, ...]:
         """Parts that are not loaded for a pipeline of that class."""
@@ -145,13 +151,15 @@ class FolderLoader:
             raise self._unreadable(item.name, error) from error
 
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
+        assert self._file is not None
+        smaller = _packed(self._file, plan) or quantized(item, plan)
         try:
             part = kind.from_single_file(
                 str(self._file),
                 config=str(folder),
                 local_files_only=True,
                 torch_dtype=DTYPES[plan.precision],
-                **quantized(item, plan),
+                **smaller,
             )
         except Exception as error:
             # Boundary: as for whole models in one file.
@@ -178,6 +186,20 @@ def best_precision(folder: ModelFolder, device: str) -> str:
     if kind == "cuda" and not torch.cuda.is_bf16_supported():
         return FLOAT16
     return BFLOAT16
+
+
+def _packed(file: Path, plan: MemoryPlan) -> dict[str, Any]:
+    """Arguments that leave weights as they are in a GGUF file, and compute with them in the plan's precision.
+
+    Raises:
+        ModelInvalidError: the package that reads such files is missing.
+    """
+    if not is_gguf(file):
+        return {}
+    check_packages(file, ("gguf",))
+    from diffusers import GGUFQuantizationConfig
+
+    return {"quantization_config": GGUFQuantizationConfig(compute_dtype=DTYPES[plan.precision])}
 
 
 def quantized(item: Component, plan: MemoryPlan) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import torch
 
+from .. import settings
 from ..errors import OutOfMemoryError
+from ..gguf_header import is_gguf
 from . import device as devices
 from . import map_models, memory_plan
 from .folder_loading import best_precision
 from .generator import Context
-from .memory_estimate import Part, parts_of
+from .memory_estimate import DENOISER, Part, parts_of
 from .memory_plan import Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
 from .placement import Placement
@@ -24,6 +26,11 @@ from .striped_decoding import can_stripe, striped
 LEAST_STRIPED: Final = 512 * 512
 """Pictures of fewer pixels, previews above all, are never decoded in stripes."""
 
+MOST_TOGETHER: Final = 8
+"""More pictures at a time bring no more speed, and the first of them is long in coming."""
+
+_ON: Final = ("1", "on", "yes", "true")
+_OFF: Final = ("0", "off", "no", "false")
 _UPCASTS: Final = ("StableDiffusionXL", "Kolors")
 _STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
 
@@ -61,12 +68,14 @@ class MemoryKeeper:
         if self._model is None:
             vae = self._folder.component("vae")
             name = self._folder.class_name
+            parts = parts_of(self._folder, self._skipped)
             self._model = Model(
                 folder=self._folder,
-                parts=(*parts_of(self._folder, self._skipped), *self._beside),
+                parts=(*parts, *self._beside),
                 stripes=vae is not None and vae.class_name in _STRIPED,
                 upcasts=name.startswith(_UPCASTS) and vae is not None and vae.config.get("force_upcast", True) is True,
                 quantizes=self._quantizes,
+                packed=_packed(self._folder, parts),
             )
         return self._model
 
@@ -153,6 +162,56 @@ class MemoryKeeper:
         self._tell(plan, context)
         return plan
 
+    def together(self, demand: Demand, most: int, context: Context) -> int:
+        """How many pictures are drawn at a time: as many as fit in the way that the model is kept, up to ``most``.
+
+        Graphics cards have room left for more than one picture, and are faster so; processors are not
+        (:mod:`texloom.settings` says how to choose otherwise).  The forecast for so many becomes the plan's.
+
+        Args:
+            demand: of one picture.
+            most: of them.
+            context: of the job.
+        """
+        wanted = settings.load_usable().batch.strip().lower()
+        kind = torch.device(context.device).type
+        if wanted in _ON or (wanted not in _OFF and kind != "cpu"):
+            for count in range(min(most, MOST_TOGETHER), 1, -1):
+                if self._also_fits(demand.times(count), context):
+                    return count
+        self._also_fits(demand, context)
+        return 1
+
+    def apart(self, demand: Demand, count: int, context: Context) -> bool:
+        """After ``count`` pictures at a time, which is what ``demand`` is, have run out of memory: one by one then.
+
+        False where it is the plan that is to be changed.
+        """
+        if self.plan is None:
+            return False
+        devices.empty_cache(context.device)
+        self._failed.append((demand.pixels, self.plan.rank))
+        context.warn(
+            "batch_too_large",
+            f"Memory ran out with {count} variations of {self._name} at a time; they go on with fewer.",
+            advice="Choose off for the setting batch to draw them one by one from the start.",
+        )
+        return True
+
+    def _also_fits(self, demand: Demand, context: Context) -> bool:
+        """Whether that fits in the way that the model is kept now; then its forecast is the plan's."""
+        now, free = self.plan, devices.free_memory(context.device)
+        if now is None or free is None:
+            return False
+        # The leanest plan is there even where it has failed before.
+        if any(pixels <= demand.pixels and now.rank <= rank for pixels, rank in self._failed):
+            return False
+        plan = next((plan for plan in self.plans(demand, context.device) if plan.same_way(now)), None)
+        if plan is None or plan.forecast > (free + self.resident()) * (1.0 - memory_plan.DEVICE_RESERVE):
+            return False
+        self.plan = plan
+        return True
+
     def place(self, pipeline: Any, plan: MemoryPlan, device: str) -> None:
         """Bring a pipeline's parts where ``plan`` wants them.
 
@@ -208,3 +267,10 @@ class MemoryKeeper:
         if line != self.told:
             self.told = line
             context.loading(line)
+
+
+def _packed(folder: ModelFolder, parts: tuple[Part, ...]) -> float:
+    """Bytes a weight of the network that draws in a GGUF file; 0 for other files."""
+    files = [folder.path / file for file in folder.weights if is_gguf(folder.path / file)]
+    count = sum(part.weights for part in parts if part.role == DENOISER)
+    return sum(file.stat().st_size for file in files) / count if files and count else 0.0

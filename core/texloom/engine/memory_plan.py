@@ -75,6 +75,10 @@ class Demand:
         """Of all pictures at a time."""
         return self.width * self.height * self.batch
 
+    def times(self, count: int) -> Demand:
+        """So many of them at a time; they are decoded one after another."""
+        return replace(self, batch=self.batch * count)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlan:
@@ -149,13 +153,23 @@ class MemoryPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """What plans need of a model; ``upcasts`` says whether its decoder computes in full precision whatever the plan."""
+    """What plans need of a model.
+
+    Attributes:
+        folder: of the model.
+        parts: its networks.
+        stripes: whether its decoder works in stripes.
+        upcasts: whether its decoder computes in full precision whatever the plan.
+        quantizes: whether its weights can be made smaller while they are read.
+        packed: bytes a weight of the network that draws, where its file has them in few bits and they stay so; else 0.
+    """
 
     folder: ModelFolder
     parts: tuple[Part, ...]
     stripes: bool
     upcasts: bool = False
     quantizes: bool = True
+    packed: float = 0.0
 
 
 def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple[MemoryPlan, ...]:
@@ -171,6 +185,9 @@ def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple
     result: list[MemoryPlan] = []
     for rank, way in enumerate(ways):
         if (way.striped and not model.stripes) or (way.quantization and not model.quantizes):
+            continue
+        # Weights in few bits are no numbers of another precision.
+        if model.packed and way.precision != precision:
             continue
         plan = replace(_forecast(way, model, demand, device), rank=rank)
         if not result or plan.forecast < result[-1].forecast * _LEANER:
@@ -249,6 +266,8 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     small = _QUANTIZED.get(way.quantization, ())
 
     def kept(part: Part) -> int:
+        if model.packed and part.role == DENOISER:
+            return round(part.weights * model.packed)
         return round(part.weights * (QUANTIZED_BYTES[way.quantization] if part.role in small else size))
 
     parts = (*model.parts, *demand.extra)

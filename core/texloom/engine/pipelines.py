@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..errors import ModelInvalidError, RequestError
 from .families import IMAGE_TO_IMAGE, INPAINT, TASKS, TEXT_TO_IMAGE, family_of
+from .from_latents import from_picture
 from .model_folder import Component, ModelFolder
 
 _TABLES: Final = {
@@ -62,7 +63,7 @@ def pipeline_class(folder: ModelFolder, task: str = TEXT_TO_IMAGE, name: str = "
             f"{folder.path} needs the pipeline {name}, which this version of diffusers does not have.",
             advice="Update the engine, or choose another model.",
         )
-    return kind
+    return from_picture(kind, family) if task == IMAGE_TO_IMAGE and family.begins else kind
 
 
 def cannot(name: str, task: str) -> RequestError:

@@ -14,6 +14,7 @@ from typing import Final
 
 from .. import catalog_rows, model_store
 from ..errors import ModelInvalidError, ModelNotFoundError
+from ..gguf_header import is_gguf
 from ..weights_header import (
     CHECKPOINT,
     CONTROL,
@@ -57,6 +58,11 @@ def open_file(path: Path) -> DiffusersFolderGenerator:
             advice="Choose a model of a family that texloom models lists, or its diffusers folder.",
         )
     _refuse_inpainting(file)
+    if file.kind == CHECKPOINT and is_gguf(path):
+        raise ModelInvalidError(
+            f"{path.name} is a GGUF file of a whole model; of such files the network that draws can be used alone.",
+            advice="Choose a GGUF file of the network alone, or a .safetensors file.",
+        )
     if file.kind == CHECKPOINT:
         return DiffusersFolderGenerator(_configuration(file), file=path)
     folder, part = _rest(file)

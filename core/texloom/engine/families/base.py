@@ -65,6 +65,9 @@ class Family:
         masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
         unused: parts that are not loaded where the pipeline can do without.
         absent: parts that its folders never hold, which the pipeline is told.
+        begins: whether its pipeline draws from words alone, so that a picture to draw over becomes the latents that it
+            begins with (:mod:`..from_latents`); :meth:`begun` makes them.
+        batches: whether its pipeline draws several pictures at a time when it is told to.
         native_maps: the maps that it draws itself; other than ``image`` alone, :meth:`maps` makes them of what its
             autoencoder decodes.
         shared_text: whether the engine's text encoder reads its prompts, by :meth:`text`.
@@ -85,6 +88,8 @@ class Family:
     masked_margins: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
     absent: ClassVar[tuple[str, ...]] = ()
+    begins: ClassVar[bool] = False
+    batches: ClassVar[bool] = True
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
     shared_text: ClassVar[bool] = False
     control_ways: ClassVar[tuple[ControlWay, ...]] = ()
@@ -189,7 +194,7 @@ class Family:
         return named
 
     def prepare(self, pipeline: Any) -> None:
-        """Once, when a pipeline has been loaded."""
+        """Once for every pipeline: when it has been loaded, or made of the parts of another one."""
 
     def uses_negative_prompt(self, guidance: float | None) -> bool:
         """Whether a negative prompt has an effect at that guidance."""
@@ -230,6 +235,33 @@ class Family:
             return None
         return latents / scale + (getattr(config, "shift_factor", None) or 0.0)
 
+    def begun(self, pipeline: Any, picture: Tensor) -> Tensor:
+        """What the network would draw for a picture without noise: the other way round than :meth:`decodable`.
+
+        ``picture`` is (batch, 3, height, width) from -1 to 1, in the precision of the autoencoder.  For families that
+        ``begins``; without an autoencoder the network draws pixels.
+        """
+        vae = getattr(pipeline, "vae", None)
+        if vae is None:
+            return picture
+        shift = getattr(vae.config, "shift_factor", None) or 0.0
+        return (encoded(vae, picture) - shift) * float(vae.config.scaling_factor)
+
+
+def encoded(vae: Any, picture: Tensor) -> Tensor:
+    """The latents of a picture, the likeliest ones where the autoencoder gives a distribution."""
+    found = vae.encode(picture, return_dict=False)[0]
+    latents: Tensor = found if isinstance(found, Tensor) else found.mode()
+    return latents
+
+
+def packed(grid: Tensor, patch: int = 2) -> Tensor:
+    """(batch, channels, height, width) → (batch, rows × columns, channels × patch²); undoes :func:`unpacked`."""
+    batch, channels, height, width = grid.shape
+    rows, columns = height // patch, width // patch
+    tokens = grid.reshape(batch, channels, rows, patch, columns, patch).permute(0, 2, 4, 1, 3, 5)
+    return tokens.reshape(batch, rows * columns, channels * patch**2)
+
 
 def unpacked(tokens: Tensor, width: int, height: int, patch: int = 2) -> Tensor:
     """(batch, rows × columns, channels × patch²) → (batch, channels, height, width) in latents.
@@ -257,11 +289,20 @@ def token_pixels(count: int, width: int, height: int) -> int:
 
 def channel_statistics(pipeline: Any, latents: Tensor) -> Tensor:
     """Undo the normalisation channel by channel of the Qwen-Image autoencoders; (B, C, H, W) → (B, C, 1, H, W)."""
-    config = pipeline.vae.config
-    shape = (1, -1, 1, 1, 1)
-    mean = torch.tensor(config.latents_mean, device=latents.device, dtype=latents.dtype).view(shape)
-    deviation = torch.tensor(config.latents_std, device=latents.device, dtype=latents.dtype).view(shape)
+    mean, deviation = _statistics(pipeline, latents)
     return latents.unsqueeze(2) * deviation + mean
+
+
+def by_channel_statistics(pipeline: Any, latents: Tensor) -> Tensor:
+    """Normalise what a Qwen-Image autoencoder encoded; (B, C, 1, H, W) → (B, C, H, W)."""
+    mean, deviation = _statistics(pipeline, latents)
+    return ((latents - mean) / deviation).squeeze(2)
+
+
+def _statistics(pipeline: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    config = pipeline.vae.config
+    mean, deviation = (torch.tensor(x).to(like).view(1, -1, 1, 1, 1) for x in (config.latents_mean, config.latents_std))
+    return mean, deviation
 
 
 def _default(parameters: Mapping[str, inspect.Parameter], name: str) -> object:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 
 from torch import Tensor
 
-from .base import TEXT_TO_IMAGE, Family
-from .flux2 import from_batch_norm
+from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family, encoded
+from .flux2 import by_batch_norm, from_batch_norm
 
 _EPSILON: Final = 1e-5  # what its pipeline takes instead of the configuration's
 
@@ -23,9 +23,14 @@ class ErnieImage(Family):
 
     id = "ernie-image"
     name = "ERNIE-Image"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "ErnieImagePipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "ErnieImagePipeline", IMAGE_TO_IMAGE: "ErnieImagePipeline"}
+    begins = True
     unused = (*Family.unused, "pe", "pe_tokenizer")
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
         return from_batch_norm(pipeline, latents, _EPSILON)
+
+    def begun(self, pipeline: Any, picture: Tensor) -> Tensor:
+        """See ``Family``."""
+        return by_batch_norm(pipeline, encoded(pipeline.vae, picture), _EPSILON)

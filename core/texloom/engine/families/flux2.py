@@ -55,10 +55,24 @@ class Flux2Klein(Flux2):
 
 def from_batch_norm(pipeline: Any, grid: Tensor, epsilon: float) -> Tensor:
     """(B, 128, H, W) as the network draws them → (B, 32, 2 H, 2 W) for the decoder of FLUX.2's autoencoder."""
-    norm = pipeline.vae.bn
-    mean = norm.running_mean.view(1, -1, 1, 1).to(grid)
-    deviation = torch.sqrt(norm.running_var.view(1, -1, 1, 1) + epsilon).to(grid)
+    mean, deviation = _batch_norm(pipeline, grid, epsilon)
     batch, channels, height, width = grid.shape
     patches = (grid * deviation + mean).reshape(batch, channels // 4, 2, 2, height, width)
     result: Tensor = patches.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, height * 2, width * 2)
     return result
+
+
+def by_batch_norm(pipeline: Any, latents: Tensor, epsilon: float) -> Tensor:
+    """(B, 32, 2 H, 2 W) as FLUX.2's autoencoder encodes them → (B, 128, H, W) as the network draws them."""
+    batch, channels, height, width = latents.shape
+    patches = latents.reshape(batch, channels, height // 2, 2, width // 2, 2).permute(0, 1, 3, 5, 2, 4)
+    grid = patches.reshape(batch, channels * 4, height // 2, width // 2)
+    mean, deviation = _batch_norm(pipeline, grid, epsilon)
+    result: Tensor = (grid - mean) / deviation
+    return result
+
+
+def _batch_norm(pipeline: Any, like: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    norm = pipeline.vae.bn
+    mean = norm.running_mean.view(1, -1, 1, 1).to(like)
+    return mean, torch.sqrt(norm.running_var.view(1, -1, 1, 1) + epsilon).to(like)

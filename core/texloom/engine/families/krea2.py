@@ -10,7 +10,17 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..model_folder import ModelFolder
-from .base import TEXT_TO_IMAGE, Defaults, Family, channel_statistics, unpacked
+from .base import (
+    IMAGE_TO_IMAGE,
+    TEXT_TO_IMAGE,
+    Defaults,
+    Family,
+    by_channel_statistics,
+    channel_statistics,
+    encoded,
+    packed,
+    unpacked,
+)
 
 
 class Krea2(Family):
@@ -18,7 +28,8 @@ class Krea2(Family):
 
     id = "krea2"
     name = "Krea 2"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Krea2Pipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Krea2Pipeline", IMAGE_TO_IMAGE: "Krea2Pipeline"}
+    begins = True
     guidance_off = 0.0
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
@@ -30,3 +41,8 @@ class Krea2(Family):
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
         return channel_statistics(pipeline, unpacked(latents, width, height, int(pipeline.config.patch_size)))
+
+    def begun(self, pipeline: Any, picture: Tensor) -> Tensor:
+        """See ``Family``; for its autoencoder a picture is a film of one frame."""
+        grid = by_channel_statistics(pipeline, encoded(pipeline.vae, picture.unsqueeze(2)))
+        return packed(grid, int(pipeline.config.patch_size))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import TEXT_TO_IMAGE, Family
+from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family
 
 
 class Lumina2(Family):
@@ -14,5 +14,6 @@ class Lumina2(Family):
 
     id = "lumina2"
     name = "Lumina 2"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Lumina2Pipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Lumina2Pipeline", IMAGE_TO_IMAGE: "Lumina2Pipeline"}
+    begins = True
     relatives = ("Lumina2Text2ImgPipeline",)

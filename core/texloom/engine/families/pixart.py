@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import TEXT_TO_IMAGE, Family
+from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family
 
 
 class PixArtSigma(Family):
@@ -14,5 +14,9 @@ class PixArtSigma(Family):
 
     id = "pixart-sigma"
     name = "PixArt-Σ"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "PixArtSigmaPipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {
+        TEXT_TO_IMAGE: "PixArtSigmaPipeline",
+        IMAGE_TO_IMAGE: "PixArtSigmaPipeline",
+    }
+    begins = True
     relatives = ("PixArtAlphaPipeline", "PixArtSigmaPAGPipeline")

@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .base import TEXT_TO_IMAGE, Family
+from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family
 
 
 class Prx(Family):
@@ -16,7 +16,9 @@ class Prx(Family):
 
     id = "prx"
     name = "PRX"
-    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "PRXPipeline"}
+    pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "PRXPipeline", IMAGE_TO_IMAGE: "PRXPipeline"}
+    begins = True
+    batches = False  # with guidance, it tells the network the time of one picture only
 
     def prepare(self, pipeline: Any) -> None:
         """Its cleaning of prompts repairs broken encodings by a package that the engine does without."""

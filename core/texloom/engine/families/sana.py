@@ -21,6 +21,7 @@ class Sana(Family):
     name = "Sana"
     pipelines: ClassVar[Mapping[str, str]] = {
         TEXT_TO_IMAGE: "SanaPipeline",
+        IMAGE_TO_IMAGE: "SanaPipeline",
         CONTROL: "SanaControlNetPipeline",
     }
     control_ways: ClassVar[tuple[ControlWay, ...]] = (
@@ -31,6 +32,7 @@ class Sana(Family):
         ),
     )
     relatives: ClassVar[tuple[str, ...]] = ("SanaPAGPipeline",)
+    begins = True
 
     def size_step(self, folder: ModelFolder) -> int:
         """See ``Family``; a token is one latent."""
@@ -53,6 +55,7 @@ class SanaSprint(Sana):
     }
     relatives = ()
     control_ways = ()
+    begins = False
 
     def defaults(self, folder: ModelFolder, parameters: Mapping[str, inspect.Parameter]) -> Defaults:
         """See ``Family``."""
