@@ -236,7 +236,7 @@ def _ask(row: CatalogRow) -> None:
 
 
 def _check(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model)
+    row = catalog_rows.find(arguments.model) or style_models.download_row(arguments.model)
     path = model_store.find(row.hub, file=row.file) if row is not None else _path(arguments.model)
     if path is None:
         raise ModelNotFoundError(f"{arguments.model} is not on this machine.")
