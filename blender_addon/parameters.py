@@ -106,7 +106,7 @@ class TexloomParameter(bpy.types.PropertyGroup):
     label: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     kind: StringProperty(description="color, number or choice", options={"HIDDEN"})  # type: ignore[valid-type]
     unit: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
-    source: StringProperty(description="prompt, negative prompt, request or seed", options={"HIDDEN"})  # type: ignore[valid-type]
+    source: StringProperty(description="prompt, negative prompt, style image, request or seed", options={"HIDDEN"})  # type: ignore[valid-type]
     words: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     attribute: BoolProperty(description="Whether it lies on any material, as dirt does", options={"HIDDEN"})  # type: ignore[valid-type]
     low: FloatProperty(options={"HIDDEN"})  # type: ignore[valid-type]

@@ -77,14 +77,21 @@ def _draw_parameter(layout: Any, item: Any) -> None:
     else:
         split.prop(item, "amount", text=label, translate=False, slider=True)
     row = split.row(align=True)
-    _draw_words(row, item.words if item.source == "prompt" else "")
+    if item.source == "style image":
+        _draw_said(row, iface("Style image"))
+    else:
+        _draw_words(row, item.words if item.source == "prompt" else "")
     row.prop(item, "locked", text="", icon=_lock(item.locked), emboss=False)
 
 
 def _draw_words(layout: Any, words: str) -> None:
+    _draw_said(layout, f"“{words}”" if words else "")
+
+
+def _draw_said(layout: Any, text: str) -> None:
     row = layout.row(align=True)
     row.active = False
-    row.label(text=f"“{words}”" if words else "", translate=False)
+    row.label(text=text, translate=False)
 
 
 def _lock(locked: bool) -> str:

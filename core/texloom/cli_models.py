@@ -251,7 +251,7 @@ def _ask(row: CatalogRow | ControlRow) -> None:
 
 
 def _check(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model)
+    row = catalog_rows.find(arguments.model) or style_models.download_row(arguments.model)
     network = control_rows.find(arguments.model)
     if row is not None:
         path = model_store.find(row.hub, file=row.file)

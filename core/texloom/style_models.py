@@ -50,8 +50,13 @@ class StyleRow:
         return "" if self.encoder.split("/")[-1] == ENCODER else self.encoder
 
     def download_row(self) -> CatalogRow:
-        """The same as a row for downloads: only its own files, with its terms."""
-        only = [self.file, "README.md", "LICENSE*"] + ([] if self.encoder_hub else [f"{self.encoder}/*"])
+        """The same as a row for downloads, with its terms: its files, and those of its repository's other adapters.
+
+        A repository is one folder on disk, whose record would let go of what a download does not name.
+        """
+        together = [row for row in rows() if row.hub == self.hub]
+        only = ["README.md", "LICENSE*", *(row.file for row in together)]
+        only += dict.fromkeys(f"{row.encoder}/*" for row in together if not row.encoder_hub)
         return CatalogRow(
             id=self.id,
             name=self.name,

@@ -10,14 +10,16 @@ from types import ModuleType
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 from layouts import Here, button, buttons, drawn, fields, texts
 from pictures import write_png
 from test_addon import api, fake, module
+from test_engine import WORKER_PYTHON, engine
 from test_image_tools import gradient, painted, requests, scratch
 from test_models import options, safetensors
 
-__all__ = ["api", "fake", "options"]  # fixtures
+__all__ = ["api", "engine", "fake", "options"]  # fixtures
 
 
 @pytest.fixture
@@ -248,3 +250,25 @@ class TestPanel:
         assert button(drawn(texloom, "looks.StyleImage"), "model_download")["model"] == "ip-adapter-sd15"
         settings.look.adapter = "somewhere"
         assert "model_download" not in buttons(drawn(texloom, "looks.StyleImage"))
+
+
+@pytest.mark.skipif(not WORKER_PYTHON, reason="TEXLOOM_TEST_PYTHON names no engine environment")
+def test_a_material_in_the_colors_of_an_image(engine: Any, cube: Any, texloom: ModuleType) -> None:
+    """With the real engine: the colors are the image's, and tuning does not ask for the image again."""
+    obj = cube()
+    bpy.context.view_layer.objects.active = obj
+    blue = np.zeros((64, 64, 4), np.uint8)
+    blue[...] = (26, 51, 153, 255)
+    image = painted("Sea.png", blue)
+    engine.generate("brick wall", target=obj, size=256, seed=5, style_image=image)
+    assert scratch() == []
+    recipe = obj.active_material.texloom
+    color = recipe.parameters["color"]
+    red, green, below = (int(color.json_value()[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    assert color.source == "style image" and np.allclose((red, green, below), (0.1, 0.2, 0.6), atol=0.03)
+    noted = texts(drawn(texloom, "tune.Parameters"))
+    assert noted.count("Style image") == 2 and "“brick wall”" in noted
+    bpy.data.images.remove(image)
+    before = color.json_value()
+    engine.tune(obj.active_material, wear=0.9)
+    assert obj.active_material.texloom.parameters["color"].json_value() == before

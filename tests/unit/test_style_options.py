@@ -88,6 +88,9 @@ def test_adapters_stand_in_the_list_of_models(capsys: pytest.CaptureFixture[str]
         assert (row.commercial == "yes") == (not load.terms)
         assert bool(row.encoder_hub) == (not any("image_encoder" in glob for glob in load.only))
     assert style_models.download_row("sdxl") is None
+    # One repository is one folder: what one download brings, another does not take away.
+    same = [style_models.download_row(row.id) for row in style_models.rows() if row.hub == "h94/IP-Adapter"]
+    assert len(same) == 2 and same[0] is not None and same[1] is not None and same[0].only == same[1].only
     taking = {row.family for row in catalog_rows.rows() if "ip_adapter" in row.abilities}
     assert set(style_models.families()) <= taking
 

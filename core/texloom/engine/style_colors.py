@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The colors of a picture as the colors of a material: how the instant model takes over a style.
 
-The picture's dominant colors are found by k-means in OKLab.  The one that covers most becomes the material's main
-color.  Its others get those that stand to it as the family's own palettes have them: joints that are lighter than
-their bricks get a lighter color of the picture, if there is one.
+The picture's dominant colors are found by k-means in OKLab.  The one that covers most, colorful ones before grey and
+dark ones, becomes the material's main color.  Its others get those that stand to it as the family's own palettes have
+them: joints that are lighter than their bricks get a lighter color of the picture, if there is one; and they stay
+light enough to be seen.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from .pictures import Picture, open_style
-from .procedural.color import Lab, hex_to_lab, lab_to_hex, srgb_image_to_lab
+from .procedural.color import Lab, lab_to_hex, srgb_image_to_lab
 from .procedural.family import Family
 from .procedural.parameters import Color, Value
 
-COUNT: Final = 6
+COUNT: Final = 10
 """So many colors are looked for."""
 LEAST_SHARE: Final = 0.02
 """Colors that cover less of a picture do not count."""
-NEAR: Final = 0.05
+NEAR: Final = 0.06
 """Colors nearer than this in OKLab are one."""
 
-_SIDE: Final = 96
+_SIDE: Final = 224
 _ROUNDS: Final = 24
 _HUE: Final = 1.6  # hue tells colors apart more than light and shadow do
 
@@ -81,31 +82,35 @@ def set_colors(
     taken: dict[str, Lab] = {}
     main, left = names[0], found
     if main in open_names:
-        taken[main] = found[0].lab
-        left = found[1:]
+        first = max(found, key=_strikes)
+        taken[main] = first.lab
+        left = [item for item in found if item is not first]
     anchor = taken.get(main, _lab(values[main]))
-    others = [name for name in open_names if name != main]
-    taken |= _others(family, main, anchor, others, left)
+    natural = {name: _lab(values[name]) for name in open_names if name != main}
+    taken |= _others(anchor, _lab(values[main]), natural, left)
     return {name: _mixed(_lab(values[name]), lab, share) for name, lab in taken.items()}
 
 
-def _others(family: Family, main: str, anchor: Lab, names: Sequence[str], found: Sequence[Dominant]) -> dict[str, Lab]:
-    """Colors for ``names`` that suit: as much lighter or darker than ``anchor``, and as colorful, as by nature."""
-    if not names:
+def _others(anchor: Lab, own: Lab, natural: Mapping[str, Lab], found: Sequence[Dominant]) -> dict[str, Lab]:
+    """Colors that suit: as much lighter or darker than ``anchor``, and as colorful, as by nature.
+
+    Args:
+        anchor: the material's main color.
+        own: what that would be without the picture.
+        natural: the other colors, by name, as they would be without it.
+        found: what the picture has for them.
+    """
+    if not natural:
         return {}
-    palettes = [{name: np.array(hex_to_lab(palette[name])) for name in (main, *names)} for palette in family.palettes]
-    steps = {name: np.mean([palette[name] - palette[main] for palette in palettes], axis=0) for name in names}
+    names = list(natural)
+    steps = {name: np.subtract(lab, own) for name, lab in natural.items()}
 
     def cost(name: str, item: Dominant | None) -> float:
         if item is None:
             return _STAND_IN
-        light = item.lab[0] - anchor[0]
-        apart = [
-            _LIGHT * (light - float((palette[name] - palette[main])[0])) ** 2
-            + _HUES * float(np.square(np.array(item.lab[1:]) - palette[name][1:]).sum())
-            for palette in palettes
-        ]
-        return float(np.mean(apart)) - _SHARE * item.share
+        light = item.lab[0] - anchor[0] - float(steps[name][0])
+        hues = float(np.square(np.subtract(item.lab[1:], natural[name][1:])).sum())
+        return _LIGHT * light**2 + _HUES * hues - _SHARE * item.share
 
     # Where the picture has too few, a color that stands to the main one as by nature.
     choices: list[Dominant | None] = [*found, *[None] * len(names)]
@@ -116,9 +121,26 @@ def _others(family: Family, main: str, anchor: Lab, names: Sequence[str], found:
             best = (total, picked)
     assert best is not None
     return {
-        name: item.lab if item is not None else _as_lab(np.array(anchor) + steps[name])
+        name: _apart(item.lab, anchor, steps[name]) if item is not None else _as_lab(np.array(anchor) + steps[name])
         for name, item in zip(names, best[1], strict=True)
     }
+
+
+def _apart(lab: Lab, anchor: Lab, step: NDArray[np.floating]) -> Lab:
+    """The color, made lighter or darker where it would not be told from ``anchor``; its hue stays."""
+    least = _SEEN * float(np.linalg.norm(step))
+    rest = least**2 - (lab[1] - anchor[1]) ** 2 - (lab[2] - anchor[2]) ** 2
+    if rest <= (lab[0] - anchor[0]) ** 2:
+        return lab
+    up = step[0] > 0 if abs(step[0]) > _EVEN else lab[0] >= anchor[0]
+    light = anchor[0] + (1.0 if up else -1.0) * float(np.sqrt(rest))
+    return min(max(light, 0.02), 0.98), lab[1], lab[2]
+
+
+def _strikes(item: Dominant) -> float:
+    """How much a color counts as that of the whole picture."""
+    chroma = float(np.hypot(item.lab[1], item.lab[2]))
+    return item.share * (1.0 + 4.0 * chroma) * min(1.0, 0.4 + 2.0 * item.lab[0])
 
 
 # How much lightness, hue and what a color covers count when colors are given to the parts of a material; a stand-in
@@ -127,6 +149,9 @@ _LIGHT: Final = 0.25
 _HUES: Final = 2.0
 _SHARE: Final = 0.2
 _STAND_IN: Final = 0.3
+# Of the natural difference between two colors so much is kept.
+_SEEN: Final = 0.8
+_EVEN: Final = 0.01
 
 
 def _points(picture: Picture) -> NDArray[np.float32]:
@@ -159,7 +184,7 @@ def _clusters(points: NDArray[np.float32]) -> tuple[Dominant, ...]:
         places = moved
     shares = np.bincount(owner, minlength=COUNT) / len(owner)
     found = sorted(
-        (Dominant(lab=_as_lab(points[owner == n].mean(0)), share=float(shares[n])) for n in range(COUNT) if shares[n]),
+        (Dominant(lab=_typical(points[owner == n]), share=float(shares[n])) for n in range(COUNT) if shares[n]),
         key=lambda item: -item.share,
     )
     kept: list[Dominant] = []
@@ -173,6 +198,12 @@ def _clusters(points: NDArray[np.float32]) -> tuple[Dominant, ...]:
         elif item.share >= LEAST_SHARE or not kept:
             kept.append(item)
     return tuple(sorted(kept, key=lambda item: -item.share))
+
+
+def _typical(points: NDArray[np.float32]) -> Lab:
+    """The mean of (count, 3) colors; colorful ones count more, as they do to the eye."""
+    weights = 0.03 + np.hypot(points[:, 1], points[:, 2])
+    return _as_lab(np.average(points, axis=0, weights=weights))
 
 
 def _distance(one: Lab, other: Lab) -> float:
