@@ -256,13 +256,18 @@ def _facts(
         "factor": round(request.width / size[0], 4),
         "wraps": list(wraps),
         "made_of_height": sorted(following),
-        "seam_ratio": {name: seam(pixels, axis) for name, axis in (("x", 1), ("y", 0))},
+        "seam_ratio": {name: seam(pixels, axis, request.width / size[0]) for name, axis in (("x", 1), ("y", 0))},
         **facts(shipped()),
     }
 
 
-def seam(pixels: NDArray[Any], axis: int) -> float | None:
-    """The seam ratio of some lines across the seam; None where it has no bound."""
+def seam(pixels: NDArray[Any], axis: int, factor: float = 1.0) -> float | None:
+    """The seam ratio of some lines across the seam; None where it has no bound.
+
+    In a picture that was made ``factor`` times as large, steps between pixels that come of the same one are smaller by
+    nature, so only the others count inside.
+    """
     every = max(1, pixels.shape[1 - axis] // 1024)
-    ratio = seam_ratio(pixels[::every] if axis == 1 else pixels[:, ::every], axis)
+    lines = pixels[::every] if axis == 1 else pixels[:, ::every]
+    ratio = seam_ratio(lines, axis, max(1, round(factor)))
     return round(ratio, 4) if np.isfinite(ratio) else None
