@@ -90,7 +90,10 @@ def test_the_evaluation_writes_its_table(
     assert evaluate_upscaler.main(["--model", str(folder), "--size", "64", "--write"]) == 0
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "2 materials of 2 families, 64² large" in card and "1.5 s on 1 CPU thread" in card
-    assert "| Base color, 4×, averaged |" in card and "Seam ratios of base colors, 2×: network" in card
+    assert (
+        "| Base color, 4×, averaged |" in card
+        and "Seam ratios of base colors, 2×, the border anywhere in the tile: truth" in card
+    )
 
 
 def _families() -> dict[str, object]:
@@ -101,6 +104,11 @@ def _families() -> dict[str, object]:
 
 def test_measures() -> None:
     import numpy as np
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    assert evaluate_upscaler.border_ratio([noise.repeat(2, 0).repeat(2, 1)]) == pytest.approx(1.0, abs=0.1)
+    ramp = np.arange(64, dtype=np.uint8)[:, None, None].repeat(64, 1).repeat(3, 2)
+    assert evaluate_upscaler.border_ratio([ramp]) > 20.0
 
     one = np.zeros((8, 8, 3), np.uint8)
     assert evaluate_upscaler.psnr(one, one) == 99.0

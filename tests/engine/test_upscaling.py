@@ -19,6 +19,7 @@ from texloom.engine.upscaler import Upscaler, enlarge
 from texloom.errors import CancelledError, ModelInvalidError, ModelNotFoundError, RequestError
 from texloom.events import Completed, Progress
 from texloom.library_entry import foreign_files
+from texloom.png import write_png
 from texloom.request import MAPS, GenerationRequest
 from texloom.storage import read_manifest
 from texloom.training import evaluate_upscaler
@@ -248,6 +249,19 @@ class TestMaterials:
             assert all(seam_ratio(new, axis) < limit * seam_ratio(old, axis) + 0.3 for axis in (0, 1)), name
         assert {event.stage for event in events if isinstance(event, Progress)} >= {"Upscaling", "Writing"}
         assert foreign_files(folder) == [] and (folder / "source_height.png").is_file()
+
+    def test_there_is_no_seam_at_all(self, engine: Engine, tmp_path: Path, material: Path) -> None:
+        """The same material rolled gives the same larger maps rolled: no place knows of the border."""
+        rolled = tmp_path / "20260101-100000-rolled-0123abcd"
+        rolled.mkdir()
+        (rolled / "manifest.json").write_bytes((material / "manifest.json").read_bytes())
+        for name in MAPS:
+            write_png(rolled / f"00_{name}.png", np.roll(pixels_of(material / f"00_{name}.png"), (40, 24), (0, 1)))
+        one, other = (run(engine, tmp_path / "library", upscale_request(path, 2))[0] for path in (material, rolled))
+        for name in MAPS:
+            first, second = (pixels_of(folder / f"00_{name}.png").astype(int) for folder in (one, other))
+            top = 257 if name == "height" else 1
+            assert np.abs(np.roll(first, (80, 48), (0, 1)) - second).max() <= 2 * top, name
 
     def test_a_normal_map_of_its_own_is_kept(self, engine: Engine, tmp_path: Path, material: Path) -> None:
         """It says something that the height does not: it is enlarged, with vectors of length 1."""

@@ -140,7 +140,7 @@ def tiled(
             "light": light["way"],
             "windows": [len(side) for side in sides],
             "window": [len(sides[0][0].index), len(sides[1][0].index)],
-            "seam_ratio": {axis: seam(pixels, which) for axis, which in (("x", 1), ("y", 0))},
+            "seam_ratio": {axis: seam(pixels, which, light["factor"]) for axis, which in (("x", 1), ("y", 0))},
         }
         yield GeneratedImage(
             index=index,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operation ``upscale``: a picture, or all maps of a material, with up to four times as many pixels each way.
 
-This is the light way, without a large model.  Which map is enlarged by the network and which by a cubic filter was
-measured; see ``models/upscale/MODEL_CARD.md``.
+This is the light way, without a large model.  The small network is better than plain filters for every kind of map, as
+``models/upscale/MODEL_CARD.md`` shows; alpha alone is enlarged by a cubic filter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from .pictures import Picture, open_map, open_picture
 from .seamless import seam_ratio
 from .upscaler import Upscaler, enlarge, facts, shipped
 
-BY_NETWORK: Final = ("base_color", IMAGE_MAP, "height", "roughness", "metallic", "ambient_occlusion")
 FOLLOWING: Final = ("normal", "ambient_occlusion")
 """Maps that follow from the height; they are made anew where they are what the source's height gives."""
 
@@ -73,8 +72,7 @@ def upscaled(request: GenerationRequest, context: Context) -> GeneratedImage:
     first = "base_color" if material else IMAGE_MAP
     maps[first] = _picture(picture, request, wraps, context, told(0))
     for number, name in enumerate(kept, start=1):
-        network = shipped() if name in BY_NETWORK else None
-        pixels = _enlarged(sources[name], request, wraps, network, context, told(number))
+        pixels = _enlarged(sources[name], request, wraps, shipped(), context, told(number))
         maps[name] = _normalised(pixels) if name == "normal" else pixels
     context.check_cancelled()
     width_m = request.real_world_width or _WIDTH_M
@@ -256,13 +254,18 @@ def _facts(
         "factor": round(request.width / size[0], 4),
         "wraps": list(wraps),
         "made_of_height": sorted(following),
-        "seam_ratio": {name: seam(pixels, axis) for name, axis in (("x", 1), ("y", 0))},
+        "seam_ratio": {name: seam(pixels, axis, request.width / size[0]) for name, axis in (("x", 1), ("y", 0))},
         **facts(shipped()),
     }
 
 
-def seam(pixels: NDArray[Any], axis: int) -> float | None:
-    """The seam ratio of some lines across the seam; None where it has no bound."""
+def seam(pixels: NDArray[Any], axis: int, factor: float = 1.0) -> float | None:
+    """The seam ratio of some lines across the seam; None where it has no bound.
+
+    In a picture that was made ``factor`` times as large, steps between pixels that come of the same one are smaller by
+    nature, so only the others count inside.
+    """
     every = max(1, pixels.shape[1 - axis] // 1024)
-    ratio = seam_ratio(pixels[::every] if axis == 1 else pixels[:, ::every], axis)
+    lines = pixels[::every] if axis == 1 else pixels[:, ::every]
+    ratio = seam_ratio(lines, axis, max(1, round(factor)))
     return round(ratio, 4) if np.isfinite(ratio) else None
