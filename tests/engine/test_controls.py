@@ -32,7 +32,7 @@ from tiny_loaded import small_request
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
 
-WITH_SOURCE = ("stable-diffusion", "sdxl", "sdxl-union", "flux")
+WITH_SOURCE = ("stable-diffusion", "sdxl", "sdxl-union", "flux", "flux-union")
 WITH_MASK = (*WITH_SOURCE, "z-image-2")
 SEVERAL = ("stable-diffusion", "sdxl", "sdxl-union", "sd3", "flux", "flux-union", "qwen-image")
 EXACT = ("stable-diffusion", "sdxl", "sdxl-union", "sana")
