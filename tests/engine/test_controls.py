@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -428,7 +430,15 @@ def test_a_network_is_read_once_and_leaves_with_the_controls(
     with_network = model._memory.resident()
     _pixels(model, Control("depth", waves, 0.3, networks("sdxl")))
     assert len(read) == 1 and with_network > alone
-    _pixels(model)
+    assert model._controls is not None
+    network = weakref.ref(model._controls._module)
+    gc.disable()
+    try:
+        _pixels(model)
+        # At once, not when Python next looks for circles: the next network may need its memory.
+        assert network() is None
+    finally:
+        gc.enable()
     assert model._memory.resident() == alone
     model.unload()
     assert model._controls is None
