@@ -226,6 +226,12 @@ def test_they_go_with_a_mask(name: str, models: Models, networks: Networks, wave
     assert (guided != plain)[mask > 0].any()
 
 
+def test_z_image_s_first_network_sees_no_masks(models: Models, networks: Networks, waves: str) -> None:
+    control = Control("depth", waves, 1.0, networks("z-image"))
+    with pytest.raises(RequestError, match="does not see which parts"):
+        _draw(models("z-image"), control, source=waves, operation="repair_seams")
+
+
 @pytest.mark.parametrize("name", ["sd3", "qwen-image", "z-image"])
 def test_other_families_refuse_it_with_a_picture(name: str, models: Models, networks: Networks, waves: str) -> None:
     with pytest.raises(RequestError, match="follows no form while it draws over a picture"):

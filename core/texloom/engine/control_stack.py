@@ -82,7 +82,13 @@ class ControlStack:
 def check_task(found: Wanted, task: str, name: str) -> None:
     """Raise ``RequestError`` unless a model of that name has a pipeline for a task with these networks."""
     if task in found.way.pipelines:
-        return
+        blind = next((n for n in found.networks if task == INPAINT and not n.way.sees_masks(n.config)), None)
+        if blind is None:
+            return
+        raise RequestError(
+            f"controls: {blind.name} does not see which parts of a picture are filled in.",
+            advice="Choose a newer version of this network, or leave the controls out.",
+        )
     if task == INPAINT:
         message = f"controls: {name} follows no form while it fills in parts of a picture."
     elif task == TEXT_TO_IMAGE:
