@@ -21,6 +21,7 @@ from .core.texloom import cli as texloom_cli
 from .core.texloom import cli_options
 from .core.texloom.cli_show import Show
 from .core.texloom.errors import CancelledError, ErrorCode, RequestError, TexloomError
+from .core.texloom.request import Control
 
 COMMAND = "texloom"
 _handle: Any = None
@@ -87,6 +88,7 @@ def _generate(arguments: argparse.Namespace, show: Show) -> None:
     if arguments.source is not None:
         fields["source"] = bpy.data.images.get(arguments.source) or arguments.source
     fields["strength"] = arguments.strength
+    fields["controls"] = [_control(control) for control in fields.get("controls", ())]
     made = api.generate(
         arguments.prompt,
         output=output,
@@ -138,6 +140,14 @@ def _preferences(downloads: bool) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _control(control: Control) -> Any:
+    """With the image of that name in the .blend file, where there is no such file on disk."""
+    image = bpy.data.images.get(Path(control.image).name)
+    if image is None or Path(control.image).is_file():
+        return control
+    return (control.kind, image, control.strength, control.model)
 
 
 def _open(path: Path) -> None:

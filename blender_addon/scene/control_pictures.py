@@ -125,7 +125,7 @@ def from_object(
         data.clip_start, data.clip_end = reach * 0.01, reach * 4
         return data
 
-    place = turn @ Vector((middle.x, middle.y, high.z + reach))
+    place: Any = turn @ Vector((middle.x, middle.y, high.z + reach))
     matrix = Matrix.Translation(place) @ turn.to_4x4()
     return _seen(_render(scene, [shown], camera, matrix, (width, height)), perspective=False)
 

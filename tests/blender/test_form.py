@@ -155,6 +155,18 @@ class TestRequests:
             api.submit("moss", model="sdxl", controls=[("depth", painted("Other.png"), 9.0)])
         assert scratch() == []
 
+    def test_the_command_takes_images_of_the_file(
+        self, texloom: ModuleType, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module(texloom, "bridge").get(), "close", lambda: None)
+        file = write_png(tmp_path / "d.png", gradient())
+        argv = ["generate", "moss", "--kind", "texture", "--size", "512", "--model", "sdxl"]
+        argv += ["--control", f"depth={painted('Heights.png').name}@0.5", "--control", f"line={file}"]
+        assert module(texloom, "cli").main([*argv, "--control-model", "line=owner/name"]) == 0
+        first, second = requests(texloom)[0].controls
+        assert (first.kind, first.strength, Path(first.image).parent.name) == ("depth", 0.5, "texloom-sources")
+        assert (second.kind, second.image, second.model) == ("line", str(file), "owner/name")
+
     def test_pictures_for_scripts(self, api: Any, form: ModuleType, build: Any, texloom: ModuleType) -> None:
         ball = sphere()
         camera(ortho=3.0)

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from tiny_loaded import small_request
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
 
-WITH_SOURCE = ("stable-diffusion", "sdxl", "sdxl-union", "flux")
+WITH_SOURCE = ("stable-diffusion", "sdxl", "sdxl-union", "flux", "flux-union")
 WITH_MASK = (*WITH_SOURCE, "z-image-2")
 SEVERAL = ("stable-diffusion", "sdxl", "sdxl-union", "sd3", "flux", "flux-union", "qwen-image")
 EXACT = ("stable-diffusion", "sdxl", "sdxl-union", "sana")
@@ -222,6 +224,12 @@ def test_they_go_with_a_mask(name: str, models: Models, networks: Networks, wave
     before = np.asarray(Image.open(waves)).astype(int)
     assert np.array_equal(guided[mask == 0], before[mask == 0])
     assert (guided != plain)[mask > 0].any()
+
+
+def test_z_image_s_first_network_sees_no_masks(models: Models, networks: Networks, waves: str) -> None:
+    control = Control("depth", waves, 1.0, networks("z-image"))
+    with pytest.raises(RequestError, match="does not see which parts"):
+        _draw(models("z-image"), control, source=waves, operation="repair_seams")
 
 
 @pytest.mark.parametrize("name", ["sd3", "qwen-image", "z-image"])
@@ -428,7 +436,15 @@ def test_a_network_is_read_once_and_leaves_with_the_controls(
     with_network = model._memory.resident()
     _pixels(model, Control("depth", waves, 0.3, networks("sdxl")))
     assert len(read) == 1 and with_network > alone
-    _pixels(model)
+    assert model._controls is not None
+    network = weakref.ref(model._controls._module)
+    gc.disable()
+    try:
+        _pixels(model)
+        # At once, not when Python next looks for circles: the next network may need its memory.
+        assert network() is None
+    finally:
+        gc.enable()
     assert model._memory.resident() == alone
     model.unload()
     assert model._controls is None

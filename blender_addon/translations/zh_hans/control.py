@@ -90,6 +90,10 @@ MESSAGES: dict[str, str] = {
     "controls: {0} follows no form while it draws from words alone.": "形体控制: {0} 在仅凭文字绘制时无法遵循形体。",
     "controls: {0} follows no form while it draws over a picture.": "形体控制: {0} 在图像上重绘时无法遵循形体。",
     "Leave the picture or the controls out, or choose another model.": "请去掉图像或形体控制,或选择其他模型。",
+    "controls: {0} does not see which parts of a picture are filled in.": (
+        "形体控制: {0} 看不到图像的哪些部分正在被填补。"
+    ),
+    "Choose a newer version of this network, or leave the controls out.": ("请选择此网络的较新版本,或不使用形体控制。"),
     "controls: the picture for {0} cannot be used.": "形体控制: {0} 的图像无法使用。",
     "The picture for {0} has {1} × {2} pixels and is stretched to the size of the result.": (
         "{0} 的图像为 {1} × {2} 像素,将被拉伸为结果的尺寸。"

@@ -71,6 +71,9 @@ class ControlStack:
 
     def drop(self) -> None:
         """Let go of the networks; their memory is free once no picture is drawn with them."""
+        for pipeline in self._joined.values():
+            # What the cache put there holds the pipeline, and that the networks.
+            pipeline.__dict__.pop("encode_prompt", None)
         self._joined.clear()
         self._memory.leave(NAME)
         self._module, self._key, self._hashes = None, (), {}
@@ -79,7 +82,13 @@ class ControlStack:
 def check_task(found: Wanted, task: str, name: str) -> None:
     """Raise ``RequestError`` unless a model of that name has a pipeline for a task with these networks."""
     if task in found.way.pipelines:
-        return
+        blind = next((n for n in found.networks if task == INPAINT and not n.way.sees_masks(n.config)), None)
+        if blind is None:
+            return
+        raise RequestError(
+            f"controls: {blind.name} does not see which parts of a picture are filled in.",
+            advice="Choose a newer version of this network, or leave the controls out.",
+        )
     if task == INPAINT:
         message = f"controls: {name} follows no form while it fills in parts of a picture."
     elif task == TEXT_TO_IMAGE:

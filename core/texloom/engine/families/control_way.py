@@ -26,6 +26,7 @@ class ControlWay:
         modes: for networks of several kinds of pictures, the number of each kind of control.
         mode_key: the entry in a network's configuration that says that it wants such numbers.
         alike: entries in the configuration that must be those of the network that draws.
+        fills: entry in the configuration, and the least it must be for the network to see masks; empty: all do.
     """
 
     network: str
@@ -35,6 +36,14 @@ class ControlWay:
     modes: Mapping[str, int] = field(default_factory=dict)
     mode_key: str = ""
     alike: tuple[str, ...] = ()
+    fills: tuple[str, int] | tuple[()] = ()
+
+    def sees_masks(self, config: Mapping[str, Any]) -> bool:
+        """Whether a network with that configuration works while parts of a picture are filled in."""
+        if not self.fills:
+            return True
+        name, least = self.fills
+        return int(config.get(name, 0)) >= least
 
     def wants_modes(self, config: Mapping[str, Any]) -> bool:
         """Whether a network with that configuration must be told which kind of picture it sees."""

@@ -37,6 +37,8 @@ class ZImage(Family):
                 INPAINT: "ZImageControlNetInpaintPipeline",
             },
             alike=("dim", "n_heads", "n_kv_heads", "n_refiner_layers"),
+            # Picture, mask, and what is masked; the first version sees the picture alone.
+            fills=("control_in_dim", 33),
         ),
     )
 

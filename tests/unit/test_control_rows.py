@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hub_server import Behaviour, HubServer
 from texloom import catalog_rows, cli, cli_options, control_pictures, control_rows, model_store
 from texloom.api import Result, make_request
 from texloom.catalog_rows import COMMERCIAL, GATED
@@ -162,3 +163,35 @@ class TestLines:
         assert (whole.min(), whole.max()) == (0, 255) and bool((np.diff(whole[0, :, 0].astype(int)) >= 0).all())
         flat = np.full((4, 4, 3), 7, np.uint8)
         assert control_pictures.whole_range(flat) is flat
+
+
+def test_a_network_is_downloaded_and_checked_as_models_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a repository with several networks, only the row's own files come; nothing that is pickled."""
+    files = {
+        "config.json": b'{"_class_name": "ControlNetModel"}',
+        "diffusion_pytorch_model.safetensors": b"plain" * 100,
+        "diffusion_pytorch_model.fp16.safetensors": b"half" * 50,
+        "diffusion_pytorch_model_promax.safetensors": b"another network",
+        "diffusion_pytorch_model.bin": b"\x80\x04pickle",
+        "README.md": b"---\nlicense: apache-2.0\n---\n",
+    }
+    row = control_rows.ControlRow(
+        id="here", name="Here", hub="owner/model", family="sdxl", kinds=("depth",), licence="x", commercial="limited",
+        gated="no", only=("config.json", "diffusion_pytorch_model.*", "README.md"),
+    )  # fmt: skip
+    monkeypatch.setattr(control_rows, "find", lambda name: row if name in ("here", row.hub) else None)
+    monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("TEXLOOM_OFFLINE", raising=False)
+    with HubServer(Behaviour(files)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        # Its licence has conditions, which must be accepted.
+        assert cli.main(["models", "download", "here"]) == cli.EXIT_CANCELLED
+        assert control_rows.on_disk(row.hub) is None
+        assert cli.main(["models", "download", "here", "--yes"]) == 0
+        assert cli.main(["models", "check", "here"]) == 0
+    folder = control_rows.on_disk(row.hub)
+    assert folder is not None and "conditions" in capsys.readouterr().err
+    got = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert got == {"config.json", "diffusion_pytorch_model.fp16.safetensors", "README.md"}
