@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -14,7 +15,7 @@ from ..core.texloom.jobs import JobState
 from ..scene.images import warm_up
 from ..translations import iface
 from ..translations import message as translated
-from .common import failed, refused
+from .common import failed, refused, show_folder
 
 
 def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
@@ -314,12 +315,14 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
+        if entry is not None and entry.view.folder:
+            folder = Path(entry.view.folder)
+            return show_folder(self, folder, iface("{folder} is no longer in the library.").format(folder=folder))
         try:
-            folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
+            folder = bridge.get().library()
         except TexloomError as error:
             return failed(self, error)
-        bpy.ops.wm.path_open(filepath=folder)
-        return {"FINISHED"}
+        return show_folder(self, folder, iface("There is nothing in the library yet."))
 
 
 CLASSES = (

@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from .. import history, preferences, presets, properties, windows
 from ..core.texloom.errors import TexloomError
 from ..translations import iface
-from .common import failed
+from .common import called, failed
 
 _ops: Any = bpy.ops
 _ENTER_RELEASED = 1.0  # seconds after the field took the press
@@ -74,8 +74,10 @@ class TEXLOOM_OT_use_prompt(bpy.types.Operator):
     def invoke(self, context: Any, event: Any) -> set[Any]:
         if self.prompt:
             return self.execute(context)
-        _ops.texloom.search_history("INVOKE_DEFAULT")
-        return {"FINISHED"}
+        if not history.path().exists():
+            self.report({"ERROR"}, iface("Nothing was generated yet"))
+            return {"CANCELLED"}
+        return called(self, _ops.texloom.search_history, "INVOKE_DEFAULT")
 
     def execute(self, context: Any) -> set[Any]:
         if not self.prompt.strip():
@@ -300,11 +302,7 @@ class TEXLOOM_OT_try_example(bpy.types.Operator):
         shading = getattr(context.space_data, "shading", None)
         if shading is not None and shading.type in ("SOLID", "WIREFRAME"):
             shading.type = "MATERIAL"
-        try:
-            return set(_ops.texloom.generate())
-        except RuntimeError as error:
-            self.report({"ERROR"}, str(error).strip())
-            return {"CANCELLED"}
+        return called(self, _ops.texloom.generate)
 
 
 class TEXLOOM_OT_generate_on_enter(bpy.types.Operator):
@@ -324,8 +322,7 @@ class TEXLOOM_OT_generate_on_enter(bpy.types.Operator):
         # beside the field confirms as well, but releases no key.
         properties.use_confirmation()
         if properties.of(context).written.strip():
-            _ops.texloom.generate("INVOKE_DEFAULT")
-            return {"FINISHED"}
+            return called(self, _ops.texloom.generate, "INVOKE_DEFAULT")
         return {"PASS_THROUGH"}
 
 

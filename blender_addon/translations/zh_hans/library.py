@@ -115,6 +115,7 @@ TEXTS: dict[str, str] = {
     "It is there already.": "已存在。",
     # Messages.
     "Choose a result in the library first.": "请先在资源库中选择一个结果。",
+    "There is nothing in the library yet.": "资源库中还没有任何内容。",
     "{folder} is no longer in the library.": "{folder} 已不在资源库中。",
     "{field}: “{value}” cannot be set in the panel.": "{field}: 无法在面板中设置 “{value}”。",
     "Model: the folder {folder} is not on this machine.": "模型: 本机上没有文件夹 {folder}。",
