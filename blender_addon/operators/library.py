@@ -16,7 +16,7 @@ from ..scene import assets
 from ..scene.asset_facts import AUTHOR
 from ..scene.result import ResultImages
 from ..translations import iface
-from .common import failed, show_folder
+from .common import failed, refused, show_folder
 
 
 class _OnResult:
@@ -158,8 +158,7 @@ class TEXLOOM_OT_library_tags(_OnResult, bpy.types.Operator):
         except TexloomError as error:
             return failed(self, error)
         except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return refused(self, str(error))
         library_view.watcher().touched(card.folder)
         return {"FINISHED"}
 

@@ -26,5 +26,5 @@ for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, 
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= memory_messages.MESSAGES | models.MESSAGES | library.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

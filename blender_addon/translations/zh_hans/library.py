@@ -134,3 +134,10 @@ TEXTS: dict[str, str] = {
     "Switch on Replace to overwrite it.": "启用 “替换” 可将其覆盖。",
     "{name} could not be packed; its file is missing.": "{name} 无法打包,其文件缺失。",
 }
+
+MESSAGES: dict[str, str] = {
+    "tags: at most {0} bytes each, “{1}…” is longer.": "标签: 每个最多 {0} 字节,“{1}…” 超出了长度。",
+    "tags: at most {0}, got {1}.": "标签: 最多 {0} 个,实际为 {1} 个。",
+    "rating: must be from {0} to {1}, got {2}.": "评分: 必须在 {0} 到 {1} 之间,实际为 {2}。",
+}
+"""Sentences of the core about notes on results; see :mod:`.messages`."""
