@@ -395,7 +395,7 @@ class TestTurnaround:
         assert sorted(obj["texloom_view"] for obj in references()) == ["FRONT", "RIGHT"]
         assert counts()["meshes"] == counts()["materials"] == 0
 
-    def test_operator_leaves_references_that_show_no_picture(self, picture):
+    def test_operator_leaves_references_that_show_no_picture(self, texloom, picture):
         for name in ("a_front.png", "a_side.png", "a_back.png"):
             picture(name)
             bpy.ops.texloom.reference_from_images(image=name, facing="-Y")
@@ -409,7 +409,7 @@ class TestTurnaround:
         assert "texloom_view" not in bpy.data.objects[name]
         assert bpy.data.objects[name].active_material.name == "Own"
 
-    def test_operator_makes_no_set_of_parts_of_pictures(self, picture, counts):
+    def test_operator_makes_no_set_of_parts_of_pictures(self, texloom, picture, counts):
         picture("sheet.png", 64, 16)
         bpy.ops.texloom.turnaround(image="sheet.png", parts=4, kind="PLANE")
         picture("a_front.png")
