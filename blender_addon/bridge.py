@@ -243,6 +243,7 @@ class Bridge:
         if self._session is not None:
             self._session.table.forget(request_id)
         self.tidy_sources()
+        self.wake()  # its pictures are let go in the next turn
 
     def tidy_sources(self) -> None:
         """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""

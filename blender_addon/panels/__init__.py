@@ -15,6 +15,7 @@ from . import (
     editing,
     engine,
     images,
+    job_pictures,
     library,
     main,
     models,
@@ -98,10 +99,12 @@ def register() -> None:
     for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
     status_bar.register()
+    job_pictures.register()
 
 
 def unregister() -> None:
     """Take them back."""
+    job_pictures.unregister()
     status_bar.unregister()
     for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)
