@@ -24,6 +24,7 @@ from . import (
     preferences,
     presets,
     properties,
+    reading,
     references,
     shelf,
     translations,
@@ -49,6 +50,7 @@ _MODULES = (
     shelf,
     # Before bridge: what it draws before a file is saved, bridge packs.
     tune,
+    reading,
     bridge,
     cli,
 )
@@ -74,3 +76,4 @@ def unregister() -> None:
 def _let_go() -> None:
     cli.unregister()
     bridge.unregister()
+    reading.unregister()

@@ -20,6 +20,7 @@ from bpy.props import (
 
 from . import locks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
+from .reading import Reading
 from .target import Placement, capture
 
 SIZES = (
@@ -240,8 +241,10 @@ class TexloomSettings(bpy.types.PropertyGroup):
             loras=loras.of(self) if heeds.loras else (),
         )
 
-    def begun(self, request: GenerationRequest) -> GenerationRequest:
+    def begun(self, request: GenerationRequest, pictures: Reading | None = None) -> GenerationRequest:
         """The request, starting from the picture that is chosen, where the model starts from pictures.
+
+        An image of the file is written now, or by ``pictures``.
 
         Raises:
             RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
@@ -250,7 +253,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
         source = starting.chosen(self) if heeds.starts else None
         if source is None:
             return request
-        return starting.begun(request, source, starting.strength_of(self) if heeds.strength else None)
+        return starting.begun(request, source, starting.strength_of(self) if heeds.strength else None, pictures)
 
     def placement(self, context: bpy.types.Context) -> Placement:
         """Where the result will go: the objects selected now, the view and the cursor of now."""

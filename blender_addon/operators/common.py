@@ -37,7 +37,8 @@ def called(operator: Any, other: Callable[..., Any], *arguments: Any, **properti
         if lines and "Traceback" in lines[0]:
             lines = lines[-1:]  # what went wrong stands at its end
         # Blender has put the kind of each report before its words.
-        for mark in ("Error: ", bpy.app.translations.pgettext_tip("Error") + ": "):
+        translate: Any = bpy.app.translations.pgettext_tip
+        for mark in ("Error: ", f"{translate('Error')}: "):
             lines = [line.removeprefix(mark) for line in lines]
         operator.report({"ERROR"}, "\n".join(lines))
         return {"CANCELLED"}

@@ -22,6 +22,7 @@ from ..image_settings import (
     WIDTH_TEXT,
 )
 from ..properties import TILINGS
+from ..reading import later
 from ..scene.images import warm_up
 from ..target import Placement, capture
 from ..translations import iface
@@ -65,6 +66,7 @@ class OnImage:
         entry = image_jobs.submit(
             image,
             placement,
+            pictures=later(),
             tile=TILE[self.setting(context, "tiling")],
             size=None if size == "SOURCE" else int(size),
             even_light=self.setting(context, "even_light"),

@@ -13,6 +13,7 @@ from .. import bridge, history, preferences, properties, restore
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..entry import Entry
+from ..reading import later
 from ..scene.images import warm_up
 from ..translations import iface
 from ..translations import message as translated
@@ -93,7 +94,8 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             request = request.replace(
                 seed=self.seed if self.seed >= 0 else request.seed, count=self.count or request.count
             )
-            entry = bridge.get().submit(settings.begun(request), settings.placement(context))
+            pictures = later()
+            entry = bridge.get().submit(settings.begun(request, pictures), settings.placement(context), pictures)
             self._remember(written, settings.negative_prompt)
             if bpy.app.background:
                 bridge.get().wait(entry)

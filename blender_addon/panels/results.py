@@ -172,7 +172,7 @@ def progress(view: JobView) -> float:
 def stage(view: JobView) -> str:
     """What a job does now, in the user's language."""
     if view.state is JobState.SUBMITTED:
-        return iface("Starting the engine")
+        return iface(view.stage or "Starting the engine")
     if view.state is JobState.QUEUED:
         if not view.position:
             return iface("Waiting")

@@ -17,12 +17,13 @@ from . import (
     more_labels,
     outputs,
     prompt,
+    reading,
     references,
     tune,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library):
+for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, reading):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
