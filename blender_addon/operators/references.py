@@ -132,7 +132,9 @@ class TEXLOOM_OT_reference_from_images(_Pictures, _Looks, bpy.types.Operator):
     bl_label = "References from Images"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
-    facing: EnumProperty(name="Facing", items=properties.FACINGS, default="VIEW")  # type: ignore[valid-type]
+    facing: EnumProperty(
+        name="Facing", description="Where the fronts of the references look", items=properties.FACINGS, default="VIEW"
+    )  # type: ignore[valid-type]
     gap: FloatProperty(
         name="Gap",
         description="Distance between several, as a share of their height",
@@ -319,6 +321,7 @@ class TEXLOOM_OT_camera_background(_Pictures, bpy.types.Operator):
     )  # type: ignore[valid-type]
     depth: EnumProperty(
         name="Depth",
+        description="Whether the image lies behind the scene or before it",
         items=(
             ("BACK", "Back", "Behind everything in the scene"),
             ("FRONT", "In front", "Before everything in the scene"),
@@ -326,6 +329,7 @@ class TEXLOOM_OT_camera_background(_Pictures, bpy.types.Operator):
     )  # type: ignore[valid-type]
     fit: EnumProperty(
         name="Fit",
+        description="How the image fills the camera's frame",
         items=(
             ("FIT", "Whole picture", "As large as it can be without being cut"),
             ("CROP", "Fill the frame", "As large as needed to fill the frame; what is beyond is cut"),

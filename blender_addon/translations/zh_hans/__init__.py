@@ -19,11 +19,26 @@ from . import (
     prompt,
     reading,
     references,
+    tooltips,
     tune,
 )
 
 TEXTS: dict[str, str] = {}
-for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library, reading):
+for _part in (
+    labels,
+    more_labels,
+    base,
+    prompt,
+    tune,
+    adjust,
+    outputs,
+    images,
+    models,
+    references,
+    library,
+    reading,
+    tooltips,
+):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
