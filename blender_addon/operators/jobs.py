@@ -320,7 +320,8 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
         entries = bridge.get().entries
         entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
-            self.report({"ERROR"}, iface("Nothing was generated yet"))
+            gone = iface("This result is no longer in the list; it is in the library.")
+            self.report({"ERROR"}, gone if self.job else iface("Nothing was generated yet"))
             return {"CANCELLED"}
         request, folder = entry.view.request.to_dict(), entry.view.folder
         for sentence in restore.restore(properties.of(context), request, entry.index, folder=folder):
