@@ -35,18 +35,18 @@ def make(image: Any) -> bpy.types.Image:
     Raises:
         RequestError: as :func:`.sources.size_of`.
     """
-    pixels = sources.pixels_of(image)[..., :3]
-    height, width = pixels.shape[:2]
-    name = iface("{name} mask").format(name=image.name)
-    made: Any = bpy.data.images.new(name, width, height, alpha=False)
+    # Packed, as it would be gone with the next reload of the file; and from a file of our own, as Blender takes far
+    # longer to make one of pixels.
+    path = sources.write(sources.pixels_of(image)[..., :3])
+    try:
+        made: Any = bpy.data.images.load(str(path), check_existing=False)
+        made.pack()
+    finally:
+        sources.remove(path)
+    made.name = iface("{name} mask").format(name=image.name)
+    made.filepath_raw = ""
     if sources.is_data(image):
         images.set_color_space(made, "Non-Color")
-    flat = np.ones((height, width, 4), np.float32)
-    flat[..., :3] = pixels[::-1].astype(np.float32) / 255.0
-    made.pixels.foreach_set(flat.ravel())
-    made.update()
-    # Else the picture would be gone with the next reload of the file.
-    made.pack()
     made[PAINTED_OVER] = True
     return made  # type: ignore[no-any-return]
 

@@ -102,12 +102,13 @@ class Copied:
     """The pixels of an image as Blender keeps them, apart from the datablock, so that a thread may go on with them.
 
     ``values`` is (height, width, channels), first row at the bottom.  ``linear``: they are linear light.
-    ``multiplied``: the alpha is multiplied in.
+    ``multiplied``: the alpha is multiplied in.  ``eight_bits``: they are n / 255, and nothing else.
     """
 
     values: NDArray[np.float32]
     linear: bool
     multiplied: bool
+    eight_bits: bool = False
 
     def pixels(self, check: Callable[[], None] | None = None) -> NDArray[np.uint8]:
         """(height, width, 3 or 4) uint8, sRGB (or plain numbers), straight alpha, first row on top.
@@ -118,7 +119,7 @@ class Copied:
 
 
 def copied(image: Any) -> Copied:
-    """Copy the pixels of an image, a tenth of a second for one of 4096 × 4096; the main thread has to do it.
+    """Copy the pixels of an image; the main thread has to do it.
 
     Raises:
         RequestError: as :func:`size_of`.
@@ -132,6 +133,7 @@ def copied(image: Any) -> Copied:
         values=flat.reshape(height, width, channels),
         linear=bool(image.is_float) and not is_data(image),
         multiplied=bool(image.is_float) and channels == 4 and image.alpha_mode != "STRAIGHT",
+        eight_bits=not image.is_float,
     )
 
 
@@ -160,6 +162,12 @@ def write(pixels: NDArray[np.uint8]) -> Path:
     path = reserve()
     write_png(path, pixels)
     return path
+
+
+def remove(path: Path) -> None:
+    """Remove one picture that :func:`write` wrote."""
+    path.unlink(missing_ok=True)
+    _written.discard(str(path))
 
 
 def tidy(needed: Collection[str]) -> None:
@@ -227,14 +235,17 @@ def _converted(copy: Copied, check: Callable[[], None] | None) -> NDArray[np.uin
         if check is not None:
             check()
         # Its first row is at the bottom.
+        part = result[start : start + rows]
         band = values[height - start - rows if start + rows < height else 0 : height - start][::-1]
+        if copy.eight_bits and channels >= 3:
+            part[...] = band[..., :kept] * np.float32(255.0) + np.float32(0.5)
+            continue
         colors = band[..., :3] if channels >= 3 else np.repeat(band[..., :1], 3, axis=2)
         if copy.multiplied:
             alpha = band[..., 3:]
             colors = np.divide(colors, alpha, out=np.array(colors), where=alpha > 1e-6)
         if copy.linear:
             colors = _encoded(colors)
-        part = result[start : start + len(band)]
         part[..., :3] = _bytes(colors)
         if kept == 4:
             part[..., 3] = _bytes(band[..., 3])
