@@ -26,6 +26,7 @@ from . import (
     preferences,
     presets,
     properties,
+    reading,
     references,
     shelf,
     translations,
@@ -56,6 +57,7 @@ _MODULES = (
     kept,
     # Before bridge: what it draws before a file is saved, bridge packs.
     tune,
+    reading,
     bridge,
     cli,
 )
@@ -81,3 +83,4 @@ def unregister() -> None:
 def _let_go() -> None:
     cli.unregister()
     bridge.unregister()
+    reading.unregister()

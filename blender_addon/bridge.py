@@ -20,7 +20,7 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import export_job, model_job, preferences, setup_job, target
+from . import export_job, model_job, preferences, reading, setup_job, target
 from .core.texloom import api as engine_api
 from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
@@ -31,6 +31,7 @@ from .core.texloom.library_entry import delete_variation
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .entry import Entry
 from .notice import Notice
+from .reading import Reading
 from .scene import images, kept, sources
 from .scene.build import Built
 from .scene.result import ResultImages
@@ -136,18 +137,21 @@ class Bridge:
 
     # Jobs.
 
-    def submit(self, request: GenerationRequest, placement: Placement) -> Entry:
-        """Queue a job; its result goes to ``placement`` when it is done.
+    def submit(self, request: GenerationRequest, placement: Placement, pictures: Reading | None = None) -> Entry:
+        """Queue a job; its result goes to ``placement`` when it is done, and it begins when ``pictures`` are there.
 
         Raises:
             RequestError: the id was submitted before.
             StorageError: the machine's settings are damaged.
         """
         self._typed = None
-        self.session.submit(request)
-        view = self.session.table.get(request.id)
-        assert view is not None
-        entry = Entry(view=view, placement=placement, file=self._file)
+        session = self.session
+        if pictures is not None and not pictures.complete:
+            pictures.begin()
+            entry = Entry(view=reading.waiting(request), placement=placement, file=self._file, reading=pictures)
+        else:
+            session.submit(request)
+            entry = Entry(view=_known(session, request.id), placement=placement, file=self._file)
         self.entries[request.id] = entry
         ended = [item.id for item in self.entries.values() if not item.running and not item.pinned]
         for request_id in ended[: max(0, len(self.entries) - KEEP)]:
@@ -169,14 +173,19 @@ class Bridge:
             smallest = int(RANGES["width"][0])
             width, height = (max(smallest, value // (2 * SIZE_STEP) * SIZE_STEP) for value in (width, height))
         again = dataclasses.replace(request, id=new_id(), width=width, height=height)
-        kept = entry.placement.output == "LIBRARY"
-        made = self.submit(again, entry.placement if kept else self._placement_now(entry))
+        kept_only = entry.placement.output == "LIBRARY"
+        placement = entry.placement if kept_only else self._placement_now(entry)
+        made = self.submit(again, placement, entry.reading)
         self.forget(entry.id)
         return made
 
     def cancel(self, request_id: str) -> None:
         """Ask for the end of one job."""
-        if self._session is not None:
+        entry = self.entries.get(request_id)
+        if entry is not None and entry.reading is not None:  # the engine does not know it yet
+            entry.view = reading.cancelled(entry.view) if entry.running else entry.view
+            self.wake()
+        elif self._session is not None:
             self._session.table.cancel(request_id)
             self.wake()
 
@@ -199,6 +208,7 @@ class Bridge:
     def pump(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for news from the engine and take them in; for blocking callers."""
         self._take(self.session.table.pump(timeout))
+        self._submit_read()
 
     def cancel_all(self) -> None:
         """Ask for the end of all jobs, waiting ones first so that none of them begins."""
@@ -253,9 +263,13 @@ class Bridge:
         entry = self.entries.pop(request_id, None)
         if entry is not None and entry.placing is not None and entry.file == self._file:
             entry.placing.drop()
+        if entry is not None and entry.reading is not None:
+            if all(other.reading is not entry.reading for other in self.entries.values()):  # unless Retry needs it
+                entry.reading.drop()
         if self._session is not None:
             self._session.table.forget(request_id)
         self.tidy_sources()
+        self.wake()  # its pictures are let go in the next turn
 
     def tidy_sources(self) -> None:
         """Remove pictures in the temporary folder that no job starts from any more, also not by Retry."""
@@ -330,6 +344,7 @@ class Bridge:
         with self.timed("events"):
             if self._session is not None:
                 self._take(self._session.table.drain(BUDGET))
+            self._submit_read()
         self._settle(wait_for_mouse=True)
         with self.timed("redraw"):
             self._redraw()
@@ -378,6 +393,21 @@ class Bridge:
             entry = self.entries.get(view.id)
             if entry is not None:
                 entry.view = view
+
+    def _submit_read(self) -> None:
+        """Give the engine the jobs whose pictures are there by now."""
+        for entry in list(self.entries.values()):
+            if entry.reading is None or not entry.running or not entry.reading.done:
+                continue
+            try:
+                if entry.reading.error is not None:
+                    raise entry.reading.error
+                session = self.session
+                session.submit(entry.view.request)
+            except TexloomError as error:
+                entry.view = reading.failed(entry.view, error)
+                continue
+            entry.view, entry.reading = _known(session, entry.id), None
 
     def _settle(self, *, wait_for_mouse: bool) -> None:
         """Deal with one ended job a turn."""
@@ -460,6 +490,12 @@ class Bridge:
             return
         self._seen = seen
         redraw()
+
+
+def _known(session: engine_api.Session, request_id: str) -> JobView:
+    view = session.table.get(request_id)
+    assert view is not None
+    return view
 
 
 def _guarded(extra: Callable[[], bool]) -> bool:

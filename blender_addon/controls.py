@@ -14,7 +14,8 @@ from .core.texloom import catalog_rows, control_rows
 from .core.texloom.control_rows import ControlRow
 from .core.texloom.errors import RequestError
 from .core.texloom.request import CONTROL_KINDS, CONTROL_RANGE, MAX_CONTROLS, Control, GenerationRequest
-from .scene import control_pictures, sources
+from .reading import Reading, picture_of
+from .scene import control_pictures
 from .translations import iface
 
 # The numbers stand in .blend files.
@@ -85,8 +86,8 @@ def name_of(item: Any) -> str:
     return str(item.image.name) if item.image is not None else bpy.path.display_name_from_filepath(item.file)
 
 
-def begun(settings: Any, request: GenerationRequest) -> GenerationRequest:
-    """The request, following the pictures of the panel that are switched on.
+def begun(settings: Any, request: GenerationRequest, pictures: Reading | None = None) -> GenerationRequest:
+    """The request, following the pictures of the panel that are switched on; those of images are made by ``pictures``.
 
     Raises:
         RequestError: one has no picture, or it cannot be used.  StorageError: a file cannot be read or written.
@@ -102,11 +103,12 @@ def begun(settings: Any, request: GenerationRequest) -> GenerationRequest:
             )
         picture = item.image if item.image is not None else bpy.path.abspath(item.file)
         given.append((item.kind.lower(), picture, item.strength, _network(item)))
-    return request.replace(controls=stack(given)) if given else request
+    return request.replace(controls=stack(given, pictures)) if given else request
 
 
-def stack(items: Sequence[Given]) -> tuple[Control, ...]:
-    """Controls as a request wants them; pixels of images are written into Blender's temporary folder.
+def stack(items: Sequence[Given], pictures: Reading | None = None) -> tuple[Control, ...]:
+    """Controls as a request wants them; pixels of images are written into Blender's temporary folder, or by
+    ``pictures``.
 
     Raises:
         RequestError: an entry is no control, or its image cannot be used.  StorageError: a file cannot be written.
@@ -123,7 +125,7 @@ def stack(items: Sequence[Given]) -> tuple[Control, ...]:
             )
         kind, picture, *rest = item
         if isinstance(picture, bpy.types.Image):
-            path = sources.save_pixels(picture)
+            path = picture_of(picture, pictures)
         else:
             path = Path(bpy.path.abspath(str(picture))).absolute()
         found.append(Control(kind, str(path), *rest))

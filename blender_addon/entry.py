@@ -10,6 +10,7 @@ from . import target
 from .core.texloom.errors import StorageError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.storage import read_manifest
+from .reading import Reading
 from .scene.build import Built
 from .successors import in_use, shown
 from .target import Placement
@@ -30,6 +31,8 @@ class Entry:
     advice: str = ""
     settled: bool = False
     placing: target.Placing | None = None
+    # Until the engine has the job; of one that has ended before that, for Retry.
+    reading: Reading | None = None
     restarts: int = 0
     pinned: set[int] = field(default_factory=set)
     _pictures: tuple[tuple[int, str], ...] | None = None

@@ -13,16 +13,21 @@ from . import bridge, looks, starting
 from .core.texloom import api as engine_api
 from .core.texloom.picture_size import fitting_size
 from .core.texloom.request import GenerationRequest
+from .core.texloom.request_makers import edited_size
+from .reading import Reading
 from .scene import masks, sources
 from .target import ObjectId, Placement
 
 
-def submit(source: bpy.types.Image | str | Path, placement: Placement, **options: Any) -> bridge.Entry:
+def submit(
+    source: bpy.types.Image | str | Path, placement: Placement, *, pictures: Reading | None = None, **options: Any
+) -> bridge.Entry:
     """Queue a job that starts from a picture.
 
     Args:
         source: an image of the file, which is not changed, or the path of a picture.
         placement: where the result goes; :func:`made_from` for a seamless image.
+        pictures: makes the file of an image, in a thread, and the job begins then; by default it is made now.
         **options: those of ``image_request`` of the engine's API: kind, tile, size, even_light …
 
     Raises:
@@ -44,9 +49,9 @@ def submit(source: bpy.types.Image | str | Path, placement: Placement, **options
         GenerationRequest(prompt="size", width=longest // 8 * 8, height=64)
     if not isinstance(longest, tuple):
         longest = fitting_size(width, height, longest)
-    file = sources.save_pixels(image)
+    file, _, _ = starting.picture(image, pictures)
     try:
-        return bridge.get().submit(engine_api.image_request(file, size=longest, **options), placement)
+        return bridge.get().submit(engine_api.image_request(file, size=longest, **options), placement, pictures)
     except BaseException:
         bridge.get().tidy_sources()
         raise
@@ -59,6 +64,7 @@ def submit_edit(
     *,
     mask: bpy.types.Image | str | Path | None = None,
     masked: bpy.types.Image | None = None,
+    pictures: Reading | None = None,
     **options: Any,
 ) -> bridge.Entry:
     """Queue a job that changes a picture by words.
@@ -69,6 +75,7 @@ def submit_edit(
         prompt: what is to be seen.
         mask: for ``inpaint``; None takes the transparent places of ``source``.
         masked: the image that ``mask`` was painted over; default ``source``.
+        pictures: as for :func:`submit`.
         **options: those of ``edit_request`` of the engine's API: model, operation, tile, size, expand, strength …
 
     Raises:
@@ -78,12 +85,16 @@ def submit_edit(
     try:
         if isinstance(mask, bpy.types.Image):
             below = masked if masked is not None else source if isinstance(source, bpy.types.Image) else None
-            options["mask"] = masks.save(mask, below)
+            options["mask"] = masks.save(mask, below) if pictures is None else pictures.mask(mask, below)
         elif mask is not None:
             options["mask"] = Path(bpy.path.abspath(str(mask)))
-        file, _, _ = starting.picture(source)
-        options = looks.given(options)
-        return bridge.get().submit(engine_api.edit_request(prompt, file, **options), placement)
+        file, width, height = starting.picture(source, pictures)
+        options = looks.given(options, pictures)
+        if not isinstance(options.get("size"), tuple):
+            # The file of an image may not be there yet.
+            grown = (options.get("operation", "create"), options.get("expand", ()))
+            options["size"] = edited_size(width, height, options.get("size"), *grown)
+        return bridge.get().submit(engine_api.edit_request(prompt, file, **options), placement, pictures)
     except BaseException:
         bridge.get().tidy_sources()
         raise

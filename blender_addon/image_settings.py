@@ -19,6 +19,7 @@ IMAGE_OUTPUTS = (
     ("MATERIAL", "Material", "A material of all maps on the selected objects", "MATERIAL", 0),
     ("IMAGE", "Images only", "Images, without touching any object", "IMAGE_DATA", 1),
 )
+OUTPUT_TEXT = "What becomes of the maps in the scene"
 SIZE_TEXT = "Pixels of the longer side; the proportions stay"
 TILING_TEXT = "Directions in which the result repeats without a seam"
 LIGHT_TEXT = (
@@ -55,7 +56,7 @@ class TexloomImageSettings(bpy.types.PropertyGroup):
     """What to make of an image."""
 
     image: PointerProperty(name="Image", description="The image to make something of", type=bpy.types.Image)  # type: ignore[valid-type]
-    output: EnumProperty(name="Output", items=IMAGE_OUTPUTS, default="MATERIAL")  # type: ignore[valid-type]
+    output: EnumProperty(name="Output", description=OUTPUT_TEXT, items=IMAGE_OUTPUTS, default="MATERIAL")  # type: ignore[valid-type]
     size: EnumProperty(name="Size", description=SIZE_TEXT, items=IMAGE_SIZES, default="SOURCE")  # type: ignore[valid-type]
     tiling: EnumProperty(name="Seamless", description=TILING_TEXT, items=TILINGS, default="XY")  # type: ignore[valid-type]
     even_light: BoolProperty(name="Even out light", description=LIGHT_TEXT, default=True)  # type: ignore[valid-type]

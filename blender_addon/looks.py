@@ -22,6 +22,7 @@ from . import starting
 from .core.texloom import learned_words
 from .core.texloom.errors import RequestError
 from .core.texloom.request import MAX_EMBEDDINGS, RANGES, GenerationRequest
+from .reading import Reading
 from .translations import iface
 
 SUFFIX: Final = ".safetensors"
@@ -167,10 +168,10 @@ def options(settings: Any, *, style: bool, words: bool) -> dict[str, Any]:
     return found
 
 
-def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+def given(fields: Mapping[str, Any], pictures: Reading | None = None) -> dict[str, Any]:
     """Options with the pictures and files among :data:`FIELDS` as a request wants them.
 
-    The pixels of an image of the file are written into Blender's temporary folder.
+    The pixels of an image of the file are written into Blender's temporary folder: by ``pictures``, or now.
 
     Raises:
         RequestError: it is no picture that can be used.  StorageError: a file cannot be read or written.
@@ -180,16 +181,16 @@ def given(fields: Mapping[str, Any]) -> dict[str, Any]:
     if image is None or image == "":
         found.pop("style_image", None)
     else:
-        found["style_image"] = str(starting.picture(image)[0])
+        found["style_image"] = str(starting.picture(image, pictures)[0])
     words = found.get("embeddings")
     if isinstance(words, (list, tuple)):
         found["embeddings"] = tuple(str(Path(bpy.path.abspath(str(item))).absolute()) for item in words)
     return found
 
 
-def styled(request: GenerationRequest, fields: Mapping[str, Any]) -> GenerationRequest:
-    """The request with some of :data:`FIELDS`; errors as :func:`given`."""
-    found = given(fields)
+def styled(request: GenerationRequest, fields: Mapping[str, Any], pictures: Reading | None = None) -> GenerationRequest:
+    """The request with some of :data:`FIELDS`; arguments and errors as :func:`given`."""
+    found = given(fields, pictures)
     return request.replace(**found) if found else request
 
 

@@ -113,12 +113,40 @@ class TexloomParameter(bpy.types.PropertyGroup):
     high: FloatProperty(default=1.0, options={"HIDDEN"})  # type: ignore[valid-type]
     options: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     value: FloatProperty(update=_changed, options={"HIDDEN"})  # type: ignore[valid-type]
-    amount: FloatProperty(name="Amount", min=0.0, max=1.0, subtype="FACTOR", get=_get_amount, set=_set_amount)  # type: ignore[valid-type]
-    length: FloatProperty(
-        name="Size", subtype="DISTANCE", unit="LENGTH", precision=4, step=1, get=_get_length, set=_set_length
+    amount: FloatProperty(
+        name="Amount",
+        description="How much of it there is; the images follow",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        get=_get_amount,
+        set=_set_amount,
     )  # type: ignore[valid-type]
-    color: FloatVectorProperty(name="Color", subtype="COLOR_GAMMA", size=3, min=0.0, max=1.0, update=_changed)  # type: ignore[valid-type]
-    choice: EnumProperty(name="Choice", items=_options, update=_changed)  # type: ignore[valid-type]
+    length: FloatProperty(
+        name="Size",
+        description="Its real size, whatever the size of the tile; the images follow",
+        subtype="DISTANCE",
+        unit="LENGTH",
+        precision=4,
+        step=1,
+        get=_get_length,
+        set=_set_length,
+    )  # type: ignore[valid-type]
+    color: FloatVectorProperty(
+        name="Color",
+        description="The color that most of it has; the images follow",
+        subtype="COLOR_GAMMA",
+        size=3,
+        min=0.0,
+        max=1.0,
+        update=_changed,
+    )  # type: ignore[valid-type]
+    choice: EnumProperty(
+        name="Choice",
+        description="Which of several ways it is made in; the images follow",
+        items=_options,
+        update=_changed,
+    )  # type: ignore[valid-type]
     locked: BoolProperty(
         name="Lock", description="Keep this value while the prompt or the seed changes", update=_tell_lock
     )  # type: ignore[valid-type]

@@ -93,7 +93,9 @@ class TexloomPreferences(bpy.types.AddonPreferences):
     library: StringProperty(
         name="Library", description="Folder of all results; empty for the default", subtype="DIR_PATH"
     )  # type: ignore[valid-type]
-    model_folders: CollectionProperty(name="Model folders", type=TexloomModelFolder)  # type: ignore[valid-type]
+    model_folders: CollectionProperty(
+        name="Model folders", description="Further folders in which Texloom looks for models", type=TexloomModelFolder
+    )  # type: ignore[valid-type]
     model_folder_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     hub_endpoint: StringProperty(
         name="Mirror", description="Address of a mirror of huggingface.co; empty for huggingface.co itself"

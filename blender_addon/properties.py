@@ -20,6 +20,7 @@ from bpy.props import (
 
 from . import controls, locks, looks, loras, presets, shelf, starting
 from .core.texloom.request import DEFAULT_MAPS, MAPS, MAX_PROMPT_LENGTH, GenerationRequest, random_seed
+from .reading import Reading
 from .target import Placement, capture
 
 SIZES = (
@@ -69,7 +70,17 @@ LARGEST_SEED: Final = 2**31 - 1
 """Blender's integers have 31 bits; scripts may use seeds above."""
 
 _BYTES_A_LETTER = 4  # of UTF-8, in which Blender counts
-_MAP_ITEMS = tuple((name, name.replace("_", " ").capitalize(), "", 1 << place) for place, name in enumerate(MAPS))
+_MAP_TEXTS = {
+    "base_color": "The colors, without light and shade",
+    "normal": "Where the surface leans: relief by shading alone",
+    "height": "How high each place lies, for bump and displacement",
+    "roughness": "Where reflections are sharp and where they are dull",
+    "metallic": "What is bare metal",
+    "ambient_occlusion": "How much of the light from all around gets into gaps, for game engines",
+}
+_MAP_ITEMS = tuple(
+    (name, name.replace("_", " ").capitalize(), _MAP_TEXTS[name], 1 << place) for place, name in enumerate(MAPS)
+)
 
 
 def _prompt_changed(self: Any, context: bpy.types.Context) -> None:
@@ -137,7 +148,9 @@ class TexloomSettings(bpy.types.PropertyGroup):
     )  # type: ignore[valid-type]
     style_name: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     style_changes: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
-    model: EnumProperty(name="Model", items=MODELS, default="instant", update=_prompt_changed)  # type: ignore[valid-type]
+    model: EnumProperty(
+        name="Model", description="What makes the pictures", items=MODELS, default="instant", update=_prompt_changed
+    )  # type: ignore[valid-type]
     catalog_model: StringProperty(name="Model", description="Name of a model in Texloom's list", update=_prompt_changed)  # type: ignore[valid-type]
     model_folder: StringProperty(
         name="Model",
@@ -156,25 +169,69 @@ class TexloomSettings(bpy.types.PropertyGroup):
         default=starting.STRENGTH,
         subtype="FACTOR",
     )  # type: ignore[valid-type]
-    loras: CollectionProperty(name="LoRAs", type=loras.TexloomLora)  # type: ignore[valid-type]
+    loras: CollectionProperty(
+        name="LoRAs", description="Files that change a large model, each with its weight", type=loras.TexloomLora
+    )  # type: ignore[valid-type]
     lora_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
-    controls: CollectionProperty(name="Form", type=controls.TexloomControl)  # type: ignore[valid-type]
+    controls: CollectionProperty(
+        name="Form", description="Pictures whose form is followed", type=controls.TexloomControl
+    )  # type: ignore[valid-type]
     control_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
-    look: PointerProperty(name="Style image", type=looks.TexloomLook)  # type: ignore[valid-type]
-    size: EnumProperty(name="Size", items=SIZES, default="1024")  # type: ignore[valid-type]
-    width: IntProperty(name="Width", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
-    height: IntProperty(name="Height", min=64, max=8192, step=8, default=1024, subtype="PIXEL")  # type: ignore[valid-type]
+    look: PointerProperty(name="Style image", description="A picture whose look is taken over", type=looks.TexloomLook)  # type: ignore[valid-type]
+    size: EnumProperty(
+        name="Size",
+        description="Pixels of the result; more show finer detail and take longer",
+        items=SIZES,
+        default="1024",
+    )  # type: ignore[valid-type]
+    width: IntProperty(
+        name="Width",
+        description="Pixels from left to right, in steps of 8",
+        min=64,
+        max=8192,
+        step=8,
+        default=1024,
+        subtype="PIXEL",
+    )  # type: ignore[valid-type]
+    height: IntProperty(
+        name="Height",
+        description="Pixels from bottom to top, in steps of 8",
+        min=64,
+        max=8192,
+        step=8,
+        default=1024,
+        subtype="PIXEL",
+    )  # type: ignore[valid-type]
     seed: IntProperty(name="Seed", description="The same seed makes the same result", min=0, default=1)  # type: ignore[valid-type]
     new_seed: BoolProperty(name="New seed each time", description="Roll the dice before every Generate", default=True)  # type: ignore[valid-type]
     count: IntProperty(name="Variations", description="How many to make, to pick from", min=1, max=16, default=1)  # type: ignore[valid-type]
-    tiling: EnumProperty(name="Tiling", items=TILINGS, default="XY")  # type: ignore[valid-type]
-    output: EnumProperty(name="Output", items=OUTPUTS, default="MATERIAL")  # type: ignore[valid-type]
-    maps: EnumProperty(name="Maps", items=_MAP_ITEMS, options={"ENUM_FLAG"}, default=set(DEFAULT_MAPS))  # type: ignore[valid-type]
+    tiling: EnumProperty(
+        name="Tiling",
+        description="Directions in which copies of the result stand beside each other without a seam",
+        items=TILINGS,
+        default="XY",
+    )  # type: ignore[valid-type]
+    output: EnumProperty(
+        name="Output", description="What becomes of the result in the scene", items=OUTPUTS, default="MATERIAL"
+    )  # type: ignore[valid-type]
+    maps: EnumProperty(
+        name="Maps",
+        description="Images of which the material is made; hold Shift to choose several",
+        items=_MAP_ITEMS,
+        options={"ENUM_FLAG"},
+        default=set(DEFAULT_MAPS),
+    )  # type: ignore[valid-type]
     own_width: BoolProperty(
         name="Set real width", description="Give the width of one tile instead of what suits the material"
     )  # type: ignore[valid-type]
     real_world_width: FloatProperty(
-        name="Width of a tile", min=0.001, max=10000.0, default=2.0, subtype="DISTANCE", unit="LENGTH"
+        name="Width of a tile",
+        description="Real width of what one copy of the picture shows, by which it is scaled on objects",
+        min=0.001,
+        max=10000.0,
+        default=2.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
     )  # type: ignore[valid-type]
     tile_metres: FloatProperty(options={"HIDDEN"}, get=_tile_metres, set=_set_tile_metres)  # type: ignore[valid-type]
     relief: EnumProperty(name="Relief", description="How height is shown", items=RELIEFS, default="PREFERENCES")  # type: ignore[valid-type]
@@ -185,7 +242,9 @@ class TexloomSettings(bpy.types.PropertyGroup):
     plane_height: FloatProperty(
         name="Height", description="Height of the plane", min=0.001, default=1.8, subtype="DISTANCE", unit="LENGTH"
     )  # type: ignore[valid-type]
-    plane_facing: EnumProperty(name="Facing", items=FACINGS, default="VIEW")  # type: ignore[valid-type]
+    plane_facing: EnumProperty(
+        name="Facing", description="Where the front of the plane looks", items=FACINGS, default="VIEW"
+    )  # type: ignore[valid-type]
 
     @property
     def model_id(self) -> str:
@@ -243,21 +302,23 @@ class TexloomSettings(bpy.types.PropertyGroup):
             loras=loras.of(self) if heeds.loras else (),
         )
 
-    def begun(self, request: GenerationRequest) -> GenerationRequest:
+    def begun(self, request: GenerationRequest, pictures: Reading | None = None) -> GenerationRequest:
         """The request with the form and the look that are chosen, starting from the picture that is chosen, where the
         model can.
+
+        An image of the file is written now, or by ``pictures``.
 
         Raises:
             RequestError: no picture is given, or it cannot be used.  StorageError: a file cannot be read or written.
         """
         heeds = shelf.capabilities_of(self)
         if heeds.controls:
-            request = controls.begun(self, request)
-        request = looks.styled(request, looks.options(self, style=heeds.look, words=heeds.words))
+            request = controls.begun(self, request, pictures)
+        request = looks.styled(request, looks.options(self, style=heeds.look, words=heeds.words), pictures)
         source = starting.chosen(self) if heeds.starts else None
         if source is None:
             return request
-        return starting.begun(request, source, starting.strength_of(self) if heeds.strength else None)
+        return starting.begun(request, source, starting.strength_of(self) if heeds.strength else None, pictures)
 
     def placement(self, context: bpy.types.Context) -> Placement:
         """Where the result will go: the objects selected now, the view and the cursor of now."""

@@ -12,6 +12,7 @@ from .core.texloom.errors import RequestError
 from .core.texloom.picture_size import fitting_size, picture_size
 from .core.texloom.request import GenerationRequest
 from .core.texloom.request_makers import DRAWN_STEP
+from .reading import Reading
 from .scene import sources
 from .translations import iface
 
@@ -26,16 +27,19 @@ STRENGTH: Final = 0.6
 _NEAR: Final = 1e-4
 
 
-def picture(source: bpy.types.Image | str | Path) -> tuple[Path, int, int]:
+def picture(source: bpy.types.Image | str | Path, pictures: Reading | None = None) -> tuple[Path, int, int]:
     """A file that the engine can read, and its width and height in pixels.
 
-    The pixels of an image of the file are written into Blender's temporary folder first.
+    The pixels of an image of the file are written into Blender's temporary folder: by ``pictures`` when it makes its
+    files, else now.
 
     Raises:
         RequestError: it is no picture that can be used.  StorageError: a file cannot be read or written.
     """
     if isinstance(source, bpy.types.Image):
         width, height = sources.size_of(source)
+        if pictures is not None:
+            return pictures.image(source), width, height
         return sources.save_pixels(source), width, height
     path = Path(bpy.path.abspath(str(source))).absolute()
     return (path, *picture_size(path))
@@ -60,7 +64,10 @@ def chosen(settings: Any) -> bpy.types.Image | Path | None:
 
 
 def begun(
-    request: GenerationRequest, source: bpy.types.Image | str | Path, strength: float | None = None
+    request: GenerationRequest,
+    source: bpy.types.Image | str | Path,
+    strength: float | None = None,
+    pictures: Reading | None = None,
 ) -> GenerationRequest:
     """The request, starting from a picture; the longer side stays, the proportions are the picture's.
 
@@ -68,11 +75,12 @@ def begun(
         request: one that starts from nothing yet.
         source: an image of the file, or the path of a picture.
         strength: 0 (it stays) to 1 (only the words count); None for what suits.
+        pictures: as for :func:`picture`.
 
     Raises:
         RequestError, StorageError: as :func:`picture`.
     """
-    path, width, height = picture(source)
+    path, width, height = picture(source, pictures)
     across, down = fitting_size(width, height, max(request.width, request.height), step=DRAWN_STEP)
     return request.replace(source=str(path), strength=strength, width=across, height=down)
 

@@ -12,6 +12,7 @@ from . import bridge, image_jobs, starting
 from .core.texloom import api as engine_api
 from .core.texloom.errors import RequestError
 from .core.texloom.storage import MANIFEST_NAME
+from .reading import Reading
 from .scene import adjust
 from .target import ObjectId, Placement, capture
 from .translations import iface
@@ -23,7 +24,13 @@ _PICTURES: Final = ("base_color", "image")
 
 
 def submit_image(
-    source: bpy.types.Image | str | Path, placement: Placement, factor: float, *, model: str = LIGHT, **options: Any
+    source: bpy.types.Image | str | Path,
+    placement: Placement,
+    factor: float,
+    *,
+    model: str = LIGHT,
+    pictures: Reading | None = None,
+    **options: Any,
 ) -> bridge.Entry:
     """Queue a job that makes a picture larger.
 
@@ -32,6 +39,7 @@ def submit_image(
         placement: where the result goes; :func:`.image_jobs.made_from` for one that follows an image of the file.
         factor: how many times as many pixels each way, above 1 and at most 4.
         model: ``image`` for the network that comes with Texloom, or one that draws over a picture.
+        pictures: makes the file of an image, and the job begins then; None makes it now.
         **options: those of ``upscale_request`` of the engine's API: prompt, tile, seed, strength …
 
     Raises:
@@ -39,10 +47,12 @@ def submit_image(
         StorageError: a file cannot be read or written.
     """
     try:
-        file, _, _ = starting.picture(source)
+        file, *pixels = starting.picture(source, pictures)
         if isinstance(source, bpy.types.Image):
             options = {"prompt": image_jobs.title(source.name)} | options
-        return bridge.get().submit(engine_api.upscale_request(file, factor, model=model, **options), placement)
+        size = (pixels[0], pixels[1])
+        request = engine_api.upscale_request(file, factor, model=model, pixels=size, **options)
+        return bridge.get().submit(request, placement, pictures)
     except BaseException:
         bridge.get().tidy_sources()
         raise

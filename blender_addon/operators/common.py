@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -20,3 +22,31 @@ def refused(operator: Any, *sentences: str) -> set[Any]:
     """End an operator with an error in sentences of the core, in the language of the interface."""
     operator.report({"ERROR"}, message(" ".join(sentences).strip()))
     return {"CANCELLED"}
+
+
+def called(operator: Any, other: Callable[..., Any], *arguments: Any, **properties: Any) -> set[Any]:
+    """Call another operator, as ``bpy.ops`` has it; what it refuses, this one refuses in the same words.
+
+    An error that an operator reports is an exception for whoever calls it from Python; it would be shown to the user
+    as a traceback.
+    """
+    try:
+        return set(other(*arguments, **properties))
+    except RuntimeError as error:
+        lines = str(error).strip().splitlines()
+        if lines and "Traceback" in lines[0]:
+            lines = lines[-1:]  # what went wrong stands at its end
+        # Blender has put the kind of each report before its words.
+        translate: Any = bpy.app.translations.pgettext_tip
+        for mark in ("Error: ", f"{translate('Error')}: "):
+            lines = [line.removeprefix(mark) for line in lines]
+        operator.report({"ERROR"}, "\n".join(lines))
+        return {"CANCELLED"}
+
+
+def show_folder(operator: Any, folder: Path, missing: str) -> set[Any]:
+    """Show a folder in the file manager; when it is not there, end the operator with the error ``missing``."""
+    if not folder.is_dir():
+        operator.report({"ERROR"}, missing)
+        return {"CANCELLED"}
+    return called(operator, bpy.ops.wm.path_open, filepath=str(folder))

@@ -12,6 +12,7 @@ from .. import image_jobs, image_settings, looks, properties, shelf
 from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import EDIT_STRENGTH_TEXT, EDIT_TILING_TEXT, GROW_TEXT, IN_PLACE_TEXT, MASKS
 from ..properties import TILINGS
+from ..reading import later
 from ..scene import masks
 from ..target import capture
 from ..translations import iface
@@ -63,6 +64,7 @@ class _Edit(OnImage):
             image,
             placement,
             prompt,
+            pictures=later(),
             model=asked.model,
             operation=operation,
             tile=TILE[tiling],

@@ -13,7 +13,7 @@ from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import TexloomError
 from ..core.texloom.runtime.process import default_log_folder
 from ..translations import iface
-from .common import failed, refused
+from .common import failed, refused, show_folder
 
 
 class TEXLOOM_OT_setup_engine(bpy.types.Operator):
@@ -81,12 +81,7 @@ class TEXLOOM_OT_open_log(bpy.types.Operator):
     bl_label = "Open Log Folder"
 
     def execute(self, context: Any) -> set[Any]:
-        folder = default_log_folder()
-        if not folder.is_dir():
-            self.report({"ERROR"}, iface("The engine has not written a log yet."))
-            return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=str(folder))
-        return {"FINISHED"}
+        return show_folder(self, default_log_folder(), iface("The engine has not written a log yet."))
 
 
 class TEXLOOM_OT_add_map_model(bpy.types.Operator):

@@ -16,12 +16,14 @@ from ..image_settings import (
     IMAGE_SIZES,
     IMAGE_TEXT,
     LIGHT_TEXT,
+    OUTPUT_TEXT,
     REPLACE_TEXT,
     SIZE_TEXT,
     TILING_TEXT,
     WIDTH_TEXT,
 )
 from ..properties import TILINGS
+from ..reading import later
 from ..scene.images import warm_up
 from ..target import Placement, capture
 from ..translations import iface
@@ -65,6 +67,7 @@ class OnImage:
         entry = image_jobs.submit(
             image,
             placement,
+            pictures=later(),
             tile=TILE[self.setting(context, "tiling")],
             size=None if size == "SOURCE" else int(size),
             even_light=self.setting(context, "even_light"),
@@ -90,7 +93,7 @@ class TEXLOOM_OT_maps_from_image(OnImage, bpy.types.Operator):
     bl_label = "Make PBR Material"
 
     image: StringProperty(name="Image", description=IMAGE_TEXT, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    output: EnumProperty(name="Output", items=IMAGE_OUTPUTS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    output: EnumProperty(name="Output", description=OUTPUT_TEXT, items=IMAGE_OUTPUTS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     size: EnumProperty(name="Size", description=SIZE_TEXT, items=IMAGE_SIZES, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     tiling: EnumProperty(name="Seamless", description=TILING_TEXT, items=TILINGS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     even_light: BoolProperty(name="Even out light", description=LIGHT_TEXT, default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]

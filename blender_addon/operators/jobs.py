@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -11,10 +12,14 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from .. import bridge, history, preferences, properties, restore
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
+from ..entry import Entry
+from ..reading import later
 from ..scene.images import warm_up
 from ..translations import iface
 from ..translations import message as translated
-from .common import failed, refused
+from .common import failed, refused, show_folder
+
+_UNDONE: Final = (JobState.FAILED, JobState.CANCELLED)
 
 
 def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
@@ -30,6 +35,22 @@ def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
     for message in built.messages:
         operator.report({"WARNING"}, message)
     return {"FINISHED"}
+
+
+def _ended(operator: Any, states: tuple[JobState, ...], none: str) -> Entry | None:
+    """The ended job of an operator, without one the last that ended in one of ``states``; None after saying why not."""
+    entries = bridge.get().entries
+    if not operator.job:
+        found = next((entry for entry in reversed(entries.values()) if entry.view.state in states), None)
+        said = none
+    else:
+        found = entries.get(operator.job)
+        said = iface("This result is no longer in the list; it is in the library.")
+        if found is not None and found.running:
+            found, said = None, iface("This job has not ended yet; cancel it first.")
+    if found is None:
+        operator.report({"ERROR"}, said)
+    return found
 
 
 class TEXLOOM_OT_generate(bpy.types.Operator):
@@ -73,7 +94,8 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
             request = request.replace(
                 seed=self.seed if self.seed >= 0 else request.seed, count=self.count or request.count
             )
-            entry = bridge.get().submit(settings.begun(request), settings.placement(context))
+            pictures = later()
+            entry = bridge.get().submit(settings.begun(request, pictures), settings.placement(context), pictures)
             self._remember(written, settings.negative_prompt)
             if bpy.app.background:
                 bridge.get().wait(entry)
@@ -149,7 +171,7 @@ class TEXLOOM_OT_move_job(bpy.types.Operator):
 
 
 class TEXLOOM_OT_retry(bpy.types.Operator):
-    """Try this job once more, with the same prompt and seed"""
+    """Try this job once more, with the same prompt and seed; without a job the last that failed or was cancelled"""
 
     bl_idname = "texloom.retry"
     bl_label = "Retry"
@@ -162,8 +184,8 @@ class TEXLOOM_OT_retry(bpy.types.Operator):
     )  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
-        if entry is None or entry.running:
+        entry = _ended(self, _UNDONE, iface("No job has failed or was cancelled."))
+        if entry is None:
             return {"CANCELLED"}
         try:
             made = bridge.get().retry(entry, smaller=self.smaller)
@@ -175,7 +197,7 @@ class TEXLOOM_OT_retry(bpy.types.Operator):
 
 
 class TEXLOOM_OT_dismiss(bpy.types.Operator):
-    """Take this job out of the list; its files stay in the library"""
+    """Take this job out of the list; its files stay in the library; without a job the last that has ended"""
 
     bl_idname = "texloom.dismiss"
     bl_label = "Dismiss"
@@ -183,9 +205,10 @@ class TEXLOOM_OT_dismiss(bpy.types.Operator):
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
-        if entry is not None and not entry.running:
-            bridge.get().forget(self.job)
+        entry = _ended(self, (JobState.COMPLETED, *_UNDONE), iface("No job has ended yet."))
+        if entry is None:
+            return {"CANCELLED"}
+        bridge.get().forget(entry.id)
         return {"FINISHED"}
 
 
@@ -297,6 +320,8 @@ class TEXLOOM_OT_reuse(bpy.types.Operator):
         entries = bridge.get().entries
         entry = entries.get(self.job) if self.job else next(reversed(entries.values()), None)
         if entry is None:
+            gone = iface("This result is no longer in the list; it is in the library.")
+            self.report({"ERROR"}, gone if self.job else iface("Nothing was generated yet"))
             return {"CANCELLED"}
         request, folder = entry.view.request.to_dict(), entry.view.folder
         for sentence in restore.restore(properties.of(context), request, entry.index, folder=folder):
@@ -314,12 +339,14 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[Any]:
         entry = bridge.get().entries.get(self.job)
+        if entry is not None and entry.view.folder:
+            folder = Path(entry.view.folder)
+            return show_folder(self, folder, iface("{folder} is no longer in the library.").format(folder=folder))
         try:
-            folder = entry.view.folder if entry is not None and entry.view.folder else str(bridge.get().library())
+            folder = bridge.get().library()
         except TexloomError as error:
             return failed(self, error)
-        bpy.ops.wm.path_open(filepath=folder)
-        return {"FINISHED"}
+        return show_folder(self, folder, iface("There is nothing in the library yet."))
 
 
 CLASSES = (

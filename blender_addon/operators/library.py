@@ -16,7 +16,7 @@ from ..scene import assets, kept
 from ..scene.asset_facts import AUTHOR
 from ..scene.result import ResultImages
 from ..translations import iface
-from .common import failed
+from .common import failed, refused, show_folder
 
 
 class _OnResult:
@@ -158,8 +158,7 @@ class TEXLOOM_OT_library_tags(_OnResult, bpy.types.Operator):
         except TexloomError as error:
             return failed(self, error)
         except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return refused(self, str(error))
         library_view.watcher().touched(card.folder)
         return {"FINISHED"}
 
@@ -212,8 +211,8 @@ class TEXLOOM_OT_library_open(_OnResult, bpy.types.Operator):
             card = library_view.card_of(context, self.folder)
         except TexloomError as error:
             return failed(self, error)
-        bpy.ops.wm.path_open(filepath=str(card.folder))
-        return {"FINISHED"}
+        gone = iface("{folder} is no longer in the library.").format(folder=card.folder)
+        return show_folder(self, card.folder, gone)
 
 
 class TEXLOOM_OT_library_delete(_OnResult, bpy.types.Operator):

@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from .. import history, preferences, presets, properties, windows
 from ..core.texloom.errors import TexloomError
 from ..translations import iface
-from .common import failed
+from .common import called, failed
 
 _ops: Any = bpy.ops
 _ENTER_RELEASED = 1.0  # seconds after the field took the press
@@ -61,8 +61,10 @@ class TEXLOOM_OT_use_prompt(bpy.types.Operator):
     bl_label = "Use Prompt"
     bl_options = {"UNDO"}  # noqa: RUF012
 
-    prompt: StringProperty(name="Prompt", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    negative_prompt: StringProperty(name="Negative prompt", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    prompt: StringProperty(
+        name="Prompt", description="What to make; empty to search the prompts of late", options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
+    negative_prompt: StringProperty(name="Negative prompt", description="What to avoid with it", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     @classmethod
     def description(cls, context: Any, properties: Any) -> str:
@@ -74,8 +76,10 @@ class TEXLOOM_OT_use_prompt(bpy.types.Operator):
     def invoke(self, context: Any, event: Any) -> set[Any]:
         if self.prompt:
             return self.execute(context)
-        _ops.texloom.search_history("INVOKE_DEFAULT")
-        return {"FINISHED"}
+        if not history.path().exists():
+            self.report({"ERROR"}, iface("Nothing was generated yet"))
+            return {"CANCELLED"}
+        return called(self, _ops.texloom.search_history, "INVOKE_DEFAULT")
 
     def execute(self, context: Any) -> set[Any]:
         if not self.prompt.strip():
@@ -106,7 +110,12 @@ class TEXLOOM_OT_search_history(bpy.types.Operator):
     bl_options = {"UNDO"}  # noqa: RUF012
     bl_property = "entry"
 
-    entry: EnumProperty(name="Prompt", items=_history_items, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    entry: EnumProperty(
+        name="Prompt",
+        description="One of the prompts of late, the newest first",
+        items=_history_items,
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -223,9 +232,19 @@ class TEXLOOM_OT_save_style(AddPresetBase, bpy.types.Operator):  # type: ignore[
     preset_subdir = presets.SUBFOLDER
     preset_defines = ("texloom = bpy.context.scene.texloom",)
 
-    with_size: BoolProperty(name="Size and tiling", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    with_maps: BoolProperty(name="Maps and relief", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    with_width: BoolProperty(name="Real width", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    with_size: BoolProperty(
+        name="Size and tiling",
+        description="Keep the size of the result and the directions in which it repeats as well",
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
+    with_maps: BoolProperty(
+        name="Maps and relief",
+        description="Keep the choice of maps and how height is shown as well",
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
+    with_width: BoolProperty(
+        name="Real width", description="Keep the real width of a tile as well", options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
 
     @property
     def preset_values(self) -> list[str]:
@@ -274,7 +293,7 @@ class TEXLOOM_OT_first_steps(bpy.types.Operator):
     bl_idname = "texloom.first_steps"
     bl_label = "Show First Steps"
 
-    show: BoolProperty(name="Show", default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    show: BoolProperty(name="Show", description="Show the card; off to hide it", default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
         if not preferences.set_first_steps("OPEN" if self.show else "DONE"):
@@ -291,7 +310,12 @@ class TEXLOOM_OT_try_example(bpy.types.Operator):
     bl_label = "Try Example"
     bl_options = {"UNDO"}  # noqa: RUF012
 
-    prompt: StringProperty(name="Prompt", default="weathered red brick wall with white mortar", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    prompt: StringProperty(
+        name="Prompt",
+        description="What to make; it comes into the panel as well",
+        default="weathered red brick wall with white mortar",
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
         settings = properties.of(context)
@@ -300,11 +324,7 @@ class TEXLOOM_OT_try_example(bpy.types.Operator):
         shading = getattr(context.space_data, "shading", None)
         if shading is not None and shading.type in ("SOLID", "WIREFRAME"):
             shading.type = "MATERIAL"
-        try:
-            return set(_ops.texloom.generate())
-        except RuntimeError as error:
-            self.report({"ERROR"}, str(error).strip())
-            return {"CANCELLED"}
+        return called(self, _ops.texloom.generate)
 
 
 class TEXLOOM_OT_generate_on_enter(bpy.types.Operator):
@@ -324,8 +344,7 @@ class TEXLOOM_OT_generate_on_enter(bpy.types.Operator):
         # beside the field confirms as well, but releases no key.
         properties.use_confirmation()
         if properties.of(context).written.strip():
-            _ops.texloom.generate("INVOKE_DEFAULT")
-            return {"FINISHED"}
+            return called(self, _ops.texloom.generate, "INVOKE_DEFAULT")
         return {"PASS_THROUGH"}
 
 

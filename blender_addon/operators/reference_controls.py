@@ -78,8 +78,12 @@ class TEXLOOM_OT_reference_lock(_OnReferences, bpy.types.Operator):
     bl_label = "Lock References"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    lock: BoolProperty(name="Locked", default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    every: BoolProperty(name="All in the list", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    lock: BoolProperty(name="Locked", description="Lock them; off to unlock them", default=True, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    every: BoolProperty(
+        name="All in the list",
+        description="All references of the scene instead of those selected",
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
         try:

@@ -132,7 +132,9 @@ class TEXLOOM_OT_reference_from_images(_Pictures, _Looks, bpy.types.Operator):
     bl_label = "References from Images"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
-    facing: EnumProperty(name="Facing", items=properties.FACINGS, default="VIEW")  # type: ignore[valid-type]
+    facing: EnumProperty(
+        name="Facing", description="Where the fronts of the references look", items=properties.FACINGS, default="VIEW"
+    )  # type: ignore[valid-type]
     gap: FloatProperty(
         name="Gap",
         description="Distance between several, as a share of their height",
@@ -235,8 +237,8 @@ class TEXLOOM_OT_turnaround(_Pictures, _Looks, bpy.types.Operator):
         scene = context.scene
         try:
             with all_or_nothing():
-                old = settings.targets(context) if self.from_selection else []
-                shown = _pictures_of(old) if self.from_selection else self.pictures()
+                old = self._selected(context) if self.from_selection else []
+                shown = [image for _, image in old] if self.from_selection else self.pictures()
                 look = self.look()
                 if self.parts > 1 and look.kind == "EMPTY":
                     look = self.look(kind="PLANE")
@@ -252,11 +254,32 @@ class TEXLOOM_OT_turnaround(_Pictures, _Looks, bpy.types.Operator):
                     scene=scene,
                     metres_per_unit=metres_per_unit(scene),
                 )
-                references.remove(old)
+                references.remove([obj for obj, _ in old])
         except TexloomError as error:
             return failed(self, error)
         _show(context, [child for child in group.children if references.is_reference(child)])
         return {"FINISHED"}
+
+    def _selected(self, context: Any) -> list[tuple[bpy.types.Object, bpy.types.Image]]:
+        """The selected references and their pictures; those that show none stay what they are.
+
+        Raises:
+            RequestError: one shows a part of its picture; the set would show the whole.
+        """
+        found = []
+        for obj in settings.targets(context):
+            image = planes.picture(obj)
+            if image is None:
+                text = iface("{name} shows no picture and stays as it is.").format(name=obj.name)
+                self.report({"WARNING"}, text)
+                continue
+            if planes.part_shown(obj) != (0.0, 1.0):
+                raise RequestError(
+                    iface("{name} shows a part of its picture only.").format(name=obj.name),
+                    advice=iface("Make the set of the picture itself, split into as many views as it holds."),
+                )
+            found.append((obj, image))
+        return found
 
     def _views(self, shown: list[bpy.types.Image]) -> list[str]:
         """A view for each picture, as chosen in the operator's panel or told by its name; noted there."""
@@ -298,6 +321,7 @@ class TEXLOOM_OT_camera_background(_Pictures, bpy.types.Operator):
     )  # type: ignore[valid-type]
     depth: EnumProperty(
         name="Depth",
+        description="Whether the image lies behind the scene or before it",
         items=(
             ("BACK", "Back", "Behind everything in the scene"),
             ("FRONT", "In front", "Before everything in the scene"),
@@ -305,6 +329,7 @@ class TEXLOOM_OT_camera_background(_Pictures, bpy.types.Operator):
     )  # type: ignore[valid-type]
     fit: EnumProperty(
         name="Fit",
+        description="How the image fills the camera's frame",
         items=(
             ("FIT", "Whole picture", "As large as it can be without being cut"),
             ("CROP", "Fill the frame", "As large as needed to fill the frame; what is beyond is cut"),
@@ -376,11 +401,6 @@ def _chosen(told: list[str], chosen: list[tuple[str, str]]) -> list[str]:
             if was and other != number and views[other] == views[number] != was:
                 views[other] = was
     return views
-
-
-def _pictures_of(objects: list[bpy.types.Object]) -> list[bpy.types.Image]:
-    found = [planes.picture(obj) for obj in objects]
-    return [image for image in found if image is not None]
 
 
 def _split(layout: Any) -> Any:

@@ -90,7 +90,12 @@ class TEXLOOM_OT_tune_family(_OnMaterial, bpy.types.Operator):
     bl_options = {"REGISTER"}  # noqa: RUF012
     bl_property = "family"
 
-    family: EnumProperty(name="Kind", items=catalogue.family_items, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    family: EnumProperty(
+        name="Kind",
+        description="The kind of material that it becomes",
+        items=catalogue.family_items,
+        options={"SKIP_SAVE"},
+    )  # type: ignore[valid-type]
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
         context.window_manager.invoke_search_popup(self)

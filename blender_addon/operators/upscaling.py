@@ -11,6 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from .. import image_jobs, image_settings, library_view, properties, shelf, tune, upscaling
 from ..core.texloom.errors import RequestError, TexloomError
 from ..image_settings import FACTOR_TEXT, IN_PLACE_TEXT, UPSCALE_STRENGTH_TEXT, UPSCALER_TEXT, UPSCALERS
+from ..reading import later
 from ..scene import adjust
 from ..target import capture
 from ..translations import iface
@@ -108,7 +109,7 @@ class TEXLOOM_OT_upscale(_Upscale, bpy.types.Operator):
             placement = image_jobs.made_from(
                 capture(context, output="IMAGE"), image, replace_users=in_place, made="upscaled"
             )
-            return self.queued(upscaling.submit_image(image, placement, **options))
+            return self.queued(upscaling.submit_image(image, placement, pictures=later(), **options))
         except TexloomError as error:
             return failed(self, error)
 

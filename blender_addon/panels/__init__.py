@@ -16,6 +16,7 @@ from . import (
     engine,
     form,
     images,
+    job_pictures,
     library,
     looks,
     main,
@@ -102,10 +103,12 @@ def register() -> None:
     for item in (*references.CLASSES, *CLASSES):
         bpy.utils.register_class(item)
     status_bar.register()
+    job_pictures.register()
 
 
 def unregister() -> None:
     """Take them back."""
+    job_pictures.unregister()
     status_bar.unregister()
     for item in reversed((*references.CLASSES, *CLASSES)):
         bpy.utils.unregister_class(item)

@@ -65,9 +65,12 @@ def icon(path: str, name: str) -> int:
 
     Blender reads the file when the icon is drawn for the first time.
     """
-    if _previews is None or not Path(path).is_file():
+    if _previews is None:
         return 0
+    # Panels are drawn with every move of the mouse, and a file may be far away.
     if name not in _previews:
+        if not Path(path).is_file():
+            return 0
         _previews.load(name, path, "IMAGE")
     return int(_previews[name].icon_id)
 

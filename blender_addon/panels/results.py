@@ -9,7 +9,8 @@ from .. import bridge, model_jobs
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
 from ..translations import iface, message
-from .common import Part, icon, paragraph, text_width
+from . import job_pictures
+from .common import Part, paragraph, text_width
 
 _COLUMN = 84.0
 """The least width of a picture in a grid, in pixels of an interface that is not scaled."""
@@ -64,7 +65,7 @@ def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) 
         layout.label(text=stage(view), translate=False)
         return
     layout.progress(factor=progress(view), text=stage(view))
-    shown = [(item, icon(item.path, f"{entry.id}-{item.index}-{item.step}")) for item in view.previews]
+    shown = [(item, job_pictures.preview(entry, item)) for item in view.previews]
     if not any(picture for _, picture in shown):
         return
     columns, scale = grid_size(context, len(shown))
@@ -126,7 +127,7 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
     columns, scale = grid_size(context, len(pictures))
     if len(pictures) == 1:
         number, path = pictures[0]
-        if picture := icon(path, path):
+        if picture := job_pictures.variation(entry, number, path):
             layout.template_icon(icon_value=picture, scale=scale)
         _draw_choice(layout, entry, number)
         return
@@ -144,7 +145,7 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, align=False)
     for number, path in pictures:
         cell = grid.column(align=True)
-        if picture := icon(path, path):
+        if picture := job_pictures.variation(entry, number, path):
             cell.template_icon(icon_value=picture, scale=scale)
         _draw_choice(cell, entry, number)
 
@@ -172,7 +173,7 @@ def progress(view: JobView) -> float:
 def stage(view: JobView) -> str:
     """What a job does now, in the user's language."""
     if view.state is JobState.SUBMITTED:
-        return iface("Starting the engine")
+        return iface(view.stage or "Starting the engine")
     if view.state is JobState.QUEUED:
         if not view.position:
             return iface("Waiting")

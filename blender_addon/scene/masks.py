@@ -7,11 +7,13 @@ masked.  Any other image is taken as it is, white where something new is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.texloom.errors import RequestError
 from ..translations import iface
@@ -20,6 +22,9 @@ from . import images, sources
 PAINTED_OVER: Final = "texloom_painted_over"
 """Custom property of a mask that is a copy of its picture."""
 
+Check = Callable[[], None] | None
+
+_BAND: Final = 1 << 20
 _TOLERANCE: Final = 3
 """Differences of up to so many of 255 steps come from rounding."""
 
@@ -30,18 +35,18 @@ def make(image: Any) -> bpy.types.Image:
     Raises:
         RequestError: as :func:`.sources.size_of`.
     """
-    pixels = sources.pixels_of(image)[..., :3]
-    height, width = pixels.shape[:2]
-    name = iface("{name} mask").format(name=image.name)
-    made: Any = bpy.data.images.new(name, width, height, alpha=False)
+    # Packed, as it would be gone with the next reload of the file; and from a file of our own, as Blender takes far
+    # longer to make one of pixels.
+    path = sources.write(sources.pixels_of(image)[..., :3])
+    try:
+        made: Any = bpy.data.images.load(str(path), check_existing=False)
+        made.pack()
+    finally:
+        sources.remove(path)
+    made.name = iface("{name} mask").format(name=image.name)
+    made.filepath_raw = ""
     if sources.is_data(image):
         images.set_color_space(made, "Non-Color")
-    flat = np.ones((height, width, 4), np.float32)
-    flat[..., :3] = pixels[::-1].astype(np.float32) / 255.0
-    made.pixels.foreach_set(flat.ravel())
-    made.update()
-    # Else the picture would be gone with the next reload of the file.
-    made.pack()
     made[PAINTED_OVER] = True
     return made  # type: ignore[no-any-return]
 
@@ -62,25 +67,51 @@ def save(mask: Any, picture: Any) -> Path:
         RequestError: it cannot be used, has another size than its picture, or masks nothing.
         StorageError: the file cannot be written.
     """
+    return sources.write(copied(mask, picture)(None))
+
+
+def copied(mask: Any, picture: Any) -> Callable[[Check], NDArray[np.uint8]]:
+    """Copy what :func:`save` needs from the images; what comes back makes the mask of it, in any thread.
+
+    That takes a function that is called now and then and may raise to stop; it raises RequestError when nothing is
+    masked, and returns (height, width, 3 or 4) uint8.
+
+    Raises:
+        RequestError: the mask cannot be used, or has another size than its picture.
+    """
     if not is_painted_over(mask):
-        return sources.save_pixels(mask)
+        return sources.copied(mask).pixels
     if picture is None:
         raise RequestError(
             iface("The picture that {name} was painted over is gone.").format(name=mask.name),
             advice=iface("Make a new mask."),
         )
-    painted, below = sources.pixels_of(mask)[..., :3], sources.pixels_of(picture)[..., :3]
-    if painted.shape != below.shape:
+    if sources.size_of(mask) != sources.size_of(picture):
         raise RequestError(
             iface("{name} has another size than its picture.").format(name=mask.name), advice=iface("Make a new mask.")
         )
-    differs = (np.abs(painted.astype(np.int16) - below) > _TOLERANCE).any(-1)
-    if not differs.any():
-        raise RequestError(
-            iface("Nothing is painted on {name} yet.").format(name=mask.name),
-            advice=iface("Paint over what is to be drawn anew, in any color."),
-        )
-    return sources.write(np.repeat(differs[..., None], 3, axis=2).astype(np.uint8) * np.uint8(255))
+    painted, below = sources.copied(mask), sources.copied(picture)
+    # Blender's data, also its translations, may not be asked from another thread.
+    blank = RequestError(
+        iface("Nothing is painted on {name} yet.").format(name=mask.name),
+        advice=iface("Paint over what is to be drawn anew, in any color."),
+    )
+
+    def differing(check: Check) -> NDArray[np.uint8]:
+        one, other = painted.pixels(check)[..., :3], below.pixels(check)[..., :3]
+        result = np.zeros(one.shape, np.uint8)
+        rows = max(1, _BAND // one.shape[1])
+        for start in range(0, len(one), rows):
+            if check is not None:
+                check()
+            band = slice(start, start + rows)
+            differs = (np.abs(one[band].astype(np.int16) - other[band]) > _TOLERANCE).any(-1)
+            result[band] = differs[..., None] * np.uint8(255)
+        if not result.any():
+            raise blank
+        return result
+
+    return differing
 
 
 def image_of(obj: Any) -> Any:

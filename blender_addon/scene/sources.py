@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,7 +94,63 @@ def pixels_of(image: Any) -> NDArray[np.uint8]:
     Raises:
         RequestError: as :func:`size_of`.
     """
-    return _pixels(image, *size_of(image))
+    return copied(image).pixels()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Copied:
+    """The pixels of an image as Blender keeps them, apart from the datablock, so that a thread may go on with them.
+
+    ``values`` is (height, width, channels), first row at the bottom.  ``linear``: they are linear light.
+    ``multiplied``: the alpha is multiplied in.  ``eight_bits``: they are n / 255, and nothing else.
+    """
+
+    values: NDArray[np.float32]
+    linear: bool
+    multiplied: bool
+    eight_bits: bool = False
+
+    def pixels(self, check: Callable[[], None] | None = None) -> NDArray[np.uint8]:
+        """(height, width, 3 or 4) uint8, sRGB (or plain numbers), straight alpha, first row on top.
+
+        ``check`` is called now and then; may raise to stop.
+        """
+        return _converted(self, check)
+
+
+def copied(image: Any) -> Copied:
+    """Copy the pixels of an image; the main thread has to do it.
+
+    Raises:
+        RequestError: as :func:`size_of`.
+    """
+    width, height = size_of(image)
+    channels = image.channels
+    flat = np.empty(width * height * channels, np.float32)
+    image.pixels.foreach_get(flat)
+    # Blender keeps pictures of more than 8 bits in linear values, with alpha multiplied in.
+    return Copied(
+        values=flat.reshape(height, width, channels),
+        linear=bool(image.is_float) and not is_data(image),
+        multiplied=bool(image.is_float) and channels == 4 and image.alpha_mode != "STRAIGHT",
+        eight_bits=not image.is_float,
+    )
+
+
+def reserve() -> Path:
+    """The path of a picture to be written in Blender's temporary folder; :func:`tidy` removes it.
+
+    Raises:
+        StorageError: there is no such folder, and it cannot be made.
+    """
+    folder = Path(bpy.app.tempdir) / FOLDER
+    path = folder / f"{next(_numbers)}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error("write", path, error) from error
+    _written.add(str(path))
+    return path
 
 
 def write(pixels: NDArray[np.uint8]) -> Path:
@@ -102,19 +159,19 @@ def write(pixels: NDArray[np.uint8]) -> Path:
     Raises:
         StorageError: the file cannot be written.
     """
-    folder = Path(bpy.app.tempdir) / FOLDER
-    path = folder / f"{next(_numbers)}.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error("write", path, error) from error
+    path = reserve()
     write_png(path, pixels)
-    _written.add(str(path))
     return path
 
 
+def remove(path: Path) -> None:
+    """Remove one picture that :func:`write` wrote."""
+    path.unlink(missing_ok=True)
+    _written.discard(str(path))
+
+
 def tidy(needed: Collection[str]) -> None:
-    """Remove the pictures that :func:`save_pixels` wrote, except those whose paths are ``needed``."""
+    """Remove the pictures at the paths of :func:`reserve`, except those whose paths are ``needed``."""
     for path in sorted(_written - set(needed)):
         try:
             Path(path).unlink(missing_ok=True)
@@ -173,27 +230,27 @@ def _editors() -> Iterator[Any]:
                 yield area.spaces.active
 
 
-def _pixels(image: Any, width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width, 3 or 4) uint8, sRGB (or plain numbers), straight alpha, first row on top."""
-    channels = image.channels
-    flat = np.empty(width * height * channels, np.float32)
-    image.pixels.foreach_get(flat)
-    values = flat.reshape(height, width, channels)
-    # Blender keeps pictures of more than 8 bits in linear values, with alpha multiplied in.
-    linear = bool(image.is_float) and not is_data(image)
+def _converted(copy: Copied, check: Callable[[], None] | None) -> NDArray[np.uint8]:
+    values = copy.values
+    height, width, channels = values.shape
     kept = 4 if channels == 4 else 3
     result = np.empty((height, width, kept), np.uint8)
     rows = max(1, _BAND // width)
     for start in range(0, height, rows):
+        if check is not None:
+            check()
         # Its first row is at the bottom.
+        part = result[start : start + rows]
         band = values[height - start - rows if start + rows < height else 0 : height - start][::-1]
+        if copy.eight_bits and channels >= 3:
+            part[...] = band[..., :kept] * np.float32(255.0) + np.float32(0.5)
+            continue
         colors = band[..., :3] if channels >= 3 else np.repeat(band[..., :1], 3, axis=2)
-        if kept == 4 and image.is_float and image.alpha_mode != "STRAIGHT":
+        if copy.multiplied:
             alpha = band[..., 3:]
             colors = np.divide(colors, alpha, out=np.array(colors), where=alpha > 1e-6)
-        if linear:
+        if copy.linear:
             colors = _encoded(colors)
-        part = result[start : start + len(band)]
         part[..., :3] = _bytes(colors)
         if kept == 4:
             part[..., 3] = _bytes(band[..., 3])

@@ -139,8 +139,7 @@ def edit_request(
     tile = tile or ("none" if operation in ("inpaint", "outpaint") else "xy")
     _check_tile(tile)
     if not isinstance(size, tuple):
-        _check_side(size)
-        size = _edited_size(file, size, operation, expand)
+        size = edited_size(*picture_size(file), size, operation, expand)
     fields: dict[str, Any] = {
         "kind": "texture",
         "model": model,
@@ -156,8 +155,15 @@ def edit_request(
     return make_request(prompt, **fields | options)
 
 
-def _edited_size(file: Path, longest: int | None, operation: str, expand: Sequence[float]) -> tuple[int, int]:
-    width, height = picture_size(file)
+def edited_size(
+    width: int, height: int, longest: int | None, operation: str, expand: Sequence[float]
+) -> tuple[int, int]:
+    """The size of what :func:`edit_request` makes of a picture of ``width`` × ``height`` pixels, by its options.
+
+    Raises:
+        RequestError: ``longest`` is out of range.
+    """
+    _check_side(longest)
     if operation == "create":
         return fitting_size(width, height, longest, step=DRAWN_STEP)
     if longest is not None:

@@ -29,6 +29,7 @@ def upscale_request(
     prompt: str | None = None,
     tile: str | None = None,
     maps: Sequence[str] | None = None,
+    pixels: tuple[int, int] | None = None,
     **options: Any,
 ) -> GenerationRequest:
     """A request for the same picture, or the same material, with more pixels.
@@ -44,6 +45,7 @@ def upscale_request(
         tile: directions in which it repeats, ``xy``, ``x``, ``y`` or ``none``; default as the result was made, and for
             a lone picture wherever it is seen to repeat.
         maps: of a material, those that are wanted; default all that the result has.
+        pixels: width and height of a picture whose file is not there yet.
         **options: further fields of :class:`~texloom.request.GenerationRequest`: seed, steps, strength, loras …
 
     Raises:
@@ -57,7 +59,7 @@ def upscale_request(
     if path.is_dir() or path.name == MANIFEST_NAME:
         fields = _of_result(path if path.is_dir() else path.parent, index, maps)
     else:
-        fields = _of_picture(path)
+        fields = _of_picture(path, pixels)
     width, height = fields.pop("size")
     fields["width"], fields["height"] = _larger(width, height, float(factor))
     if tile is not None:
@@ -69,12 +71,12 @@ def upscale_request(
     return make_request(**fields | {"model": model, "operation": "upscale"} | options)
 
 
-def _of_picture(path: Path) -> dict[str, Any]:
+def _of_picture(path: Path, pixels: tuple[int, int] | None) -> dict[str, Any]:
     return {
         "kind": "texture",
         "prompt": path.stem.strip() or "picture",
         "source": str(path),
-        "size": picture_size(path),
+        "size": pixels or picture_size(path),
     }
 
 

@@ -13,7 +13,7 @@ SHOWN = ("advice", "message", "problem", "reason")
 # The command line and the training speak English; nothing of theirs reaches the interface.
 LEFT_OUT = re.compile(r"(^|/)(cli|cli_\w+)\.py$|(^|/)(training|server)/")
 # Their ValueErrors become the reason in a RequestError.
-REASONS = ("engine/procedural/parameters.py", "engine/procedural/color.py")
+REASONS = ("engine/procedural/parameters.py", "engine/procedural/color.py", "library_entry.py")
 _DEPTH = 6
 
 

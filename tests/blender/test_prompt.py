@@ -316,7 +316,8 @@ class TestRestore:
         assert settings.seed == 2**31 - 1
 
     def test_reuse_gives_back_everything_of_the_last_job(self, engine: Any, settings: Any, texloom: ModuleType) -> None:
-        assert bpy.ops.texloom.reuse() == {"CANCELLED"}
+        with pytest.raises(RuntimeError, match="Nothing was generated yet"):
+            bpy.ops.texloom.reuse()
         settings.prompt, settings.negative_prompt, settings.style = "bricks", "moss", "{prompt}, wet"
         settings.output, settings.size, settings.count, settings.seed = "IMAGE", "512", 2, 44
         settings.new_seed = False

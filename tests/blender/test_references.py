@@ -395,6 +395,31 @@ class TestTurnaround:
         assert sorted(obj["texloom_view"] for obj in references()) == ["FRONT", "RIGHT"]
         assert counts()["meshes"] == counts()["materials"] == 0
 
+    def test_operator_leaves_references_that_show_no_picture(self, texloom, picture):
+        for name in ("a_front.png", "a_side.png", "a_back.png"):
+            picture(name)
+            bpy.ops.texloom.reference_from_images(image=name, facing="-Y")
+        own = next(obj for obj in references() if "side" in obj.name)
+        own.active_material, name = bpy.data.materials.new("Own"), own.name
+        for obj in references():
+            obj.select_set(True)
+        assert bpy.ops.texloom.turnaround(from_selection=True) == {"FINISHED"}
+        assert sorted(obj["texloom_view"] for obj in references() if "texloom_view" in obj) == ["BACK", "FRONT"]
+        # It is not in the set, so the set does not take its place.
+        assert "texloom_view" not in bpy.data.objects[name]
+        assert bpy.data.objects[name].active_material.name == "Own"
+
+    def test_operator_makes_no_set_of_parts_of_pictures(self, texloom, picture, counts):
+        picture("sheet.png", 64, 16)
+        bpy.ops.texloom.turnaround(image="sheet.png", parts=4, kind="PLANE")
+        picture("a_front.png")
+        bpy.ops.texloom.reference_from_images(image="a_front.png", facing="-Y")
+        for obj in references():
+            obj.select_set(True)
+        before = counts()
+        fails(lambda: bpy.ops.texloom.turnaround(from_selection=True), "a part of its picture")
+        assert counts() == before and len(references()) == 5
+
     def test_wrong_inputs_leave_nothing(self, api, errors, picture, counts):
         image = picture("a.png")
         before = counts()

@@ -244,6 +244,13 @@ def test_large_images_are_packed_by_saving(notes: dict[str, Any]) -> None:
     assert not all(notes["packed"]) and all(notes["packed_after_saving"])
 
 
+def test_a_button_on_a_large_image_comes_back_at_once(notes: dict[str, Any]) -> None:
+    # To make a picture of its pixels here would take seconds.
+    assert notes["pressed"] < 1.0
+    assert notes["reading"] == ["submitted", "Reading the image", True]
+    assert notes["slowest_while_reading"]["turn"] < 0.1, notes["slowest_while_reading"]
+
+
 def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) -> None:
     after, before, still_there = notes["after_undo"]
     assert after == before and not still_there

@@ -106,5 +106,20 @@ def scenario() -> Iterator[None]:
     bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "saved.blend"))
     notes["packed_after_saving"] = [bpy.data.images[name].packed_file is not None for name in last.built.images]
 
+    # A button on an image of that size: only the copy of its pixels holds Blender up.
+    image = next(bpy.data.images[name] for name in last.built.images if bpy.data.images[name].size[0] == 4096)
+    image.pixels[0]  # it has been seen before, so it was read from its file then
+    began = time.perf_counter()
+    in_viewport(lambda: bpy.ops.texloom.make_seamless(image=image.name))
+    notes["pressed"] = time.perf_counter() - began
+    last = list(bridge().entries.values())[-1]
+    notes["reading"] = [str(last.view.state), last.view.stage, last.reading is not None]
+    bridge().slowest.clear()
+    yield from wait(lambda: last.reading is None, 60)
+    yield from wait(lambda: last.view.state == "running", 60)
+    notes["slowest_while_reading"] = dict(bridge().slowest)
+    bpy.ops.texloom.cancel(job=last.id)
+    yield from wait(lambda: last.settled, 120)
+
 
 run(scenario)

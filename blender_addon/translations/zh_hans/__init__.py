@@ -18,9 +18,11 @@ from . import (
     more_labels,
     outputs,
     prompt,
+    reading,
     references,
     speed5,
     style,
+    tooltips,
     tune,
     upscale,
     window,
@@ -28,10 +30,10 @@ from . import (
 
 TEXTS: dict[str, str] = {}
 _PARTS = (labels, more_labels, base, prompt, tune, adjust, outputs, images, models, references, library)
-for _part in (*_PARTS, control, style, upscale, window):
+for _part in (*_PARTS, reading, tooltips, control, style, upscale, window):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-for _more in (memory_messages, models, control, speed5, style, upscale, window):
+for _more in (memory_messages, models, library, control, speed5, style, upscale, window):
     MESSAGES |= _more.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

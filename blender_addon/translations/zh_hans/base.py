@@ -67,7 +67,9 @@ TEXTS: dict[str, str] = {
     "Cancel": "取消",
     "Stop this job; nothing of it stays": "停止此任务,不保留任何内容",
     "Retry": "重试",
-    "Try this job once more, with the same prompt and seed": "使用相同的提示词和种子再试一次",
+    "Try this job once more, with the same prompt and seed; without a job the last that failed or was cancelled": (
+        "使用相同的提示词和种子再试一次;未指定任务时,为最近失败或被取消的任务"
+    ),
     "At half the size": "减半尺寸",
     "Half the width and height need a quarter of the memory": "宽高减半,所需内存为四分之一",
     "Retry at Half Size": "以一半尺寸重试",
@@ -77,7 +79,9 @@ TEXTS: dict[str, str] = {
     ),
     "The engine has not written a log yet.": "引擎尚未写入日志。",
     "Dismiss": "移除",
-    "Take this job out of the list; its files stay in the library": "将此任务从列表中移除,其文件仍保留在资源库中",
+    "Take this job out of the list; its files stay in the library; without a job the last that has ended": (
+        "将此任务从列表中移除,其文件仍保留在资源库中;未指定任务时,为最近结束的任务"
+    ),
     "Roll Seed": "随机种子",
     "Take another seed: the same prompt, another result": "换一个种子: 提示词相同,结果不同",
     "Use Variation": "使用此变体",
@@ -93,6 +97,9 @@ TEXTS: dict[str, str] = {
     "Check Engine": "检查引擎",
     "See whether the engine's Python has all it needs": "检查引擎的 Python 是否具备所需的一切",
     "The engine is not set up yet.": "引擎尚未安装。",
+    "No job has ended yet.": "还没有已结束的任务。",
+    "No job has failed or was cancelled.": "没有失败或被取消的任务。",
+    "This job has not ended yet; cancel it first.": "此任务尚未结束,请先取消它。",
     "This result is no longer in the list; it is in the library.": "此结果已不在列表中,但仍在资源库里。",
     # Settings.
     "Prompt": "提示词",

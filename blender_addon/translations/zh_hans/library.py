@@ -115,6 +115,7 @@ TEXTS: dict[str, str] = {
     "It is there already.": "已存在。",
     # Messages.
     "Choose a result in the library first.": "请先在资源库中选择一个结果。",
+    "There is nothing in the library yet.": "资源库中还没有任何内容。",
     "{folder} is no longer in the library.": "{folder} 已不在资源库中。",
     "{field}: “{value}” cannot be set in the panel.": "{field}: 无法在面板中设置 “{value}”。",
     "Model: the folder {folder} is not on this machine.": "模型: 本机上没有文件夹 {folder}。",
@@ -133,3 +134,10 @@ TEXTS: dict[str, str] = {
     "Switch on Replace to overwrite it.": "启用 “替换” 可将其覆盖。",
     "{name} could not be packed; its file is missing.": "{name} 无法打包,其文件缺失。",
 }
+
+MESSAGES: dict[str, str] = {
+    "tags: at most {0} bytes each, “{1}…” is longer.": "标签: 每个最多 {0} 字节,“{1}…” 超出了长度。",
+    "tags: at most {0}, got {1}.": "标签: 最多 {0} 个,实际为 {1} 个。",
+    "rating: must be from {0} to {1}, got {2}.": "评分: 必须在 {0} 到 {1} 之间,实际为 {2}。",
+}
+"""Sentences of the core about notes on results; see :mod:`.messages`."""

@@ -163,6 +163,11 @@ TEXTS: dict[str, str] = {
     "{name} is scaled to nothing.": "{name} 的缩放为零。",
     "{name} is not in this view layer.": "{name} 不在此视图层中。",
     "Show its collection in the Outliner first.": "请先在大纲视图中显示其集合。",
+    "{name} shows no picture and stays as it is.": "{name} 没有显示图片,保持原样。",
+    "{name} shows a part of its picture only.": "{name} 只显示图片的一部分。",
+    "Make the set of the picture itself, split into as many views as it holds.": (
+        "请直接用该图片生成多视图,并按其中的视图数量拆分。"
+    ),
     "{name} shows no picture.": "{name} 没有显示图片。",
     "Give it its material back.": "请恢复它的材质。",
     "{name} shows a part of its picture, which an image empty cannot.": (
