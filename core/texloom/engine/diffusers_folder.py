@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +26,9 @@ from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
-from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Drawn, Family, family_of
+from .families import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Drawn, Family, family_of
 from .families.control_way import Guide
+from .folder_facts import Facts, with_file
 from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .guides import control_pixels, guides, own_form, placed
@@ -39,7 +39,6 @@ from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
 from .preview_decoder import PreviewDecoder, preview_decoder
-from .seamless import seam_ratio
 from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
@@ -99,7 +98,7 @@ class DiffusersFolderGenerator:
     ) -> None:
         folder = read_folder(path, configuration_only=file is not None and not part)
         if file is not None:
-            folder = replace(folder, weights=(*(own for own in folder.weights if own.parts[0] != part), file))
+            folder = with_file(folder, file, part)
         self._folder: ModelFolder = folder
         self._row = row
         self._file = file
@@ -119,7 +118,8 @@ class DiffusersFolderGenerator:
         self._tiny: PreviewDecoder | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
-        self._info = self._describe({})
+        self._facts = Facts(folder, self._family, row, file)
+        self._info = self._facts.info({}, {})
         self._memory = MemoryKeeper(
             folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
         )
@@ -174,7 +174,7 @@ class DiffusersFolderGenerator:
             context.loading("Loading the text encoder", FIRST)
             self._encoder.load(context.device, context.check_cancelled)
         self._parameters = parameters
-        self._info = self._describe(files)
+        self._info = self._facts.info(files, parameters)
         demand = self._demand(self._expected)
         if plan is None:
             plan = self._memory.choose(demand, context)
@@ -450,53 +450,6 @@ class DiffusersFolderGenerator:
             return False
         return True
 
-    # Loading.
-
-    def _describe(self, files: dict[str, str]) -> GeneratorInfo:
-        folder, row = self._folder, self._row
-        defaults = self._family.defaults(folder, self._parameters)
-        if row is not None:
-            defaults = Defaults(steps=row.steps, guidance=row.guidance)
-        where = folder.path if self._file is None else self._file
-        licence = folder.licence if folder.licence != "unknown" or row is None else row.licence
-        return GeneratorInfo(
-            id=str(where),
-            name=row.name if row is not None else where.stem if where == self._file else where.name,
-            # A file of somebody else's weights has terms of its own, which it does not tell.
-            licence=licence if self._file is None or row is not None else "unknown",
-            native_maps=self._family.native_maps,
-            revision=_revision(files),
-            files=files,
-            default_steps=defaults.steps,
-            default_guidance_scale=defaults.guidance,
-            supports_negative_prompt=self._family.negative and "negative_prompt" in self._parameters,
-            size_step=self._family.size_step(folder),
-            seamless=True,
-            source=self._source_use(),
-            tasks=self._tasks(),
-            controls=bool(self._family.control_ways) or self._family.follows_form,
-            details={
-                "bytes": folder.bytes,
-                "pipeline": folder.class_name,
-                "family": self._family.id,
-                "hub": row.hub if row is not None else "",
-            },
-        )
-
-    def _tasks(self) -> tuple[str, ...]:
-        # What a pipeline without an adapter can do is only known to diffusers' own tables.
-        if self._family is GENERIC:
-            return (TEXT_TO_IMAGE, IMAGE_TO_IMAGE, INPAINT)
-        # A ControlNet is a network of its own, which the folder does not hold.
-        offered = (TEXT_TO_IMAGE, INPAINT, self._family.source_task)
-        return tuple(task for task in self._family.tasks(self._folder) if task in offered)
-
-    def _source_use(self) -> str:
-        tasks = self._tasks()
-        if TEXT_TO_IMAGE not in tasks:
-            return "required"
-        return "optional" if self._family.source_task in tasks or INPAINT in tasks else "none"
-
     # Drawing.
 
     def _side(self) -> int:
@@ -509,8 +462,8 @@ class DiffusersFolderGenerator:
         else:
             own = self._family.follows_form and bool(request.controls)
             task = self._family.source_task if request.source or own else TEXT_TO_IMAGE
-        if task not in self._tasks():
-            if self._tasks() == (INPAINT,) and request.source:
+        if task not in self._facts.tasks:
+            if self._facts.tasks == (INPAINT,) and request.source:
                 raise RequestError(
                     f"operation: {self._info.name} only fills in parts of a picture.",
                     advice="Choose inpaint, outpaint or repair_seams.",
@@ -564,32 +517,13 @@ class DiffusersFolderGenerator:
         self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int, seed: int, context: Context
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """The picture with its seams drawn anew where they show, and what the manifest says of it."""
-        step = self._family.size_step(self._folder)
-        x = request.tile_x and seam_repair.shows(pixels, 1, step)
-        y = request.tile_y and seam_repair.shows(pixels, 0, step)
-        if not x and not y:
-            return pixels, {}
-        before = self._seams(pixels)
-        way, found = "drawn", self._seam_drawn(pixels, request, (x, y), index, seed, context)
-        if found is None:
-            # The family cannot fill in parts: strips of the picture itself can.
-            way, found = "strips", pixels
-            check, device = context.check_cancelled, context.device
-            if x:
-                found = seam_repair.mended(found, 1, wraps=request.tile_y and not y, check=check, device=device)
-            if y:
-                found = seam_repair.mended(found, 0, wraps=request.tile_x, check=check, device=device)
-        after = self._seams(found)
-        axes = [axis for axis, wanted in (("x", x), ("y", y)) if wanted]
-        kept = max(after[axis] for axis in axes) < max(before[axis] for axis in axes)
-        pixels = found if kept else pixels
-        if any(seam_repair.shows(pixels, 1 if axis == "x" else 0, step) for axis in axes):
-            context.warn(
-                "seam_left",
-                "A seam may show where the picture repeats.",
-                advice="Make another variation, or repair it with another model.",
-            )
-        return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
+        return seam_repair.repaired(
+            pixels,
+            (request.tile_x, request.tile_y),
+            self._family.size_step(self._folder),
+            lambda axes: self._seam_drawn(pixels, request, axes, index, seed, context),
+            context,
+        )
 
     def _seam_drawn(
         self,
@@ -601,7 +535,7 @@ class DiffusersFolderGenerator:
         context: Context,
     ) -> NDArray[np.uint8] | None:
         """The picture with its seams drawn anew; None where the model cannot do that."""
-        if INPAINT not in self._tasks():
+        if INPAINT not in self._facts.tasks:
             return None
         try:
             pipeline = self._for_task(INPAINT)
@@ -633,14 +567,4 @@ class DiffusersFolderGenerator:
         return found.frame
 
     def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
-        # Borders lie between two latents, so they are compared with other steps between latents.
-        step = self._family.size_step(self._folder)
-        return {name: round(seam_ratio(picture, axis, step), 3) for name, axis in (("x", 1), ("y", 0))}
-
-
-def _revision(files: dict[str, str]) -> str:
-    """One short name for the exact weights."""
-    if not files:
-        return ""
-    text = "\n".join(f"{name} {digest}" for name, digest in sorted(files.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return seam_repair.ratios(picture, self._family.size_step(self._folder))

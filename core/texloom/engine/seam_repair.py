@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .generator import Context
 from .image_cut import blend, cheapest_path, error
 from .seamless import seam_ratio
 
@@ -42,6 +43,56 @@ def shows(pixels: NDArray[Any], axis: int, period: int) -> bool:
     border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
     inside = np.abs(np.diff(values, axis=axis)).mean(other)[period - 1 :: period]
     return border > float(np.quantile(inside, _USUAL_LINES)) if len(inside) else True
+
+
+def ratios(pixels: NDArray[Any], period: int) -> dict[str, float]:
+    """The seam ratio along ``x`` and ``y``; ``period`` as :func:`.seamless.seam_ratio`.
+
+    Borders lie between two latents, so they are compared with other steps between latents.
+    """
+    return {name: round(seam_ratio(pixels, axis, period), 3) for name, axis in (("x", 1), ("y", 0))}
+
+
+def repaired(
+    pixels: NDArray[np.uint8],
+    tile: tuple[bool, bool],
+    period: int,
+    draw: Callable[[tuple[bool, bool]], NDArray[np.uint8] | None],
+    context: Context,
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """The picture with its seams drawn anew where they show, and what the manifest says of it.
+
+    Args:
+        pixels: (height, width, 3).
+        tile: whether right and left are to meet, and bottom and top.
+        period: as :func:`shows`.
+        draw: draws the seams along these two axes anew with a model; None where it cannot.
+        context: is warned of a seam that is left.
+    """
+    x, y = tile[0] and shows(pixels, 1, period), tile[1] and shows(pixels, 0, period)
+    if not x and not y:
+        return pixels, {}
+    before = ratios(pixels, period)
+    way, found = "drawn", draw((x, y))
+    if found is None:
+        # The family cannot fill in parts: strips of the picture itself can.
+        way, found = "strips", pixels
+        check, device = context.check_cancelled, context.device
+        if x:
+            found = mended(found, 1, wraps=tile[1] and not y, check=check, device=device)
+        if y:
+            found = mended(found, 0, wraps=tile[0], check=check, device=device)
+    after = ratios(found, period)
+    axes = [axis for axis, wanted in (("x", x), ("y", y)) if wanted]
+    kept = max(after[axis] for axis in axes) < max(before[axis] for axis in axes)
+    pixels = found if kept else pixels
+    if any(shows(pixels, 1 if axis == "x" else 0, period) for axis in axes):
+        context.warn(
+            "seam_left",
+            "A seam may show where the picture repeats.",
+            advice="Make another variation, or repair it with another model.",
+        )
+    return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
 
 
 def mended(
