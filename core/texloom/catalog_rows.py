@@ -22,8 +22,10 @@ ABILITIES: Final = ("image_to_image", "inpaint", "edit", "control", "lora", "ip_
 PRECISIONS: Final[Mapping[str, float]] = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.56}
 """Bytes a weight; four bits with their scales are a little more than half a byte."""
 
-GUIDANCE_INSIDE: Final = frozenset({"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "sana-sprint"})
-"""Families whose guidance is an input of the network, so that negative prompts have no effect."""
+GUIDANCE_INSIDE: Final = frozenset(
+    {"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "flux3", "sana-sprint"}
+)
+"""Families whose guidance is an input of the network or distilled into it, so that negative prompts have no effect."""
 GUIDANCE_OFF: Final = 1.0
 """Up to this there is no guidance."""
 

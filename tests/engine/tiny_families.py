@@ -11,6 +11,7 @@ from typing import Any
 import tiny_tokenizers as words
 import torch
 from tiny_models import save_stable_diffusion, save_z_image, tiny_unet, tiny_vae
+from tiny_newer import save_flux3, save_kolors, save_qwen_image_21
 from tiny_parts import deep_vae, flow, flux2_vae, qwen_vae, qwen_vl, sana_transformer, wake
 
 
@@ -490,7 +491,14 @@ _BUILDERS: dict[str, Callable[[], Any]] = {
     "chroma": chroma,
     "generic": ovis,
 }
-NAMES = ("stable-diffusion", "z-image", *_BUILDERS)
+_SAVERS: dict[str, Callable[[Path], object]] = {
+    "stable-diffusion": save_stable_diffusion,
+    "z-image": save_z_image,
+    "kolors": save_kolors,
+    "qwen-image-2.1": save_qwen_image_21,
+    "flux3": save_flux3,
+}
+NAMES = (*_SAVERS, *_BUILDERS)
 
 _FROM_PICTURES: dict[str, Callable[[], Any]] = {
     "flux-fill": flux_fill,
@@ -504,11 +512,10 @@ FROM_PICTURES = tuple(_FROM_PICTURES)
 
 def save(name: str, folder: Path) -> Path:
     """Write the tiny model of a family; returns its folder."""
-    if name == "stable-diffusion":
-        return save_stable_diffusion(folder)
-    if name == "z-image":
-        return save_z_image(folder)
     torch.manual_seed(0)
+    if name in _SAVERS:
+        _SAVERS[name](folder)
+        return folder
     (_BUILDERS | _FROM_PICTURES)[name]().save_pretrained(folder)
     if name == "qwen-image-edit":
         _add_processor(folder)

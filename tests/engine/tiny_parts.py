@@ -75,7 +75,7 @@ def wake(network: torch.nn.Module) -> None:
                 weights.normal_(std=0.1)
 
 
-def qwen_vl(kind: str, model: str) -> Any:
+def qwen_vl(kind: str, model: str, layers: int = 2) -> Any:
     """Qwen2.5-VL or Qwen3-VL, a language model that also sees."""
     import transformers
 
@@ -83,7 +83,7 @@ def qwen_vl(kind: str, model: str) -> Any:
         "vocab_size": 264,
         "hidden_size": 16,
         "intermediate_size": 16,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": layers,
         "num_attention_heads": 2,
         "num_key_value_heads": 2,
         "head_dim": 8,

@@ -18,7 +18,7 @@ from .families import Family
 from .generator import Context
 from .memory_estimate import DENOISER, TEXT, role_of
 from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, MemoryPlan
-from .model_folder import Component, ModelFolder
+from .model_folder import MODULAR, Component, ModelFolder
 from .pipelines import check_packages, part_class
 from .placement import DTYPES
 
@@ -86,7 +86,10 @@ class FolderLoader:
         if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
             parts["requires_safety_checker"] = False
         try:
-            pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **parts)
+            if self._folder.class_name in MODULAR:
+                pipeline = kind(**parts)  # such a folder has no index that the class could read
+            else:
+                pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **parts)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable("the pipeline", error) from error
         self._set_scheduler(pipeline)

@@ -28,7 +28,7 @@ from torch.utils._pytree import tree_leaves
 from ..errors import ModelInvalidError
 from ..weights_header import read_header
 from .model_folder import Component, ModelFolder
-from .seamless import circular
+from .seamless import OWN_PADDING, circular
 
 TEXT: Final = "text"
 DENOISER: Final = "denoiser"
@@ -255,7 +255,8 @@ def _decoder_bytes(class_name: str, config: str, grid: tuple[int, int], itemsize
     vae = _made(class_name, json.loads(config), itemsize)
     first = next(layer for layer in vae.decoder.modules() if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
     channels = next(vae.config[key] for key in ("latent_channels", "z_dim") if isinstance(vae.config.get(key), int))
-    frames = (1,) if isinstance(first, nn.Conv3d) else ()
+    # Layers that pad by themselves are a film's, if only of one frame.
+    frames = (1,) if isinstance(first, nn.Conv3d) or hasattr(first, OWN_PADDING) else ()
     latents = torch.empty((1, channels, *frames, *grid), device="meta", dtype=vae.dtype)
     with counted() as live, circular([vae], wraps, wraps):
         vae.decode(latents, return_dict=False)

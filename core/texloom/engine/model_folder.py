@@ -17,8 +17,10 @@ from ..storage import home, read_json, read_versioned, write_json_atomic
 INDEX_NAME: Final = "model_index.json"
 MODULAR_INDEX_NAME: Final = "modular_model_index.json"
 WEIGHTS: Final = ".safetensors"
-NEVER_LOADED: Final = ("safety_checker",)
+NEVER_LOADED: Final = ("safety_checker", "prompt_upsampler", "prompt_upsampler_processor")
 """Parts that are left out: their weights are neither counted nor checked."""
+MODULAR: Final = ("Flux3DistilledModularPipeline",)
+"""Pipelines of blocks that a family puts together by itself."""
 PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -100,21 +102,22 @@ def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
     Raises:
         ModelInvalidError: it is none, or it holds pickled weights or code of its own.
     """
-    if (path / MODULAR_INDEX_NAME).is_file() and not (path / INDEX_NAME).is_file():
-        raise ModelInvalidError(
-            f"{path} is a modular pipeline of diffusers, which Texloom does not open yet.",
-            advice="Choose the same model as a diffusers folder with model_index.json, or another model.",
-        )
-    if not (path / INDEX_NAME).is_file():
+    modular = (path / MODULAR_INDEX_NAME).is_file() and not (path / INDEX_NAME).is_file()
+    if not modular and not (path / INDEX_NAME).is_file():
         raise ModelInvalidError(
             f"{path} is no diffusers folder: it has no {INDEX_NAME}.",
             advice="Choose the folder that holds model_index.json, or a single .safetensors file.",
         )
-    index = _json(path / INDEX_NAME)
+    index = _json(path / (MODULAR_INDEX_NAME if modular else INDEX_NAME))
     class_name = index.get("_class_name")
+    if modular and class_name not in MODULAR:
+        raise ModelInvalidError(
+            f"{path} is a modular pipeline of diffusers, which Texloom does not open yet.",
+            advice="Choose the same model as a diffusers folder with model_index.json, or another model.",
+        )
     if not isinstance(class_name, str) or not _IDENTIFIER.fullmatch(class_name):
         raise _own_code(path, f"its pipeline is {class_name!r}")
-    components = tuple(_components(path, index))
+    components = tuple(_components(path, _plain(index) if modular else index))
     weights = tuple(sorted(file.relative_to(path) for item in components for file in _weights(path / item.name)))
     if configuration_only:
         weights = ()
@@ -207,6 +210,19 @@ def _json(path: Path) -> dict[str, Any]:
         return read_json(path)
     except StorageError as error:
         raise ModelInvalidError(error.message, advice="Download the model again.") from error
+
+
+def _plain(index: dict[str, Any]) -> dict[str, Any]:
+    """A modular index as an ordinary one has it: each part with its library and class, and no places elsewhere."""
+    result: dict[str, Any] = {}
+    for name, value in index.items():
+        if isinstance(value, list) and len(value) == 3 and isinstance(value[2], dict):
+            # A part that was not loaded when the index was written has its class in the hint only.
+            hint = value[2].get("type_hint")
+            known = value[0] is not None and value[1] is not None
+            value = value[:2] if known or not isinstance(hint, list) else hint
+        result[name] = value
+    return result
 
 
 def _components(path: Path, index: dict[str, Any]) -> list[Component]:

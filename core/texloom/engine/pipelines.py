@@ -55,7 +55,7 @@ def pipeline_class(folder: ModelFolder, task: str = TEXT_TO_IMAGE, name: str = "
             if task != TEXT_TO_IMAGE:
                 raise cannot(folder.class_name, task) from error
             name = folder.class_name  # not every text-to-image pipeline is in that table
-    kind = getattr(diffusers, name, None)
+    kind = family.own_class(name) or getattr(diffusers, name, None)
     # diffusers has stand-ins for classes whose packages are missing.
     check_packages(folder.path, getattr(kind, "_backends", ()))
     if not inspect.isclass(kind) or not issubclass(kind, diffusers.DiffusionPipeline):

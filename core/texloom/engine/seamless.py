@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Attributes that hold a layer's padding as F.pad takes it, while the layer itself is told to pad nothing:
-# diffusers' causal 3D convolutions of the Wan and Qwen-Image autoencoders.
-_OWN_PADDING = "_padding"
+OWN_PADDING: Final = "_padding"
+"""The attribute that holds a layer's padding as F.pad takes it, while the layer itself is told to pad nothing: in
+diffusers' causal 3D convolutions of the Wan and Qwen-Image autoencoders, which for 2.1 are of two dimensions."""
 
 
 @contextlib.contextmanager
@@ -85,10 +85,10 @@ def _pad_axis(tensor: Tensor, axis: int, before: int, after: int, tile: bool) ->
 
 
 def _patch(module: nn.Module, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
-    if isinstance(module, nn.Conv2d):
-        _patch_conv2d(module, tile_x, tile_y, stack)
-    elif isinstance(module, nn.Conv3d) and isinstance(getattr(module, _OWN_PADDING, None), (tuple, list)):
+    if isinstance(module, (nn.Conv2d, nn.Conv3d)) and isinstance(getattr(module, OWN_PADDING, None), (tuple, list)):
         _patch_causal(module, tile_x, tile_y, stack)
+    elif isinstance(module, nn.Conv2d):
+        _patch_conv2d(module, tile_x, tile_y, stack)
     elif type(module).__name__ == "Downsample2D" and getattr(module, "padding", None) == 0 and _convolves(module):
         _patch_downsample(module, tile_x, tile_y, stack)
     elif isinstance(module, nn.ZeroPad2d):
@@ -111,17 +111,20 @@ def _patch_conv2d(module: nn.Conv2d, tile_x: bool, tile_y: bool, stack: contextl
     _set(module, "_conv_forward", convolve, stack)
 
 
-def _patch_causal(module: nn.Conv3d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
-    left, right, top, bottom, before, after = getattr(module, _OWN_PADDING)
+def _patch_causal(
+    module: nn.Conv2d | nn.Conv3d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack
+) -> None:
+    left, right, top, bottom, *frames = getattr(module, OWN_PADDING)
+    convolution: Callable[..., Tensor] = F.conv3d if isinstance(module, nn.Conv3d) else F.conv2d
     if not (left or right or top or bottom):
         return
 
     def convolve(tensor: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         wrapped = pad(tensor, (left, right, top, bottom), tile_x, tile_y)
-        return F.conv3d(wrapped, weight, bias, module.stride, module.padding, module.dilation, module.groups)
+        return convolution(wrapped, weight, bias, module.stride, module.padding, module.dilation, module.groups)
 
     # Frames are still padded by the layer itself, which knows its cache.
-    _set(module, _OWN_PADDING, (0, 0, 0, 0, before, after), stack)
+    _set(module, OWN_PADDING, (0, 0, 0, 0, *frames), stack)
     _set(module, "_conv_forward", convolve, stack)
 
 

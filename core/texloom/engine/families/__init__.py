@@ -14,6 +14,7 @@ from .chroma import Chroma
 from .ernie_image import ErnieImage
 from .flux import Flux, FluxControl, FluxFill
 from .flux2 import Flux2, Flux2Klein
+from .flux3 import Flux3
 from .krea2 import Krea2
 from .learned import Learned
 from .lumina2 import Lumina2
@@ -50,6 +51,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     FluxControl(),
     Flux2(),
     Flux2Klein(),
+    Flux3(),
     ZImage(),
     QwenImage(),
     QwenImage21(),

@@ -57,7 +57,8 @@ class Family:
         name: what people call it.
         pipelines: class in diffusers by task (:data:`TASKS`); text to image is always there but for editors.
         relatives: further pipeline classes whose folders hold the same parts, old names among them.
-        guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to.
+        guidance_argument: the argument of a pipeline's call that a request's guidance scale goes to; empty where there
+            is none.
         guidance_off: up to this guidance the negative prompt has no effect.
         clip_prompts: whether CLIPs alone read the prompt, so that it may be of any length and have weights.
         follows: tasks in which tokens of the picture to follow come behind those of the picture that is drawn.
@@ -120,6 +121,10 @@ class Family:
         step = self.size_step(folder)
         across, down = (max(step, round(side / step) * step) for side in (width, height))
         return across, down
+
+    def own_class(self, name: str) -> Any:
+        """A class that stands for the one of that name in diffusers; None for nearly all."""
+        return None
 
     def part(self, item: Component, folder: ModelFolder) -> Any:
         """A part that cannot be loaded in the usual way; None for all others."""

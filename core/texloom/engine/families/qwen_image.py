@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from ..model_folder import Component, ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family, channel_statistics, token_pixels, unpacked
 from .control_way import ControlWay
+from .picture_reader import CLASSES, picture_reader
 
 _MASKED_PIXELS: Final = 1024 * 1024
 
@@ -51,6 +51,12 @@ class QwenImage(Family):
         elif not negative_prompt:
             negative_prompt = " "
         return super().arguments(parameters, steps=steps, guidance=guidance, negative_prompt=negative_prompt)
+
+    def part(self, item: Component, folder: ModelFolder) -> Any:
+        """See ``Family``; diffusers' own reader of pictures and words wants torchvision for its videos alone."""
+        if item.class_name not in CLASSES or importlib.util.find_spec("torchvision") is not None:
+            return None
+        return picture_reader(folder.path / item.name)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -97,43 +103,3 @@ class QwenImageEdit(QwenImage):
         if folder.class_name == "QwenImageEditPipeline":
             return {**self.pipelines, IMAGE_TO_IMAGE: folder.class_name}
         return self.pipelines
-
-    def part(self, item: Component, folder: ModelFolder) -> Any:
-        """See ``Family``; diffusers' own reader of pictures and words wants torchvision for its videos alone."""
-        if item.class_name != "Qwen2VLProcessor" or importlib.util.find_spec("torchvision") is not None:
-            return None
-        return picture_reader(folder.path / item.name)
-
-
-def picture_reader(path: Path) -> Any:
-    """A ``Qwen2VLProcessor`` from its folder that does without videos.
-
-    Raises:
-        OSError, ValueError: as the readers of transformers.
-    """
-    from transformers import AutoTokenizer, BatchFeature, Qwen2VLImageProcessorPil, Qwen2VLProcessor
-
-    class Reader(Qwen2VLProcessor):  # type: ignore[misc, no-any-unimported]
-        """Puts as many marks into the words as the picture has patches for the language model."""
-
-        def __init__(self, image_processor: Any, tokenizer: Any) -> None:
-            # Without the parent's, which insists on a reader of videos.
-            self.image_processor = image_processor
-            self.tokenizer = tokenizer
-            self.image_token = getattr(tokenizer, "image_token", "<|image_pad|>")
-
-        def __call__(self, images: Any = None, text: Any = None, **named: Any) -> Any:
-            texts = [text] if isinstance(text, str) else list(text)
-            data: dict[str, Any] = {}
-            if images is not None:
-                data = dict(self.image_processor(images=images, return_tensors="pt"))
-                counts = iter(int(grid.prod()) // self.image_processor.merge_size**2 for grid in data["image_grid_thw"])
-                parts = [words.split(self.image_token) for words in texts]
-                texts = [first + "".join(self.image_token * next(counts) + x for x in rest) for first, *rest in parts]
-            words = self.tokenizer(texts, padding=named.get("padding", True), return_tensors="pt")
-            return BatchFeature({**words, **data})
-
-    return Reader(
-        Qwen2VLImageProcessorPil.from_pretrained(path, local_files_only=True),
-        AutoTokenizer.from_pretrained(path, local_files_only=True),
-    )
