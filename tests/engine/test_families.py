@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -98,7 +97,8 @@ def test_without_tiling_nothing_is_done(model: DiffusersFolderGenerator) -> None
         output_type="np",
         **named,
     ).images[0]
-    assert np.abs(plain * 255.0 - picture).max() <= 0.51
+    # Some draw how opaque it is as well.
+    assert np.abs(plain[..., :3] * 255.0 - picture).max() <= 0.51
 
 
 _USUAL: dict[str, np.ndarray[Any, Any]] = {}
@@ -167,29 +167,15 @@ class TestAdapters:
         import inspect
 
         for task, name in family.pipelines.items():
-            kind = getattr(diffusers, name)
+            kind = family.own_class(name) or getattr(diffusers, name)
             if task == CONTROL or getattr(kind, "_backends", None):
                 continue
             parameters = dict(inspect.signature(kind.__call__).parameters)
             given = family.arguments(parameters, steps=4, guidance=5.0, negative_prompt="moss")
             assert set(given) <= set(parameters)
             if task == TEXT_TO_IMAGE:
-                assert family.guidance_argument in parameters
+                assert family.guidance_argument in parameters or not family.guidance_argument
                 assert ("negative_prompt" in parameters) or not family.negative
-
-
-def test_latents_of_qwen_image_21_for_its_decoder() -> None:
-    """As its pipeline does it; the whole pipeline needs torchvision for its processor."""
-    from diffusers import QwenImage21Pipeline
-
-    config = SimpleNamespace(latents_mean=[0.1, -0.2, 0.3], latents_std=[1.0, 2.0, 0.5])
-    tokens = torch.randn(1, 4 * 6, 3, generator=torch.Generator().manual_seed(4))
-    grid = QwenImage21Pipeline._unpack_latents(tokens, 64, 96, 16)
-    expected = grid * torch.tensor(config.latents_std).view(1, 3, 1, 1, 1)
-    expected = expected + torch.tensor(config.latents_mean).view(1, 3, 1, 1, 1)
-    pipeline = SimpleNamespace(vae=SimpleNamespace(config=config))
-    found = by_id("qwen-image-2.1").decodable(pipeline, tokens, 96, 64)
-    assert found is not None and torch.equal(found, expected)
 
 
 class TestWrappedContext:

@@ -75,10 +75,9 @@ def test_rows_agree_with_diffusers(row: Any) -> None:
     assert "ip_adapter" not in row.abilities or hasattr(kind, "load_ip_adapter")
 
 
-def test_rows_that_do_not_open_yet_name_classes_that_exist() -> None:
-    closed = [row for row in rows() if not row.opens]
-    assert [row.id for row in closed] == ["flux-3-klein"]
-    assert all(hasattr(diffusers, row.pipeline) for row in closed)
+def test_every_row_opens() -> None:
+    """FLUX.3 as well, which diffusers has in blocks only."""
+    assert [row.id for row in rows() if not row.opens] == []
 
 
 class TestMissing:

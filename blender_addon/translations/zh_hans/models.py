@@ -303,7 +303,7 @@ MESSAGES: dict[str, str] = {
     "Its text encoder reads Chinese; its training in Chinese is not documented.": (
         "其文本编码器可读中文;中文训练情况没有说明。"
     ),
-    "A modular pipeline, which Texloom does not open yet.": "模块化管线,Texloom 目前无法打开。",
+    "Sixteen steps.": "十六步。",
     "Read the licence before you sell results.": "出售成果前请阅读许可证。",
     "Eight steps; the recommended large model, also for prompts in Chinese.": (
         "八步;推荐的大型模型,也适用于中文提示词。"
