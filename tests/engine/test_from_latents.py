@@ -98,7 +98,9 @@ def unit(model: DiffusersFolderGenerator, source: Path) -> Iterator[None]:
 @pytest.mark.usefixtures("unit")
 def test_the_less_strength_the_more_of_the_picture(model: DiffusersFolderGenerator, source: Path) -> None:
     expected = _there_and_back(model, source)
-    apart = [_apart(_drawn(model, source, strength=s, steps=10).maps["image"], expected) for s in (0.005, 0.5, 1.0)]
+    # Where the schedule is shifted, there is more noise at the last of its steps.
+    least = 0.005 / getattr(model._pipeline.scheduler.config, "shift", 1.0)
+    apart = [_apart(_drawn(model, source, strength=s, steps=10).maps["image"], expected) for s in (least, 0.5, 1.0)]
     # The last of two hundred steps takes away half a percent of noise, and what is there then is the picture.
     assert apart[0] < 0.1 * apart[1] and apart[0] < 0.1 * apart[2], apart
 

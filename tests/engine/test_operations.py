@@ -27,7 +27,18 @@ pytestmark = pytest.mark.usefixtures("unrepaired")
 
 BEGUN = ("sana", "lumina2", "pixart-sigma", "ernie-image", "krea2", "prx", "flux3")
 """Their own pipelines draw from words alone; they begin with the latents of a picture."""
-OVER_PICTURES = ("stable-diffusion", "sdxl", "kolors", "sd3", "flux", "chroma", "z-image", "qwen-image", "sana-sprint", *BEGUN)
+OVER_PICTURES = (
+    "stable-diffusion",
+    "sdxl",
+    "kolors",
+    "sd3",
+    "flux",
+    "chroma",
+    "z-image",
+    "qwen-image",
+    "sana-sprint",
+    *BEGUN,
+)
 EDITORS = ("flux2", "flux2-klein", "qwen-image-edit", "flux-control")
 """They see the picture beside the one that they draw."""
 MASKED = ("stable-diffusion", "sdxl", "sd3", "flux", "chroma", "z-image", "qwen-image", "flux2-klein")

@@ -17,7 +17,8 @@ def save(model: Path, folder: Path, *, seed: int = 0, rank: int = 2, scale: floa
     import diffusers
     from peft import LoraConfig, get_peft_model_state_dict
 
-    index = json.loads((model / "model_index.json").read_text())
+    (file,) = model.glob("*model_index.json")
+    index = json.loads(file.read_text())
     part = "unet" if "unet" in index else "transformer"
     kind: Any = getattr(diffusers, index[part][1])
     network = kind.from_pretrained(model / part)

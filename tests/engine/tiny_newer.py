@@ -155,7 +155,6 @@ def save_flux3(folder: Path) -> None:
         axes_dims_rope=(4, 4, 4, 4),
         flow_map=True,
     ).eval()
-    wake(transformer)
     parts = {"text_encoder": text_encoder, "vae": flux2_vae(), "transformer": transformer}
     for name, part in parts.items():
         part.save_pretrained(folder / name)
@@ -165,7 +164,9 @@ def save_flux3(folder: Path) -> None:
         "_blocks_class_name": "Flux3DistilledAutoBlocks",
         "_diffusers_version": "0.42.1",
     }
-    kinds = {name: ["transformers" if name == "text_encoder" else "diffusers", type(p).__name__] for name, p in parts.items()}
+    kinds = {
+        name: ["transformers" if name == "text_encoder" else "diffusers", type(p).__name__] for name, p in parts.items()
+    }
     for name, (library, kind) in {**kinds, "tokenizer": ("transformers", "AutoProcessor")}.items():
         place = {"pretrained_model_name_or_path": "black-forest-labs/flux-3-image-klein", "subfolder": name}
         index[name] = [library, kind, place | {"type_hint": [library, kind], "variant": None, "revision": None}]

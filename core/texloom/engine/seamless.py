@@ -111,9 +111,7 @@ def _patch_conv2d(module: nn.Conv2d, tile_x: bool, tile_y: bool, stack: contextl
     _set(module, "_conv_forward", convolve, stack)
 
 
-def _patch_causal(
-    module: nn.Conv2d | nn.Conv3d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack
-) -> None:
+def _patch_causal(module: nn.Conv2d | nn.Conv3d, tile_x: bool, tile_y: bool, stack: contextlib.ExitStack) -> None:
     left, right, top, bottom, *frames = getattr(module, OWN_PADDING)
     convolution: Callable[..., Tensor] = F.conv3d if isinstance(module, nn.Conv3d) else F.conv2d
     if not (left or right or top or bottom):

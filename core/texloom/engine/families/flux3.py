@@ -14,17 +14,18 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
+import torch
 from torch import Tensor
 
 from ..model_folder import Component, ModelFolder
-from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Defaults, encoded
+from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Defaults, encoded, packed, token_pixels
 from .flux2 import Flux2, by_batch_norm
 from .picture_reader import word_reader
 
 DISTILLED: Final = "Flux3DistilledModularPipeline"
 
 _LEFT_OUT: Final = ("prompt_upsampler", "vae_encoder")
-_LOGGER: Final = "diffusers.modular_pipelines.modular_pipeline"
+_LOGGERS: Final = ("modular_pipeline", "modular_pipeline_utils")
 
 
 class Flux3(Flux2):
@@ -55,8 +56,9 @@ class Flux3(Flux2):
         return word_reader(folder.path / item.name) if item.name == "tokenizer" else None
 
     def begun(self, pipeline: Any, picture: Tensor) -> Tensor:
-        """See ``Family``; the blocks take a grid and make tokens of it."""
-        return by_batch_norm(pipeline, encoded(pipeline.vae, picture), float(pipeline.vae.config.batch_norm_eps))
+        """See ``Family``."""
+        grid = by_batch_norm(pipeline, encoded(pipeline.vae, picture), float(pipeline.vae.config.batch_norm_eps))
+        return packed(grid, 1)
 
 
 class _Words:
@@ -77,6 +79,7 @@ def distilled_pipeline() -> Any:
     from diffusers.loaders import Flux3LoraLoaderMixin
     from diffusers.modular_pipelines.flux3.modular_blocks_flux3_distilled import Flux3DistilledAutoBlocks
     from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+    from diffusers.utils.torch_utils import randn_tensor
 
     class Runner(Flux3DistilledModularPipeline):  # type: ignore[misc, no-any-unimported]
         """Draws with the parts of a pipeline, which knows best on which device that happens."""
@@ -120,6 +123,18 @@ def distilled_pipeline() -> Any:
             )
             return embeds
 
+        def prepare_latents(
+            self, pictures: int, height: int, width: int, generator: Any = None, latents: Tensor | None = None
+        ) -> Tensor:
+            """Noise for so many pictures, (pictures, rows × columns, channels); ``latents`` where they are given."""
+            dtype, device = self.transformer.dtype, self._execution_device
+            if latents is not None:
+                return latents.to(device=device, dtype=dtype)
+            unit = 2 ** len(self.vae.config.block_out_channels)
+            shape = (pictures, self.transformer.config.in_channels, height // unit, width // unit)
+            # As the blocks do it: what is drawn in other precisions is other noise.
+            return packed(randn_tensor(shape, generator=generator, device=device, dtype=torch.float32), 1).to(dtype)
+
         def __call__(
             self,
             prompt: str,
@@ -132,25 +147,23 @@ def distilled_pipeline() -> Any:
             output_type: str = "pil",
             max_sequence_length: int = 8192,
         ) -> Any:
-            """Draw ``prompt``; ``latents`` are the noise to begin with, (pictures, channels, rows, columns)."""
+            """Draw ``prompt``; ``latents`` are as :meth:`prepare_latents` gives them."""
             embeds = self.encode_prompt(prompt, max_sequence_length=max_sequence_length)
-            steps = self._blocks.sub_blocks["denoise"]
-            fields = {"denoiser_input_fields": {"prompt_embeds": embeds}}
+            noise = self.prepare_latents(num_images_per_prompt, height, width, generator, latents)
+            unit = token_pixels(noise.shape[1], width, height)
             found: Tensor = self._run(
-                steps,
+                self._blocks.sub_blocks["denoise"],
                 "latents",
-                **fields,
+                prompt_embeds=embeds,
                 height=height,
                 width=width,
                 num_inference_steps=num_inference_steps,
                 num_images_per_prompt=num_images_per_prompt,
-                generator=generator,
-                latents=latents,
+                # A grid, as a view: who mixes a picture into the noise does so once the schedule is known.
+                latents=noise.transpose(1, 2).unflatten(2, (height // unit, width // unit)),
             )
             if output_type != "latent":
-                found = self._run(
-                    self._blocks.sub_blocks["decode"], "images", latents=found, output_type=output_type
-                )
+                found = self._run(self._blocks.sub_blocks["decode"], "images", latents=found, output_type=output_type)
             self.maybe_free_model_hooks()
             return ImagePipelineOutput(images=found)
 
@@ -159,8 +172,8 @@ def distilled_pipeline() -> Any:
             runner._owner = self
             wanted = set(runner.component_names)
             parts = {**self.components, "tokenizer": _Words(self.tokenizer)}
-            runner.update_components(**{name: part for name, part in parts.items() if name in wanted})
             with _quiet():
+                runner.update_components(**{name: part for name, part in parts.items() if name in wanted})
                 return runner(output=output, **named)
 
     return Flux3DistilledPipeline
@@ -181,10 +194,16 @@ def _blocks(blocks: Any) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without diffusers' own report of every error that passes through a block: cancelling is one, and all are raised."""
-    logger = logging.getLogger(_LOGGER)
-    before, logger.disabled = logger.disabled, True
+    """Without diffusers' own report of what passes through a block: cancelling looks like an error there.
+
+    Nothing is lost, since every error is raised as well.
+    """
+    loggers = [logging.getLogger(f"diffusers.modular_pipelines.{name}") for name in _LOGGERS]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
