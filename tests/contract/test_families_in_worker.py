@@ -20,7 +20,7 @@ from texloom.errors import CancelledError
 from texloom.events import Event, ModelLoading, Preview, Progress
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
-import tiny_families  # noqa: E402 - found by the line above
+import tiny_families
 
 MATERIAL = ("base_color", "normal", "roughness", "metallic", "height")
 EDITORS = ("flux-control", "qwen-image-edit")

@@ -75,7 +75,7 @@ class _Words:
 @functools.cache
 def distilled_pipeline() -> Any:
     """The class of pipelines that run diffusers' ``Flux3DistilledAutoBlocks`` from words; made once."""
-    from diffusers import DiffusionPipeline, Flux3DistilledModularPipeline, FlowMatchEulerDiscreteScheduler
+    from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, Flux3DistilledModularPipeline
     from diffusers.loaders import Flux3LoraLoaderMixin
     from diffusers.modular_pipelines.flux3.modular_blocks_flux3_distilled import Flux3DistilledAutoBlocks
     from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
