@@ -226,6 +226,35 @@ class TestSingleFiles:
         with pytest.raises(ModelInvalidError, match="modular pipeline"):
             create(tmp_path / "modular")
 
+    def test_the_row_of_one_opens(self, store: Path) -> None:
+        """FLUX.3 by its name; the language model that would write a longer prompt need not be there."""
+        tiny_families.save("flux3", store / "black-forest-labs--flux-3-image-klein")
+        generator = create("flux-3-klein")
+        picture = draw(generator)
+        assert picture.shape == (64, 64, 3) and picture.std() > 1.0
+        info = generator.info
+        assert (info.name, info.default_steps, info.default_guidance_scale) == ("FLUX.3 Image klein", 16, 1.0)
+        assert not info.supports_negative_prompt
+        assert {name.partition("/")[0] for name in info.files} == {"text_encoder", "transformer", "vae"}
+
+    @pytest.mark.parametrize(
+        ("part", "words"),
+        [
+            (["flux_code", "Transformer", {}], "code that is not part"),
+            ([None, None, {"type_hint": ["flux_code", "Transformer"]}], "code that is not part"),
+            ([None, None, {"type_hint": ["diffusers", "Flux3Transformer2DModel"]}], "lacks its part elsewhere"),
+        ],
+    )
+    def test_parts_of_one_are_checked_as_all_are(self, part: Any, words: str, store: Path, tmp_path: Path) -> None:
+        """Also that nothing is fetched from where its index says that a part comes from."""
+        folder = tiny_families.save("flux3", tmp_path / "flux3")
+        index = json.loads((folder / "modular_model_index.json").read_text())
+        place = {"pretrained_model_name_or_path": "somebody/something"}
+        index["elsewhere"] = [*part[:2], part[2] | place]
+        (folder / "modular_model_index.json").write_text(json.dumps(index))
+        with pytest.raises(ModelInvalidError, match=words):
+            create(folder)
+
 
 @pytest.mark.parametrize("family", ["sdxl", "flux2-klein", "qwen-image"])
 def test_the_engine_from_request_to_manifest(family: str, store: Path, tmp_path: Path) -> None:

@@ -68,11 +68,14 @@ def test_the_encoder_wraps_too(pipeline: Any) -> None:
     assert float(difference.abs().max()) > 1e-3
 
 
-def test_causal_convolutions_of_video_autoencoders() -> None:
+@pytest.mark.parametrize("flat", [False, True], ids=["Qwen-Image", "2.1"])
+def test_causal_convolutions_of_video_autoencoders(flat: bool) -> None:
+    """Those of 2.1 are of two dimensions, and pad by themselves as well."""
     from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageCausalConv3d
+    from diffusers.models.autoencoders.autoencoder_kl_qwenimage21 import QwenImage21CausalConv3d
 
     torch.manual_seed(0)
-    layer = QwenImageCausalConv3d(3, 4, 3, padding=1).eval()
+    layer: Any = (QwenImage21CausalConv3d if flat else QwenImageCausalConv3d)(3, 4, 3, padding=1).eval()
     frames = torch.randn(1, 3, 1, 8, 8)
     with torch.no_grad():
         before = layer(frames)
@@ -82,7 +85,7 @@ def test_causal_convolutions_of_video_autoencoders() -> None:
         assert torch.allclose(inside, rolled, atol=1e-6)
         assert torch.allclose(inside[..., 1:-1, 1:-1], before[..., 1:-1, 1:-1], atol=1e-6)
         assert torch.equal(layer(frames), before)
-    assert layer._padding == (1, 1, 1, 1, 2, 0)
+    assert layer._padding == (1, 1, 1, 1, *(() if flat else (2, 0)))
 
 
 def test_agrees_with_torchs_own_circular_padding() -> None:
