@@ -13,6 +13,7 @@ import bpy
 from driving import NAME, pause, viewport, wait
 
 _TURNS = 8
+_REACTION = 0.3
 _HEADER = 26
 """Pixels from one closed part of the panel to the next."""
 _drawn: list[str] = []
@@ -46,7 +47,7 @@ def watch_parts() -> None:
 def open_parts(area: Any) -> Iterator[None]:
     """Have the panel drawn anew, and note which parts are."""
     _drawn.clear()
-    area.tag_redraw()
+    _region(area, "UI").tag_redraw()
     yield from wait(lambda: "main" in _drawn, 20)
     yield from pause(0.08)
 
@@ -64,26 +65,27 @@ def only(area: Any, key: str) -> Iterator[None]:
     region = _region(area, "UI")
     yield from find(area, "texloom.generate(")
     _, y = _pointer(region)
-    y -= 20
     while y > 2:
+        y -= _HEADER // 2
         _move(region, region.width * 2 // 5, y)
         yield from pause(0.04)
-        y -= _HEADER // 2
         if under_pointer(area, region):
             continue
         before = set(_drawn)
-        _xdotool("click", 1)
-        yield from pause(0.1)
-        yield from open_parts(area)
-        if set(_drawn) - before - wanted:  # opened, and it should not be
-            _xdotool("click", 1)
-            yield from pause(0.1)
-            yield from open_parts(area)
+        yield from _toggle(area)
         if set(_drawn) != before:
-            y -= _HEADER // 3
+            if (set(_drawn) - before - wanted) or (key in before and key not in _drawn):
+                yield from _toggle(area)
+            y -= _HEADER // 2  # not the same header again
         if set(_drawn) == wanted:
             return
     raise LookupError(f"No place of the panel opens {key} alone; open are {sorted(set(_drawn))}.")
+
+
+def _toggle(area: Any) -> Iterator[None]:
+    _xdotool("click", 1)
+    yield from pause(_REACTION)
+    yield from open_parts(area)
 
 
 def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:
