@@ -30,6 +30,7 @@ from . import (
     translations,
     tune,
 )
+from .scene import kept
 
 _MODULES = (
     translations,
@@ -48,6 +49,8 @@ _MODULES = (
     panels,
     keymap,
     shelf,
+    # Before tune, which looks after an undo whether files are there.
+    kept,
     # Before bridge: what it draws before a file is saved, bridge packs.
     tune,
     reading,

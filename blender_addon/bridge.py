@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 import time
 import traceback
 from collections import OrderedDict
@@ -29,8 +30,9 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.library_entry import delete_variation
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
 from .entry import Entry
+from .notice import Notice
 from .reading import Reading
-from .scene import images, sources
+from .scene import images, kept, sources
 from .scene.build import Built
 from .scene.result import ResultImages
 from .scene.transaction import Vanished
@@ -42,7 +44,6 @@ from .windows import mouse_holds_scene, push_undo, redraw
 INTERVAL: Final = 0.05
 BUDGET: Final = 0.003
 KEEP: Final = 12
-NOTICE_SECONDS: Final = 8.0
 _TYPING_PAUSE: Final = 0.6
 _RESTARTS: Final = 3
 _THREADS: Final = (setup_job, export_job, model_job)
@@ -63,7 +64,7 @@ class Bridge:
         self._file = 0
         self._typed: tuple[float, str, str] | None = None
         self._seen: tuple[object, ...] = ()
-        self._notice: tuple[str, float] | None = None
+        self._notice = Notice()
         # Further work of the timer; each is called every turn and says whether it needs another one.
         self.extras: list[Callable[[], bool]] = []
 
@@ -81,7 +82,7 @@ class Bridge:
         key = (options.engine_python, options.device, options.library, models, self._chosen(options))
         if self._session is not None and (key == self._key or any(entry.running for entry in self.entries.values())):
             return self._session
-        self.close()
+        self._retire()
         backend = self._given or SubprocessBackend(
             setup_job.engine_python(options.engine_python),
             device=options.device or machine_settings.load().device or None,
@@ -125,6 +126,15 @@ class Bridge:
             if (entry := self.entries.get(view.id)) is not None:
                 entry.view = view
 
+    def _retire(self) -> None:
+        """End the engine of other preferences, which nothing runs on any more."""
+        if self._given is not None:  # it will be used again
+            self.close()
+        elif self._session is not None:
+            session, self._session = self._session, None
+            # One that is still loading takes two seconds to end.
+            threading.Thread(target=session.close, name="texloom-ending").start()
+
     # Jobs.
 
     def submit(self, request: GenerationRequest, placement: Placement, pictures: Reading | None = None) -> Entry:
@@ -163,7 +173,8 @@ class Bridge:
             smallest = int(RANGES["width"][0])
             width, height = (max(smallest, value // (2 * SIZE_STEP) * SIZE_STEP) for value in (width, height))
         again = dataclasses.replace(request, id=new_id(), width=width, height=height)
-        made = self.submit(again, self._placement_now(entry), entry.reading)
+        kept = entry.placement.output == "LIBRARY"
+        made = self.submit(again, entry.placement if kept else self._placement_now(entry), entry.reading)
         self.forget(entry.id)
         return made
 
@@ -232,7 +243,9 @@ class Bridge:
             StorageError: the variation is gone already, or its files may not be deleted.
         """
         folder = Path(entry.view.folder)
-        images.pack_from(ResultImages.from_manifest(folder, index).maps.values())
+        files = ResultImages.from_manifest(folder, index).maps.values()
+        images.pack_from(files)
+        kept.keep(files)
         left = delete_variation(folder.parent, folder, index)
         entry.pinned.discard(index)
         entry.forget_pictures()
@@ -242,7 +255,7 @@ class Bridge:
     @property
     def notice(self) -> str:
         """What the status bar says for a while: a job that has just ended."""
-        return self._notice[0] if self._notice is not None and time.monotonic() < self._notice[1] else ""
+        return self._notice.text
 
     def forget(self, request_id: str) -> None:
         """Take an ended job out of the list; its result stays in the library."""
@@ -293,9 +306,13 @@ class Bridge:
             StorageError: its files are gone or damaged.
         """
         result = ResultImages.from_manifest(Path(entry.view.folder), index)
+        if entry.placing is not None:
+            entry.placing.drop()  # the first one was on its way; this one was chosen
+            entry.placing = None
         placement = self._placement_now(entry)
         built = replace_built(result, placement, entry.built if entry.file == self._file else None)
         self._note(entry, built, index, placement)
+        entry.settled = True
         return built
 
     def _placement_now(self, entry: Entry) -> Placement:
@@ -406,7 +423,7 @@ class Bridge:
                     elif time.perf_counter() - began > _STEPS_BUDGET:
                         return
             entry.settled = True
-            self._tell(entry)
+            self._notice.tell(entry)
             self.tidy_sources()
             if entry.view.state is JobState.COMPLETED and entry.file != self._file:
                 entry.notices = [
@@ -421,16 +438,6 @@ class Bridge:
                 if entry.view.error.log_tail:
                     print(entry.view.error.log_tail)  # noqa: T201 - Blender's console is its log
             return
-
-    def _tell(self, entry: Entry) -> None:
-        """Say in the status bar that a job has ended, as its panel may be out of sight."""
-        words = {
-            JobState.COMPLETED: iface("Ready: {prompt}"),
-            JobState.FAILED: iface("Failed: {prompt}"),
-            JobState.CANCELLED: iface("Cancelled: {prompt}"),
-        }
-        text = words[JobState.FAILED if entry.problem else entry.view.state]
-        self._notice = (text.format(prompt=entry.view.request.prompt[:60]), time.monotonic() + NOTICE_SECONDS)
 
     def _place_part(self, entry: Entry) -> bool:
         """Do the next step of putting a result into the scene; whether there are more."""
@@ -468,7 +475,9 @@ class Bridge:
 
     def _note(self, entry: Entry, built: Built, index: int, placement: Placement) -> None:
         remember(built)
-        entry.built, entry.index, entry.file, entry.placement = built, index, self._file, placement
+        entry.made = entry.made if entry.file == self._file else []
+        entry.note(built, index)
+        entry.file, entry.placement = self._file, placement
         entry.notices = [*(warning.message for warning in entry.view.warnings), *built.messages]
 
     def _redraw(self) -> None:
@@ -543,5 +552,8 @@ def unregister() -> None:
         if handler in listeners:
             listeners.remove(handler)
     _bridge.close()
+    for entry in _bridge.entries.values():
+        if entry.placing is not None:
+            entry.placing.drop()
     _bridge.entries.clear()
     _bridge.tidy_sources()

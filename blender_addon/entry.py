@@ -12,18 +12,20 @@ from .core.texloom.jobs import JobState, JobView
 from .core.texloom.storage import read_manifest
 from .reading import Reading
 from .scene.build import Built
+from .successors import in_use, shown
 from .target import Placement
+
+_STEPS_BACK = 8
 
 
 @dataclass
 class Entry:
-    """One job; ``built`` holds names of what was made of variation ``index``."""
+    """One job; ``made`` is what came into the scene of it, with the number of the variation, oldest first."""
 
     view: JobView
     placement: Placement
     file: int
-    built: Built | None = None
-    index: int = 0
+    made: list[tuple[Built, int]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     problem: str = ""
     advice: str = ""
@@ -34,6 +36,32 @@ class Entry:
     restarts: int = 0
     pinned: set[int] = field(default_factory=set)
     _pictures: tuple[tuple[int, str], ...] | None = None
+
+    @property
+    def built(self) -> Built | None:
+        """What the scene holds of it now: undo may have brought something earlier back.  None: nothing yet."""
+        return self._standing()[0]
+
+    @property
+    def index(self) -> int:
+        """Number of the variation that the scene shows, or showed last."""
+        return self._standing()[1]
+
+    @property
+    def used(self) -> int | None:
+        """Number of the variation that something in the scene shows; None: nothing shows any."""
+        _, index, used = self._standing()
+        return index if used else None
+
+    def _standing(self) -> tuple[Built | None, int, bool]:
+        for built, index in reversed(self.made):
+            if in_use(built) and (now := shown(built, self.id, index)) is not None:
+                return built, now, True
+        return (*self.made[-1], False) if self.made else (None, 0, False)
+
+    def note(self, built: Built, index: int) -> None:
+        """Variation ``index`` has come into the scene as ``built``."""
+        self.made = [*self.made, (built, index)][-_STEPS_BACK:]
 
     @property
     def pictures(self) -> tuple[tuple[int, str], ...]:

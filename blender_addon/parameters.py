@@ -39,6 +39,8 @@ _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 on_change: list[Callable[[bpy.types.Material], None]] = []
 """Called after the user has changed a value."""
+on_fill: list[Callable[[bpy.types.Material], None]] = []
+"""Called after a material has got the recipe of another result, or none."""
 on_lock: list[Callable[[Any, bool], None]] = []
 """Called with the parameter (for the family: the recipe), and whether it was locked or unlocked just now; else its
 value has changed while it shows a lock."""
@@ -217,6 +219,14 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
     Args:
         locked: names of the parameters that are locked in the scene.
     """
+    _note(material, result, locked or {})
+    if of(material) is not None:
+        adjust.note_drawn(material, result.maps, digest(material))
+    for listener in on_fill:
+        listener(material)
+
+
+def _note(material: Any, result: ResultImages, locked: Mapping[str, Any]) -> None:
     recipe = material.texloom
     reading = result.extra.get("reading")
     with _silently():
@@ -227,17 +237,16 @@ def fill(material: Any, result: ResultImages, locked: Mapping[str, Any] | None =
         if not isinstance(reading, Mapping) or not isinstance(reading.get("family"), Mapping):
             return
         family = reading["family"]
-        recipe.family_locked = FAMILY in (locked or {})
+        recipe.family_locked = locked.get(FAMILY) == str(family.get("name", ""))
         recipe.family, recipe.family_title = str(family.get("name", "")), str(family.get("title", ""))
         recipe.family_words = ", ".join(map(str, family.get("words", ())))
         values = result.extra.get("parameters", {})
         for entry in reading.get("parameters", ()):
-            _add(recipe.parameters.add(), entry, values.get(entry["name"]), entry["name"] in (locked or {}))
+            _add(recipe.parameters.add(), entry, values.get(entry["name"]), locked)
         material[REQUEST] = json.dumps(result.extra.get("request", {}), ensure_ascii=False)
-    adjust.note_drawn(material, result.maps, digest(material))
 
 
-def _add(item: Any, entry: Mapping[str, Any], value: object, locked: bool) -> None:
+def _add(item: Any, entry: Mapping[str, Any], value: object, locked: Mapping[str, Any]) -> None:
     item.name, item.kind = str(entry["name"]), str(entry.get("kind", ""))
     item.label, item.unit = str(entry.get("label", item.name)), str(entry.get("unit", ""))
     item.source, item.words = str(entry.get("source", "")), ", ".join(map(str, entry.get("words", ())))
@@ -245,7 +254,12 @@ def _add(item: Any, entry: Mapping[str, Any], value: object, locked: bool) -> No
     item.low, item.high = float(entry.get("low", 0.0)), float(entry.get("high", 1.0))
     item.options = json.dumps(entry.get("options", []))
     item.set_json(value)
-    item.locked = locked
+    item.locked = _shows(item, locked)
+
+
+def _shows(item: Any, kept: Mapping[str, Any]) -> bool:
+    """Whether the value of a parameter is the one that is kept: a closed lock beside another would lie."""
+    return item.name in kept and item.json_value() == kept[item.name]
 
 
 def show_locks(material: Any, kept: Mapping[str, Any]) -> None:
@@ -254,10 +268,10 @@ def show_locks(material: Any, kept: Mapping[str, Any]) -> None:
     if recipe is None:
         return
     with _silently():
-        recipe.family_locked = FAMILY in kept
+        recipe.family_locked = kept.get(FAMILY) == recipe.family
         for item in recipe.parameters:
-            if item.locked != (item.name in kept):
-                item.locked = item.name in kept
+            if item.locked != _shows(item, kept):
+                item.locked = not item.locked
 
 
 def values(material: Any) -> dict[str, ParameterValue]:

@@ -42,6 +42,23 @@ def in_use(built: Built) -> bool:
     return any(find(built, "images", name) is not None for name in built.images)
 
 
+def shown(built: Built, request_id: str, index: int) -> int | None:
+    """Which variation of a job what was made shows now: the same material shows one after the other.
+
+    Args:
+        built: what was made.
+        request_id: of the job.
+        index: of the variation that it was made of.
+
+    Returns:
+        Its number; None when the material shows another result.
+    """
+    material = find(built, "materials", built.material) if built.material and not built.object else None
+    if material is None or "texloom_index" not in material:
+        return index
+    return int(material["texloom_index"]) if material.get("texloom_request_id") == request_id else None
+
+
 def replace_built(result: ResultImages, placement: Placement, before: Built | None) -> Built:
     """Put a result into the scene where an earlier one of the same job stands, or as a new one.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from . import locks, parameters, preferences
 from .scene import adjust, build, groups, images, materials, planes, sources
 from .scene.lookup import by_uid
 from .scene.objects import metres_per_unit
+from .scene.placement import Faces, selected_faces
 from .scene.result import ResultImages
 from .scene.transaction import KINDS, all_or_nothing, discard, finish, made_since, newest, still_there
 from .translations import iface
@@ -34,7 +35,8 @@ class ObjectId:
 class Placement:
     """Where one job's result goes.
 
-    ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``view`` is the 16
+    ``output`` is ``MATERIAL``, ``IMAGE``, ``PLANE``, or ``LIBRARY`` for nowhere but on disk.  ``faces`` are those that
+    were selected in Edit Mode, by the session id of their object; objects without get it whole.  ``view`` is the 16
     numbers of a view matrix by rows, or None; ``cursor`` is in Blender units.  Options that are None come from the
     preferences.  ``made_from`` is the image whose seamless or edited version an ``IMAGE`` is, and ``made`` which of
     them; see :func:`.scene.sources.follow`.
@@ -42,6 +44,7 @@ class Placement:
 
     output: str = "MATERIAL"
     objects: tuple[ObjectId, ...] = ()
+    faces: tuple[tuple[int, Faces], ...] = ()
     active: ObjectId | None = None
     scene: str = ""
     view: tuple[float, ...] | None = None
@@ -83,6 +86,7 @@ def capture(
     return Placement(
         output=output,
         objects=tuple(identify(obj) for obj in objects),
+        faces=tuple(selected_faces(objects).items()) if output == "MATERIAL" else (),
         active=identify(active) if active is not None and active in list(objects) else None,
         scene=scene.name,
         view=tuple(value for row in region.view_matrix for value in row) if region is not None else None,
@@ -157,7 +161,8 @@ def steps(
     def objects() -> dict[str, Any]:
         found, _ = find(placement.objects)
         active, _ = find([placement.active]) if placement.active is not None else ([], [])
-        return {"targets": found, "active": active[0] if active else None, "slot": slot}
+        chosen = {"faces": dict(placement.faces), "slot": slot}
+        return {"targets": found, "active": active[0] if active else None, **chosen}
 
     projection = build.measure(result, scene=_scene(placement), **objects())
     yield
@@ -195,7 +200,8 @@ def replace_maps(material: bpy.types.Material, result: ResultImages, placement: 
     objects, _ = find(placement.objects)
     slot: Any = placement.slot or options.slot
     store: Any = placement.store or options.store
-    built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot)
+    faces = dict(placement.faces)
+    built = adjust.replace_on_objects(material, result, objects, store=store, slot=slot, faces=faces)
     parameters.fill(material, result, locks.of(_scene(placement)))
     return built
 
@@ -229,6 +235,7 @@ def _load(result: ResultImages, key: str, store: Any, wait: bool) -> Generator[N
     """Load one map; the name of its datablock."""
     path, name = result.maps[key], materials.image_name(result, key)
     copied: images.Copied | None = None
+    future: Future[images.Copied] | None = None
     image = None
     try:
         if not wait and images.effective_store(store) == "BESIDE":
@@ -241,6 +248,9 @@ def _load(result: ResultImages, key: str, store: Any, wait: bool) -> Generator[N
         image = images.load_map(path, name, result.color_spaces[key], store=store, copied=copied)
         return image.name
     finally:
+        # Given up while it was being copied: the pool has waited for the end of that.
+        if copied is None and future is not None and future.exception() is None:
+            copied = future.result()
         if image is None and copied is not None and copied.is_new:
             copied.path.unlink(missing_ok=True)
 

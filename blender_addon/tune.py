@@ -25,7 +25,7 @@ from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_s
 from .scene import adjust, images
 from .scene.lookup import by_uid
 from .scene.result import ResultImages
-from .windows import push_undo
+from .windows import mouse_holds_scene, push_undo
 
 QUIET: Final = 0.15
 """Seconds without a change after which the whole size is drawn."""
@@ -93,6 +93,12 @@ class Tuner:
         work = self._work(material)
         work.wanted, work.changed_at, work.problem = parameters.digest(material), time.monotonic(), ""
         bridge.get().wake()
+
+    def filled(self, material: Any) -> None:
+        """``material`` shows another result: what was being drawn for its sliders is of no use any more."""
+        work = self._works.pop(material.session_uid, None)
+        if work is not None:
+            self._cancel(work)
 
     def order(self, material: Any, **changes: Any) -> None:
         """Draw ``material`` with changes to its request that its sliders follow: another family, another seed.
@@ -183,6 +189,8 @@ class Tuner:
                 self._show(work, material)
                 return True
             if work.loose:
+                if drafts and work.refilled and len(work.loose) == 1 and mouse_holds_scene():
+                    return False  # an undo step in the middle of moving something would tear that in two
                 adjust.settle_images(material, [work.loose.pop(0)])
                 if not work.loose and work.refilled:
                     push_undo(f"Texloom: {material.name}")
@@ -191,8 +199,9 @@ class Tuner:
                 self._follow(work, material, work.job)
                 return bool(work.pictures)
             if work.order is not None:
-                self._submit(work, work.order, whole=True, refill=True)
-                work.order = None
+                # Away first: what the engine refuses would be sent again and again.
+                order, work.order = work.order, None
+                self._submit(work, order, whole=True, refill=True)
             elif not work.problem:
                 self._begin(work, material, drafts)
         except TexloomError as error:
@@ -204,6 +213,8 @@ class Tuner:
         if request is None:
             self._works.pop(work.uid, None)
             return
+        # Keyframes and drivers move sliders without telling.
+        work.wanted = parameters.digest_of(request.parameters)
         small = _draft(request, self._side)
         drafts = drafts and small != request and not work.quick
         if drafts and work.shown != work.wanted:
@@ -243,6 +254,7 @@ class Tuner:
         work.shown, work.whole, work.refilled = parameters.digest_of(job.request.parameters), job.whole, job.refill
         if job.refill:
             parameters.fill(material, work.result, locks.of(bpy.context.scene))
+            self._works[work.uid] = work  # it was this one that filled it
             work.shown = work.wanted = parameters.digest(material)
 
     def _failed(self, work: _Work, view: JobView, outdated: bool) -> None:
@@ -267,6 +279,9 @@ class Tuner:
 
     def _tidy(self) -> None:
         """Remove folders of long ago, unless images still read from them until they are packed on saving."""
+        # All images of the file are looked through, so not after every one.
+        if len(self._folders) < 2 * KEPT_FOLDERS:
+            return
         old = self._folders[:-KEPT_FOLDERS]
         used = images.used_folders(old) if old else set()
         for folder in old:
@@ -289,8 +304,11 @@ class Tuner:
 
 
 def reset(material: Any) -> None:
-    """Set all sliders back to what the words and the seed made of them."""
-    parameters.set_values(material, parameters.original(material))
+    """Set all sliders that are not locked back to what the words and the seed made of them."""
+    recipe = parameters.of(material)
+    locked = {item.name for item in recipe.parameters if item.locked} if recipe is not None else set()
+    original = parameters.original(material)
+    parameters.set_values(material, {name: value for name, value in original.items() if name not in locked})
     _tuner.changed(material)
 
 
@@ -399,6 +417,7 @@ def _handlers() -> list[tuple[list[Any], Any]]:
 def register() -> None:
     """Hear of sliders, undo, loading and saving."""
     parameters.on_change.append(_changed)
+    parameters.on_fill.append(_tuner.filled)
     bridge.get().extras.append(_turn)
     for listeners, handler in _handlers():
         listeners.append(handler)
@@ -413,4 +432,6 @@ def unregister() -> None:
         bridge.get().extras.remove(_turn)
     if _changed in parameters.on_change:
         parameters.on_change.remove(_changed)
+    if _tuner.filled in parameters.on_fill:
+        parameters.on_fill.remove(_tuner.filled)
     _tuner.file_loaded()

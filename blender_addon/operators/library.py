@@ -12,7 +12,7 @@ from .. import api, bridge, library_view, properties, restore, target
 from ..core.texloom import library_entry
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.storage import read_manifest
-from ..scene import assets
+from ..scene import assets, kept
 from ..scene.asset_facts import AUTHOR
 from ..scene.result import ResultImages
 from ..translations import iface
@@ -254,6 +254,7 @@ class TEXLOOM_OT_library_delete(_OnResult, bpy.types.Operator):
             library_entry.check_deletable(library, card.folder, everything=self.everything)
             # Images that are read from there would be gone from the scene as well.
             packed = assets.pack_images_from(card.folder)
+            kept.keep(card.folder.rglob("*"))
             library_entry.delete_result(library, card.folder, everything=self.everything)
         except TexloomError as error:
             return failed(self, error)

@@ -11,7 +11,6 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from .. import references as settings
 from ..core.texloom.errors import RequestError, TexloomError
 from ..scene import planes, references
-from ..scene.transaction import all_or_nothing
 from ..translations import iface
 from .common import failed
 
@@ -63,10 +62,10 @@ class TEXLOOM_OT_reference_convert(_OnReferences, bpy.types.Operator):
     def execute(self, context: Any) -> set[Any]:
         try:
             chosen = self.found(context)
-            with all_or_nothing():
-                references.check_convertible(chosen, self.kind)
-                for obj in chosen:
-                    references.convert(obj, self.kind)
+            references.check_convertible(chosen, self.kind)
+            # Each is all or nothing of its own: what replaces one that is gone must stay, whatever happens next.
+            for obj in chosen:
+                references.convert(obj, self.kind)
         except TexloomError as error:
             return failed(self, error)
         return {"FINISHED"}

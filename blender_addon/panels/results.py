@@ -8,7 +8,6 @@ from typing import Any
 from .. import bridge, model_jobs
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
-from ..successors import in_use
 from ..translations import iface
 from . import job_pictures
 from .common import Part, paragraph, text_width
@@ -151,7 +150,7 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
 
 def _draw_choice(layout: Any, entry: bridge.Entry, number: int) -> None:
     """Use, pin and delete one variation."""
-    used = entry.built is not None and entry.index == number and in_use(entry.built)
+    used = entry.used == number
     row = layout.row(align=True)
     action = row.operator(
         "texloom.apply", text="In use" if used else "Use", depress=used, icon="CHECKMARK" if used else "NONE"

@@ -327,6 +327,7 @@ def replace_on_objects(
     active: bpy.types.Object | None = None,
     store: images.Store = "PACK",
     slot: placement.Slot = "ACTIVE",
+    faces: Mapping[int, placement.Faces] | None = None,
 ) -> build.Built:
     """:func:`replace_maps`; where none of ``targets`` shows the material any more, they get it again.
 
@@ -338,7 +339,7 @@ def replace_on_objects(
     if showing or not targets:
         built = build.Built(material=material.name, assigned=[obj.name for obj in showing])
     else:
-        built = build.assign(material, targets, active=active, slot=slot)
+        built = build.assign(material, targets, active=active, slot=slot, faces=faces)
     built.images = replaced.images
     built.messages = [*replaced.messages, *built.messages]
     return built

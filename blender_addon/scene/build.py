@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import bpy
@@ -79,11 +79,15 @@ def measure(
     active: bpy.types.Object | None = None,
     slot: placement.Slot = "ACTIVE",
     scene: bpy.types.Scene | None = None,
+    faces: Mapping[int, placement.Faces] | None = None,
 ) -> objects.Projection:
-    """How the result is laid on ``targets`` at its real size; arguments as :func:`material_on_objects`."""
+    """How the result is laid on ``targets`` at its real size; arguments as :func:`material_on_objects`.
+
+    ``faces`` are as :func:`.placement.assign_material` takes them.
+    """
     ordered = objects.active_first(list(targets), active)
     suited = [obj for obj in ordered if obj.type in objects.MATERIAL_TYPES and obj.library is None]
-    measured, selected = _measured_part(suited[0], slot) if suited else (None, False)
+    measured, selected = _measured_part(suited[0], slot, faces) if suited else (None, False)
     return objects.projection_for(
         suited,
         result.tile_width_m,
@@ -101,18 +105,25 @@ def assign(
     active: bpy.types.Object | None = None,
     slot: placement.Slot = "ACTIVE",
     images: Sequence[str] = (),
+    faces: Mapping[int, placement.Faces] | None = None,
 ) -> Built:
-    """Give a finished material to ``targets``; ``images`` are the names of its maps' datablocks."""
-    report = placement.assign_material(objects.active_first(list(targets), active), material, slot=slot)
+    """Give a finished material to ``targets``; ``images`` are the names of its maps' datablocks.
+
+    ``faces`` are as :func:`.placement.assign_material` takes them.
+    """
+    ordered = objects.active_first(list(targets), active)
+    report = placement.assign_material(ordered, material, slot=slot, faces=faces)
     if not report.assigned:
         # Nobody uses it yet; without this it would be gone after saving and loading.
         material.use_fake_user = True
     return Built(images=list(images), material=material.name, assigned=report.assigned, messages=report.messages)
 
 
-def _measured_part(obj: bpy.types.Object, slot: placement.Slot) -> tuple[int | None, bool]:
+def _measured_part(
+    obj: bpy.types.Object, slot: placement.Slot, faces: Mapping[int, placement.Faces] | None
+) -> tuple[int | None, bool]:
     """The faces that will show the material, as ``slot`` and ``selected`` of :func:`objects.uv_world_scale`."""
-    if obj.mode == "EDIT":
+    if obj.mode == "EDIT" and (faces is None or obj.session_uid in faces):
         return None, objects.uv_world_scale(obj, selected=True) is not None
     if slot == "ACTIVE" and len(obj.material_slots) > 1:
         index = min(obj.active_material_index or 0, len(obj.material_slots) - 1)

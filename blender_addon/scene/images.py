@@ -35,6 +35,9 @@ _LOOSE: Final = "texloom_loose"
 LARGE: Final = 3 << 20
 """Files of more bytes than this take Blender longer to pack than a timer may."""
 
+files_read: set[str] = set()
+"""Absolute paths of the files that images were loaded from since Blender was started."""
+
 # A colour configuration other than Blender's own (ACES, say) has its own names for the two.
 _NAMES: Final = {
     "sRGB": ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_tx", "srgb_texture"),
@@ -136,9 +139,17 @@ def _keep(
         image.filepath = bpy.path.relpath(str(copied.path))
         if copied.is_new:
             image[COPIED] = str(copied.path)
+    files_read.add(str(path))
     image[_SOURCE] = str(path)
     image[_STAMP] = stamp
     image[_STORE] = store
+
+
+def pack_on_saving(image: bpy.types.Image, path: Path) -> None:
+    """Let an image read another file, which does not last, and pack it when the .blend is saved."""
+    stored: Any = image
+    image.filepath = str(path)
+    stored[_PACK_LATER], stored[_STORE] = image.filepath, "PACK"
 
 
 def is_map(image: bpy.types.Image) -> bool:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import bmesh
 import bpy
+import numpy as np
 
 from ..translations import iface
 from .objects import MATERIAL_TYPES
@@ -32,14 +33,42 @@ class Placement:
         return [*self.refused, *self.skipped, *self.notes]
 
 
+@dataclass(frozen=True)
+class Faces:
+    """Some faces of a mesh of ``count``; ``numbers`` are theirs, int32 as bytes, so that placements are values."""
+
+    count: int
+    numbers: bytes
+
+
+def selected_faces(objects: Sequence[bpy.types.Object]) -> dict[int, Faces]:
+    """The selected faces of those meshes that are in Edit Mode and have any, by the session ids of the objects."""
+    found = {}
+    for obj in objects:
+        if obj.type == "MESH" and obj.mode == "EDIT" and _has_selected_faces(obj):
+            obj.update_from_editmode()
+            mesh: Any = obj.data
+            chosen = np.empty(len(mesh.polygons), bool)
+            mesh.polygons.foreach_get("select", chosen)
+            found[obj.session_uid] = Faces(len(chosen), np.flatnonzero(chosen).astype(np.int32).tobytes())
+    return found
+
+
 def assign_material(
-    objects: Sequence[bpy.types.Object], material: bpy.types.Material, *, slot: Slot = "ACTIVE"
+    objects: Sequence[bpy.types.Object],
+    material: bpy.types.Material,
+    *,
+    slot: Slot = "ACTIVE",
+    faces: Mapping[int, Faces] | None = None,
 ) -> Placement:
     """Give ``material`` to every object that can take one.
 
     An object without slots gets one.  In edit mode with faces selected, only those faces get the material, in
     a slot of their own, as Blender's Assign does it.  Where mesh data is shared with objects that are not in
     ``objects``, the slot is linked to the object, so that the others keep their look.
+
+    Args:
+        faces: what :func:`selected_faces` found when this was asked for, which may be a while ago; None for now.
 
     Linked objects are refused, and objects of types without surface are skipped; the rest is done all the same.
 
@@ -50,6 +79,7 @@ def assign_material(
         raise ValueError(f"slot: must be ACTIVE, NEW or ALL, got {slot!r}.")
     placement = Placement()
     chosen = set(objects)
+    faces = selected_faces(objects) if faces is None else faces
     for obj in dict.fromkeys(objects):
         if obj.type not in MATERIAL_TYPES or obj.data is None:
             text = iface("{name} was left as it is: it has no surface for a texture.")
@@ -59,8 +89,8 @@ def assign_material(
         if problem:
             placement.refused.append(problem)
             continue
-        if obj.type == "MESH" and obj.mode == "EDIT" and _has_selected_faces(obj):
-            _assign_to_faces(obj, material, placement)
+        if obj.session_uid in faces and obj.type == "MESH":
+            _assign_to_faces(obj, material, placement, faces[obj.session_uid])
         else:
             _assign_to_slots(obj, material, slot, chosen)
         placement.assigned.append(obj.name)
@@ -115,22 +145,35 @@ def _has_selected_faces(obj: bpy.types.Object) -> bool:
     return bool(mesh.total_face_sel)
 
 
-def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placement: Placement) -> None:
+def _assign_to_faces(obj: bpy.types.Object, material: bpy.types.Material, placement: Placement, faces: Faces) -> None:
     mesh: Any = obj.data
-    edit: Any = bmesh.from_edit_mesh(mesh)
+    edit: Any = bmesh.from_edit_mesh(mesh) if obj.mode == "EDIT" else None
+    numbers = np.frombuffer(faces.numbers, np.int32)
+    unchanged = faces.count == (len(edit.faces) if edit is not None else len(mesh.polygons))
     index = next((number for number, item in enumerate(obj.material_slots) if item.material == material), None)
     if index is None:
         # The first slot is what faces show that were never assigned: without any slot, the other faces would
         # get the material as well.
-        if not obj.material_slots and not all(face.select for face in edit.faces):
+        if not obj.material_slots and not (unchanged and len(numbers) == faces.count):
             mesh.materials.append(None)
         mesh.materials.append(material)
         index = len(obj.material_slots) - 1
-    for face in edit.faces:
-        if face.select:
-            face.material_index = index
     obj.active_material_index = index
-    bmesh.update_edit_mesh(mesh, loop_triangles=False, destructive=False)
+    if not unchanged:
+        text = iface("The mesh of {name} has changed: select its faces and assign {material} to them.")
+        placement.notes.append(text.format(name=obj.name, material=material.name))
+        return
+    if edit is not None:
+        edit.faces.ensure_lookup_table()
+        for number in numbers:
+            edit.faces[int(number)].material_index = index
+        bmesh.update_edit_mesh(mesh, loop_triangles=False, destructive=False)
+    else:
+        indices = np.empty(faces.count, np.int32)
+        mesh.polygons.foreach_get("material_index", indices)
+        indices[numbers] = index
+        mesh.polygons.foreach_set("material_index", indices)
+        mesh.update()
     if _users(obj):
         placement.notes.append(
             iface("The faces of {name} belong to mesh {mesh}, which other objects use: they change as well.").format(

@@ -207,16 +207,18 @@ def check_convertible(objects: Iterable[bpy.types.Object], kind: planes.Kind) ->
     """Whether :func:`convert` can do it for all of them, so that none is changed when it cannot.
 
     Raises:
-        RequestError: as :func:`convert`.
+        RequestError: as :func:`convert`, and where a picture has no pixels.
     """
     for obj in objects:
         if planes.kind(obj) == kind:
             continue
         _leave_alone_in_edit_mode(obj)
-        if planes.picture(obj) is None:
+        shown = planes.picture(obj)
+        if shown is None:
             raise RequestError(
                 iface("{name} shows no picture.").format(name=obj.name), advice=iface("Give it its material back.")
             )
+        planes.aspect(shown)
         if kind == "EMPTY" and planes.part_shown(obj) != (0.0, 1.0):
             raise RequestError(
                 iface("{name} shows a part of its picture, which an image empty cannot.").format(name=obj.name),

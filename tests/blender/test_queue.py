@@ -48,7 +48,7 @@ class TestQueue:
         turn(bridge, lambda: job.done)
         assert bridge.notice == "Ready: red bricks"
         clock = module(texloom, "bridge").time
-        later = clock.monotonic() + module(texloom, "bridge").NOTICE_SECONDS
+        later = clock.monotonic() + module(texloom, "notice").NOTICE_SECONDS
         monkeypatch.setattr(clock, "monotonic", lambda: later)
         assert bridge.notice == ""
 

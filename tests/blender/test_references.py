@@ -582,6 +582,18 @@ class TestControls:
         assert bpy.context.view_layer.objects.active.name == names[0]
         assert {scene.planes.kind(obj) for obj in references()} == {"EMPTY" if kind == "PLANE" else "PLANE"}
 
+    def test_none_is_lost_where_one_cannot_be_converted(self, pair, scene):
+        kind = scene.planes.kind(pair[0])
+        names = [obj.name for obj in pair]
+        broken = bpy.data.images.new("Broken", 8, 8)
+        broken.source, broken.filepath = "FILE", "/nowhere/broken.png"
+        broken.reload()
+        scene.planes.picture(pair[1]).user_remap(broken)
+        assert scene.planes.picture(pair[0]) != broken
+        fails(lambda: bpy.ops.texloom.reference_convert(kind="EMPTY" if kind == "PLANE" else "PLANE"), "no pixels")
+        assert [obj.name for obj in references()] == names
+        assert {scene.planes.kind(obj) for obj in references()} == {kind}
+
     def test_nothing_selected(self, pair, settings):
         for obj in pair:
             obj.select_set(False)

@@ -234,6 +234,9 @@ TEXTS: dict[str, str] = {
     "The faces of {name} belong to mesh {mesh}, which other objects use: they change as well.": (
         "{name} 的面属于网格 {mesh},其他物体也在使用该网格,因此它们也会改变。"
     ),
+    "The mesh of {name} has changed: select its faces and assign {material} to them.": (
+        "{name} 的网格已改变,请选择它的面并为其指定 {material}。"
+    ),
     "{name} is linked from {file} and cannot be changed here; make it local or a library override first.": (
         "{name} 链接自 {file},无法在此修改,请先将其设为本地或创建库重写。"
     ),
