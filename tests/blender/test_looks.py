@@ -108,6 +108,17 @@ class TestStyleImage:
         assert edited.style_image and edited.embeddings == (str(file),) and edited.operation == "repair_seams"
         assert scratch() == []
 
+    def test_edits_of_the_panel(self, texloom: ModuleType, fake: Any, settings: Any, tmp_path: Path) -> None:
+        look = settings.look
+        look.source, look.image, look.strength = "IMAGE", painted("Look.png"), 0.8
+        bpy.ops.texloom.word_add(filepath=str(word(tmp_path)))
+        wall = painted("Wall.png", gradient(96, 96, alpha=0))
+        assert bpy.ops.texloom.inpaint(image=wall.name, prompt="old moss") == {"FINISHED"}
+        (request,) = requests(texloom)
+        assert request.operation == "inpaint" and request.style_strength == pytest.approx(0.8)
+        assert request.style_image.endswith(".png") and request.style_image != request.source
+        assert [Path(item).stem for item in request.embeddings] == ["old moss"] and scratch() == []
+
     def test_the_command(self, texloom: ModuleType, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         cli = module(texloom, "cli")
         file = write_png(tmp_path / "look.png", gradient(64, 64))
