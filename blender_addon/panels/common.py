@@ -57,7 +57,7 @@ def wrapped(text: str, width: int) -> list[str]:
     if any("\u2e80" <= letter <= "\uffef" for letter in text):
         half = max(8, width // 2)
         return [text[start : start + half] for start in range(0, len(text), half)]
-    return textwrap.wrap(text, width)
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def icon(path: str, name: str) -> int:

@@ -40,6 +40,7 @@ TEXTS: dict[str, str] = {
         "为所选模型制作的小文件,可添加风格或主体。"
     ),
     "Goes to": "存放到",
+    "Negative": "反向提示词",
     # Models that see maps.
     "Maps of Pictures": "图像的贴图",
     "Maps of pictures": "图像的贴图",
