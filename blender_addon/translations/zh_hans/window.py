@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
-    "Folders of models that see normals, depth or materials in pictures": "用于从图片中识别法线、深度或材质的模型文件夹",
+    "Folders of models that see normals, depth or materials in pictures": (
+        "用于从图片中识别法线、深度或材质的模型文件夹"
+    ),
     # The fields.
     "Memory and Speed of Large Models": "大型模型的内存与速度",
     "Unload after (minutes)": "闲置后卸载 (分钟)",
