@@ -177,6 +177,11 @@ class DiffusersFolderGenerator:
         self._speed.choose_attention(context)
         return True
 
+    @property
+    def opened(self) -> LoadedModel:
+        """The loaded model itself, for training beside drawing."""
+        return self._model()
+
     def unload(self) -> None:
         """See ``Generator``."""
         self._pipeline = None
