@@ -49,6 +49,7 @@ _TRAININGS: Final = {
     "autoencoder": "texloom.training.autoencoder",
     "flow": "texloom.training.flow",
     "distill": "texloom.training.distill",
+    "lora": "texloom.training.lora",
 }
 _EVALUATIONS: Final = {
     "instant": "texloom.training.evaluate",
@@ -107,7 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_library.add(commands)
 
     for name, table, text in (
-        ("train", _TRAININGS, "train a model that ships with Texloom"),
+        ("train", _TRAININGS, "train a model that ships with Texloom, or a LoRA of your own materials"),
         ("evaluate", _EVALUATIONS, "measure a model that ships with Texloom"),
     ):
         child = commands.add_parser(name, help=text, add_help=False)
