@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..errors import ModelInvalidError
 from ..storage import storage_error
 
-ADAPTER: Final = "training"
+ADAPTER: Final = "taught"
 LAYERS: Final = ("attention", "all")
 METADATA: Final = "texloom:"
 """What names of our own metadata begin with."""
