@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tiny_families
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,6 +16,9 @@ from texloom.engine.learned_channels import Surface, to_channels
 from texloom.engine.text_encoder import TextEncoder
 from texloom.training import autoencoder, flow, latents
 from texloom.training.learned_folder import write_folder
+from texloom.training.lora_bench import Bench
+from texloom.training.lora_noise import Noise
+from texloom.training.lora_replay import Replay
 
 SIDE = 64
 
@@ -76,3 +80,49 @@ def save_pictures(
         Image.fromarray(picture(number, color, **named)).save(folder / f"p{number}.png")
         (folder / f"p{number}.txt").write_text(caption, encoding="utf-8")
     return folder
+
+
+def save_trained(name: str, folder: Path) -> Path:
+    """A tiny model of a family that draws pictures, trained so far that it draws plain latents of any value."""
+    model = tiny_families.save(name, folder)
+    bench = Bench(str(model), "cpu", lambda text: None)
+    pipeline, network = bench.model.pipeline, bench.network
+    replay, noise = Replay(bench.model, SIDE, bench.context), Noise(pipeline.scheduler, name)
+    calls = [replay.call("plain paint"), replay.call("")]
+    network.requires_grad_(True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for step in range(200):
+        source = torch.Generator().manual_seed(step)
+        clean = replay.packing(plain_latents(replay, torch.randn(8, 1, generator=source)))
+        added, times = torch.randn(clean.shape, generator=source), noise.times(8, source)
+        told = [calls[int(number > 6)] for number in range(8)]
+        seen = replay.predict(network, told, noise.noisy(clean, added, times), times)
+        loss = (seen - noise.target(clean, added, times)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def plain_latents(replay: Replay, values: torch.Tensor) -> torch.Tensor:
+    """[N, channels, rows, columns] for the decoder that a pipeline steps on as the plain ``values`` [N, 1]."""
+    shape = replay.packing.latent_shape
+    scale, low = replay.packing._scale.float(), replay.packing._low.float()
+    return (values.view(-1, 1, 1, 1) * scale + low).expand(-1, *shape[1:])
+
+
+def drawn_latents(model: Path, lora: Path | None = None) -> torch.Tensor:
+    """What a model draws of "plain paint" from four seeds, before decoding: as its pipeline steps on it."""
+    bench = Bench(str(model), "cpu", lambda text: None)
+    pipeline = bench.model.pipeline
+    if lora is not None:
+        pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name, local_files_only=True)
+    drawn = [
+        pipeline(
+            "plain paint", width=SIDE, height=SIDE, num_inference_steps=12, guidance_scale=1.0, output_type="latent",
+            generator=torch.Generator().manual_seed(seed),
+        ).images
+        for seed in range(4)
+    ]  # fmt: skip
+    return torch.cat(drawn)

@@ -271,6 +271,11 @@ class _Teaching:
             f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB of step {trainer.best_step}, measured "
             f"{trainer.best_loss:.4f} (at first {trainer.first_loss:.4f})"
         )
+        if finished and trainer.best_step == 0:
+            self._tell.warn(
+                "Nothing was learned: no measurement was better than the first. "
+                "Try a smaller --rate, more --steps or other captions."
+            )
         sheet = None
         if self._prompts:
             after = self._draw(out)

