@@ -174,7 +174,7 @@ class TestLearned:
             return plain(self, *args)
 
         monkeypatch.setattr(Trainer, "_loss", loss)
-        more = ["--steps", "6", "--batch", "2", "--rank", "2", "--rate", "0.02", "--sheet", "0", "--check", "3"]
+        more = ["--steps", "12", "--batch", "4", "--rank", "4", "--rate", "0.004", "--sheet", "0", "--check", "4"]
         assert _teach(learned, red, tmp_path / "a.safetensors", *more) == 0
         assert "memory is short" in capsys.readouterr().err
         assert _facts(tmp_path / "a.safetensors")["loss_best"] < _facts(tmp_path / "a.safetensors")["loss_first"]
@@ -277,7 +277,7 @@ class TestCommand:
     def test_wrong_uses(self, models: Models, red: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         out, model = tmp_path / "a.safetensors", models("stable-diffusion")
         for more, words in (
-            (["--size", "70"], "draws multiples of 16 pixels, got 70"),
+            (["--size", "70"], "draws multiples of 8 pixels, got 70"),
             (["--steps", "0"], "steps: must be larger"),
             (["--model", "instant"], "has no network that takes a LoRA"),
             (["--model", str(tmp_path / "none")], "There is no folder or file"),

@@ -33,7 +33,7 @@ _SHORT: Final[Mapping[str, str]] = {
     "nrm": "normal", "ao": "occlusion", "arm": "occlusion", "orm": "occlusion",
 }  # fmt: skip
 _RESOLUTION: Final = re.compile(r"[ _.-]\d{1,2}k$", re.IGNORECASE)
-_LAST: Final = re.compile(r"^(?:(.*)[ _.-])?((?:base|ambient|normal)[ _-]?)?([A-Za-z]+)$")
+_LAST: Final = re.compile(r"^(?:(.+?)[ _.-])??((?:base|ambient|normal)[ _-]?)?([A-Z]+)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
