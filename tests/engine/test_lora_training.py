@@ -126,7 +126,7 @@ class TestLearned:
             loras = (engine_loras.Lora(str(file)),) if file else ()
             (image,) = learned_draw.drawn(generator, ["plain paint"], size=64, seeds=[4], loras=loras)
             rough.append(float(image.maps["roughness"].mean()))
-        assert context.device and rough[1] > rough[0] + 15.0
+        assert context.device and rough[1] > rough[0] + 5.0
 
     def test_a_stopped_run_goes_on_as_if_it_had_not(self, learned: Path, red: Path, tmp_path: Path) -> None:
         more = ["--steps", "12", "--batch", "2", "--check", "4", "--rank", "4", "--sheet", "0"]

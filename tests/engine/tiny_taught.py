@@ -23,15 +23,15 @@ from texloom.training.lora_replay import Replay
 SIDE = 64
 
 
-def _paints(count: int, seed: int) -> torch.Tensor:
-    """Channels [count, 6, SIDE, SIDE] of paints in any color, a little grainy."""
+def _paints(count: int, seed: int, side: int = SIDE) -> torch.Tensor:
+    """Channels [count, 6, side, side] of paints in any color, a little grainy."""
     source = torch.Generator().manual_seed(seed)
 
     def grainy(channels: int) -> torch.Tensor:
         flat = torch.rand(count, channels, 1, 1, generator=source)
-        return (flat + 0.03 * torch.randn(count, 1, SIDE, SIDE, generator=source)).clamp(0.0, 1.0)
+        return (flat + 0.03 * torch.randn(count, 1, side, side, generator=source)).clamp(0.0, 1.0)
 
-    height = torch.randn(count, 1, SIDE, SIDE, generator=source)
+    height = torch.randn(count, 1, side, side, generator=source)
     return to_channels(
         Surface(base_color=grainy(3), height=height, roughness=grainy(1), metallic=torch.zeros_like(height))
     )
@@ -40,10 +40,14 @@ def _paints(count: int, seed: int) -> torch.Tensor:
 def save_learned(folder: Path) -> Path:
     """The model's folder."""
     torch.manual_seed(0)
-    vae = autoencoder.make_autoencoder(VAE)
-    optimizer = torch.optim.Adam(vae.parameters(), lr=3e-3)
-    for step in range(250):
-        paints = _paints(8, step)
+    # The first layer folds 2 × 2 pixels: narrower ones would not let six channels through.
+    widths = {f"{part}_block_out_channels": (24,) * 5 for part in ("encoder", "decoder")}
+    vae = autoencoder.make_autoencoder(VAE | widths | {"latent_channels": 8})
+    optimizer = torch.optim.Adam(vae.parameters(), lr=4e-3)
+    for step in range(300):
+        if step == 220:
+            optimizer.param_groups[0]["lr"] = 1e-3
+        paints = _paints(16, step, 32)
         loss = (vae.decode(vae.encode(paints).latent).sample - paints).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -57,7 +61,9 @@ def save_learned(folder: Path) -> Path:
         latents=known[:, None].half(), states=states, lengths=lengths, captions=[[1]] * len(known),
         texts=["", "plain paint"], rows=[{}] * len(known),
     )  # fmt: skip
-    trainer = flow.Trainer(learned, flow.Options(steps=300, batch=16, rate=3e-3), config=NETWORK)
+    trainer = flow.Trainer(
+        learned, flow.Options(steps=300, batch=16, rate=3e-3), config=NETWORK | {"in_channels": 8, "out_channels": 8}
+    )
     for _ in range(300):
         trainer._one()
     write_folder(folder, vae=vae, network=trainer.average.model, training={})

@@ -21,7 +21,6 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from .. import __version__
@@ -241,7 +240,7 @@ class _Teaching:
     def _stepped(self, trainer: Trainer, loss: float) -> None:
         self._tell.event(
             "step", step=trainer.step, steps=trainer.options.steps, fraction=round(min(1.0, trainer.done), 4),
-            seconds=round(trainer.seconds, 1), loss=None if np.isnan(loss) else round(loss, 5),
+            seconds=round(trainer.seconds, 1), loss=round(loss, 5),
             measured=round(trainer.losses[-1][1], 5), measured_first=round(trainer.first_loss, 5),
         )  # fmt: skip
         if self._due and trainer.step >= self._due:

@@ -145,7 +145,8 @@ class Trainer:
         before, recent = self.seconds, list[float]()
         self.begin()
         while self.done < 1.0 and not self.stopped_early:
-            recent.append(self._one_that_fits())
+            loss = self._one_that_fits()
+            recent.append(loss)
             now = time.monotonic()
             self.seconds = before + now - began
             late = minutes is not None and now - began > minutes * 60
@@ -158,7 +159,7 @@ class Trainer:
                     text += f"  measured {self.losses[-1][1]:.4f} (at first {self.first_loss:.4f})"
                 self._tell(text)
                 told, recent = now, []
-            on_step(self, recent[-1] if recent else math.nan)
+            on_step(self, loss)
             if now - saved > _SAVE_SECONDS or late:
                 self.save(work)
                 saved = now
