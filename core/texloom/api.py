@@ -18,6 +18,8 @@ From a picture instead of words:
     result = api.make_seamless("wall.jpg", library="textures", tile="x")
     result = api.edit("mossy", "wall.jpg", model="sdxl", strength=0.5)
     result = api.edit("a drain", "wall.png", model="sdxl", operation="inpaint", mask="mask.png")
+
+A model learns your own materials by :func:`train_lora`.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ from .errors import CancelledError, ErrorCode, RequestError, StorageError, Texlo
 from .events import Event
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
+from .lora_training import LoraProgress as LoraProgress
+from .lora_training import TrainedLora as TrainedLora
+from .lora_training import train_lora as train_lora
 from .request import GenerationRequest, new_id
 from .request import Lora as Lora
 from .request_makers import edit_request as edit_request

@@ -18,6 +18,7 @@ from . import (
     outputs,
     prompt,
     references,
+    trainlora,
     tune,
 )
 
@@ -27,4 +28,5 @@ for _part in (labels, more_labels, base, prompt, tune, adjust, outputs, images, 
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
 MESSAGES |= memory_messages.MESSAGES | models.MESSAGES
+MESSAGES |= trainlora.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""
