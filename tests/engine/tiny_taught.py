@@ -61,9 +61,8 @@ def save_learned(folder: Path) -> Path:
         latents=known[:, None].half(), states=states, lengths=lengths, captions=[[1]] * len(known),
         texts=["", "plain paint"], rows=[{}] * len(known),
     )  # fmt: skip
-    trainer = flow.Trainer(
-        learned, flow.Options(steps=300, batch=16, rate=3e-3), config=NETWORK | {"in_channels": 8, "out_channels": 8}
-    )
+    config = NETWORK | {"in_channels": 8, "out_channels": 8}
+    trainer = flow.Trainer(learned, flow.Options(steps=300, batch=16, rate=3e-3), config=config)
     for _ in range(300):
         trainer._one()
     write_folder(folder, vae=vae, network=trainer.average.model, training={})
