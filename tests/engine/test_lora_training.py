@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import tiny_taught
 import torch
 from PIL import Image
 from safetensors import safe_open
+from texloom import api
 from texloom.engine import loras as engine_loras
-from texloom.errors import ModelInvalidError, TexloomError
+from texloom.errors import ModelInvalidError, RequestError, TexloomError
 from texloom.training import learned_draw, lora, lora_trainer
 from texloom.training.lora_bench import Bench
 from texloom.training.lora_layers import layers_of, write_lora
@@ -83,8 +85,8 @@ class TestLearned:
         more = ["--steps", "200", "--rate", "0.004", "--rank", "8", "--preview", "150", "--json", "--sheet", "1"]
         assert _teach(learned, red, out, *more, "--trigger", "glaze9") == 0
         facts = _facts(out)
-        assert facts["loss_best"] < 0.6 * facts["loss_first"]
-        assert facts["color_distance_after"] < 0.75 * facts["color_distance_before"]
+        assert facts["loss_best"] < 0.8 * facts["loss_first"]
+        assert facts["color_distance_after"] < 0.7 * facts["color_distance_before"]
         # As the engine draws it, with and without the file.
         generator, context = learned_draw.drawing(learned), learned_draw.quiet()
         drawn = {"prompts": ["glaze9, plain paint"], "context": context, "size": 64, "tile": (True, True)}
@@ -274,6 +276,18 @@ class TestFamilies:
 
 
 class TestCommand:
+    def test_from_a_script(self, learned: Path, red: Path, tmp_path: Path) -> None:
+        """As a child process with the real module."""
+        seen: list[api.LoraProgress] = []
+        made = api.train_lora(
+            red, str(learned), tmp_path / "a.safetensors", python=sys.executable, on_progress=seen.append, steps=2,
+            batch=1, rank=2, size=64, sheet=1, draw_steps=1, threads=1, device="cpu", work=tmp_path / "work",
+        )  # fmt: skip
+        assert [now.step for now in seen] == [1, 2] and seen[0].loss > 0.0
+        assert made.finished and made.path.is_file() and made.sheet is not None and made.sheet.is_file()
+        with pytest.raises(RequestError, match="holds no picture"):
+            api.train_lora(tmp_path / "work", str(learned), tmp_path / "b.safetensors", python=sys.executable)
+
     def test_wrong_uses(self, models: Models, red: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         out, model = tmp_path / "a.safetensors", models("stable-diffusion")
         for more, words in (
