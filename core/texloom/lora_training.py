@@ -5,7 +5,7 @@ from texloom import api
 
 made = api.train_lora("our tiles", "sdxl", "tiles.safetensors", trigger="studio tile",
                       on_progress=lambda now: print(f"{now.fraction:.0%}", now.loss))
-api.generate("studio tile, blue", model="sdxl", loras=[(str(made.path), 0.8)])
+api.generate("studio tile, blue", model="sdxl", loras=(api.Lora(str(made.path), 0.8),))
 """
 
 from __future__ import annotations

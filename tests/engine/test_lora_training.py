@@ -267,6 +267,11 @@ class TestFamilies:
         with pytest.raises(ModelInvalidError, match="takes no LoRA"):
             Bench(str(models(name)), "cpu", lambda text: None)
 
+    @pytest.mark.parametrize("name", tiny_families.FROM_PICTURES)
+    def test_models_that_start_from_pictures_are_refused(self, name: str, models: Models) -> None:
+        with pytest.raises(ModelInvalidError, match="draws over pictures"):
+            Bench(str(models(name)), "cpu", lambda text: None)
+
     @pytest.mark.parametrize("name", DISTILLED)
     def test_schedulers_of_distilled_models_are_refused(self, name: str, models: Models) -> None:
         told: list[str] = []

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..engine.device import choose_device
+from ..engine.device import choose_device, set_up
 from ..errors import RequestError, TexloomError
 from ..storage import home, write_bytes_atomic
 from .heads import report
@@ -142,8 +142,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``texloom train lora``: exit status 0, 3 when the time ran out before the last step, or 1."""
     arguments = build_parser().parse_args(argv)
     tell = Teller(arguments.json)
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
     try:
         return 0 if _run(arguments, tell) else 3
     except TexloomError as error:
@@ -161,7 +159,11 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> bool:
     )
     if len(sources) < FEW:
         tell.warn(f"{len(sources)} pictures are few: it learns them by heart. {FEW} to 50 are better.")
-    bench = Bench(arguments.model, choose_device(arguments.device), tell.warn)
+    device = choose_device(arguments.device)
+    set_up(device)
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    bench = Bench(arguments.model, device, tell.warn)
     size = arguments.size or bench.side()
     bench.check_side(size)
     options = _options(arguments, bench.learned)

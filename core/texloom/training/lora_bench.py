@@ -17,6 +17,7 @@ from ..engine.context import SilentContext
 from ..engine.device import empty_cache
 from ..engine.diffusers_folder import USUAL_SIDE, DiffusersFolderGenerator
 from ..engine.drawing import LoadedModel
+from ..engine.families import TEXT_TO_IMAGE
 from ..engine.families.learned import Learned
 from ..engine.text_encoder import TextEncoder
 from ..errors import ErrorCode, ModelInvalidError, RequestError, TexloomError
@@ -72,6 +73,11 @@ class Bench:
         self._away = False
         self.context = Telling(device, tell)
         generator.load(self.context)
+        if TEXT_TO_IMAGE not in self.model.family.tasks(self.model.folder) and self.model.family.pipelines:
+            raise ModelInvalidError(
+                f"{self.model.info.name} draws over pictures and cannot be taught.",
+                advice="Teach the model that it was made from, which draws from words.",
+            )
         self.part, network = denoiser(self.model)
         self.learned = isinstance(self.model.family, Learned)
         if not (hasattr(self.model.pipeline, "load_lora_weights") and hasattr(network, "load_lora_adapter")):
