@@ -141,6 +141,16 @@ class TestCaptions:
         with pytest.raises(RequestError, match=words):
             captions_of(find_sources(tmp_path / "in"), file=tmp_path / "c.txt", caption="z")
 
+    def test_folders_whose_files_have_the_same_names(self, tmp_path: Path) -> None:
+        for name in ("wall", "floor"):
+            _save(tmp_path / "in" / name / "basecolor.png")
+        (tmp_path / "c.txt").write_text("wall/basecolor.png\tbricks\nfloor\tplanks\n")
+        sources = find_sources(tmp_path / "in")
+        assert captions_of(sources, file=tmp_path / "c.txt") == ["planks", "bricks"]
+        (tmp_path / "c.txt").write_text("basecolor.png\tbricks\n")
+        with pytest.raises(RequestError, match="is no picture of the folder"):
+            captions_of(sources, file=tmp_path / "c.txt")
+
     def test_wrong_json(self, tmp_path: Path) -> None:
         _save(tmp_path / "in" / "a.png")
         (tmp_path / "c.jsonl").write_text("[1]\n")

@@ -102,14 +102,9 @@ def _of_folder(folder: Path, *, top: bool) -> Iterator[Source]:
         else:
             _put(sets, stem, kind, path)
     for stem, kind, path in short:
-        if kind != _COLOR and _COLOR in sets.get(stem, {}):
-            _put(sets, stem, kind, path)
-        elif kind == _COLOR and any(item[0] == stem and item[1] != _COLOR for item in short):
-            _put(sets, stem, kind, path)
-        elif kind != _COLOR and any(item[0] == stem and item[1] == _COLOR for item in short):
-            _put(sets, stem, kind, path)
-        else:
-            _put(sets, path.stem, _COLOR, path)
+        others = {*sets.get(stem, {}), *(item[1] for item in short if item[0] == stem and item[2] != path)}
+        together = _COLOR in others if kind != _COLOR else bool(others - {_COLOR})
+        _put(sets, *((stem, kind) if together else (path.stem, _COLOR)), path)
     for stem, maps in sets.items():
         color = maps.pop(_COLOR, None)
         if color is None:
@@ -118,14 +113,15 @@ def _of_folder(folder: Path, *, top: bool) -> Iterator[Source]:
                 f"images: {path} is a map ({kind}) without its base color.",
                 advice=f"Put {stem or folder.name}_basecolor.png beside it, or take the map away.",
             )
-        names = {color.name, color.stem, stem}
+        names = {name for name in (color.name, color.stem, stem) if name}
         if not top:
-            names |= {folder.name} if len(sets) == 1 else {f"{folder.name}/{one}" for one in names}
+            # Files of one name, "basecolor.png" say, lie in many folders.
+            names = {f"{folder.name}/{name}" for name in names} | ({folder.name} if len(sets) == 1 else set())
         yield Source(
             name=str(color.relative_to(folder if top else folder.parent)),
             color=color,
             maps={name: path for name, path in maps.items() if name in _USED},
-            names=frozenset(name for name in names if name),
+            names=frozenset(names),
         )
 
 
@@ -196,19 +192,17 @@ def captions_of(
         StorageError: a file cannot be read.
     """
     listed = read_captions(file) if file is not None else {}
-    known = {name: number for number, source in enumerate(sources) for name in source.names}
+    known = {name for source in sources for name in source.names}
     said: dict[int, str] = {}
     for name, text in listed.items():
-        number = known.get(name, known.get(Path(name).name))
-        if number is None:
+        wanted = name if name in known else Path(name).name
+        if wanted not in known:
             raise RequestError(
                 f"caption-file: {name!r} is no picture of the folder.",
                 advice="Write file names as they stand there, or take the line away.",
             )
-        # All variations of a result, which share its name.
-        for index, source in enumerate(sources):
-            if name in source.names or Path(name).name in source.names:
-                said.setdefault(index, text)
+        # All variations of a result share its name.
+        said |= {number: text for number, source in enumerate(sources) if wanted in source.names}
     result = []
     for number, source in enumerate(sources):
         beside = source.color.with_suffix(".txt")
