@@ -187,7 +187,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         row.prop(self, "remember")
         row.operator("texloom.clear_history", text="Clear", icon="TRASH")
         box = layout.box()
-        box.label(text="Keys", icon="KEYINGSET")
+        box.label(text="Keyboard Shortcuts", icon="KEYINGSET")
         keymap.draw(box)
         layout.operator("texloom.first_steps", icon="HELP")
 
