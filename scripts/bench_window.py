@@ -76,6 +76,9 @@ def drive(folder: Path, python: Path, suite: str, script: Path, *others: Path) -
         env["DISPLAY"] = f":{screen.stdout.readline().strip()}"
         install = ["blender", "--command", "extension", "install-file", "-r", "user_default", "-e", str(archive)]
         subprocess.run([*host, *install], env=env, check=True, capture_output=True, timeout=180)
+        quiet = "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
+        hidden = [*host, "blender", "--background", "--python-expr", quiet]
+        subprocess.run(hidden, env=env, check=True, capture_output=True, timeout=180)
         command = ["blender", "--window-geometry", "0", "0", "1500", "1000", "--python"]
         with (folder / "blender.log").open("wb") as log:
             words = [*host, *command, str(folder / script.name), "--", str(folder)]
