@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import export_job, model_job, preferences, reading, setup_job, target
+from . import engine_link, export_job, model_job, preferences, reading, setup_job, target
 from .core.texloom import api as engine_api
-from .core.texloom import settings as machine_settings
 from .core.texloom.backends.base import Backend, BackendState, BackendStatus
-from .core.texloom.backends.subprocess import SubprocessBackend
 from .core.texloom.errors import StorageError, TexloomError
 from .core.texloom.jobs import JobState, JobView
 from .core.texloom.library_entry import delete_variation
 from .core.texloom.request import RANGES, SIZE_STEP, GenerationRequest, new_id
+from .engine_link import EngineLink
 from .entry import Entry
 from .notice import Notice
 from .reading import Reading
@@ -58,9 +56,7 @@ class Bridge:
     def __init__(self) -> None:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.slowest: dict[str, float] = {}
-        self._session: engine_api.Session | None = None
-        self._key: tuple[object, ...] = ()
-        self._given: Backend | None = None
+        self._engine = EngineLink()
         self._file = 0
         self._typed: tuple[float, str, str] | None = None
         self._seen: tuple[object, ...] = ()
@@ -77,63 +73,34 @@ class Bridge:
         Raises:
             StorageError: the machine's settings are damaged.
         """
-        options = preferences.get()
-        models, engine = preferences.model_options(), preferences.engine_settings()
-        key = (options.engine_python, options.device, options.library, models, engine, self._chosen(options))
-        if self._session is not None and (key == self._key or any(entry.running for entry in self.entries.values())):
-            return self._session
-        self._retire()
-        backend = self._given or SubprocessBackend(
-            setup_job.engine_python(options.engine_python),
-            device=options.device or machine_settings.load().device or None,
-            environment={**models.environment(), **engine.environment()},
-        )
-        self._session = engine_api.Session(library=self.library(), backend=backend)
-        self._key = key
-        return self._session
+        return self._engine.get(busy=any(entry.running for entry in self.entries.values()))
 
     def library(self) -> Path:
-        """Folder of the results.
-
-        Raises:
-            StorageError: the machine's settings are damaged.
-        """
-        chosen = preferences.get().library
-        return Path(bpy.path.abspath(chosen)) if chosen else machine_settings.library_folder()
+        """Folder of the results; errors as :func:`.engine_link.library`."""
+        return engine_link.library()
 
     @property
     def status(self) -> BackendStatus:
         """State of the engine."""
-        return self._session.status if self._session is not None else BackendStatus(state=BackendState.STOPPED)
+        return self._engine.status
 
     @property
     def has_own_backend(self) -> bool:
         """Whether :meth:`attach` gave it a backend."""
-        return self._given is not None
+        return self._engine.has_own_backend
 
     def attach(self, backend: Backend | None) -> None:
         """Use another backend from now on (None: the worker on this machine); running jobs are cancelled."""
-        self.close()
-        self._given = backend
+        self._see(self._engine.attach(backend))
 
     def close(self) -> None:
         """End the engine; what runs is cancelled."""
-        if self._session is None:
-            return
-        session, self._session = self._session, None
-        session.close()
-        for view, _ in session.table.pump(0.0):
+        self._see(self._engine.close())
+
+    def _see(self, views: Iterable[JobView]) -> None:
+        for view in views:
             if (entry := self.entries.get(view.id)) is not None:
                 entry.view = view
-
-    def _retire(self) -> None:
-        """End the engine of other preferences, which nothing runs on any more."""
-        if self._given is not None:  # it will be used again
-            self.close()
-        elif self._session is not None:
-            session, self._session = self._session, None
-            # One that is still loading takes two seconds to end.
-            threading.Thread(target=session.close, name="texloom-ending").start()
 
     # Jobs.
 
@@ -185,8 +152,8 @@ class Bridge:
         if entry is not None and entry.reading is not None:  # the engine does not know it yet
             entry.view = reading.cancelled(entry.view) if entry.running else entry.view
             self.wake()
-        elif self._session is not None:
-            self._session.table.cancel(request_id)
+        elif self._engine.session is not None:
+            self._engine.session.table.cancel(request_id)
             self.wake()
 
     def submit_aside(self, request: GenerationRequest, library: Path) -> None:
@@ -203,7 +170,7 @@ class Bridge:
 
     def view(self, request_id: str) -> JobView | None:
         """What is known of a job, or None when this engine does not know it."""
-        return self._session.table.get(request_id) if self._session is not None else None
+        return self._engine.session.table.get(request_id) if self._engine.session is not None else None
 
     def pump(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for news from the engine and take them in; for blocking callers."""
@@ -230,9 +197,9 @@ class Bridge:
     def move(self, request_id: str, offset: int) -> None:
         """Let a waiting job run ``offset`` places later, earlier when negative."""
         entry = self.entries.get(request_id)
-        if entry is None or not entry.waiting or self._session is None:
+        if entry is None or not entry.waiting or self._engine.session is None:
             return
-        self._session.table.move(request_id, max(0, entry.view.position + offset))
+        self._engine.session.table.move(request_id, max(0, entry.view.position + offset))
         self.wake()
 
     def remove(self, entry: Entry, index: int) -> None:
@@ -266,8 +233,8 @@ class Bridge:
         if entry is not None and entry.reading is not None:
             if all(other.reading is not entry.reading for other in self.entries.values()):  # unless Retry needs it
                 entry.reading.drop()
-        if self._session is not None:
-            self._session.table.forget(request_id)
+        if self._engine.session is not None:
+            self._engine.session.table.forget(request_id)
         self.tidy_sources()
         self.wake()  # its pictures are let go in the next turn
 
@@ -342,8 +309,8 @@ class Bridge:
         with self.timed("preload"):
             self._preload()
         with self.timed("events"):
-            if self._session is not None:
-                self._take(self._session.table.drain(BUDGET))
+            if self._engine.session is not None:
+                self._take(self._engine.session.table.drain(BUDGET))
             self._submit_read()
         self._settle(wait_for_mouse=True)
         with self.timed("redraw"):
@@ -371,28 +338,19 @@ class Bridge:
         yield
         self.slowest[part] = max(self.slowest.get(part, 0.0), time.perf_counter() - began)
 
-    def _chosen(self, options: Any) -> object:
-        try:
-            return setup_job.engine_python(options.engine_python)
-        except StorageError:
-            return None
-
     def _preload(self) -> None:
         if self._typed is None or time.monotonic() < self._typed[0]:
             return
         _, prompt, model = self._typed
         self._typed = None
         try:
-            if setup_job.engine_python(preferences.get().engine_python) is not None or self._given is not None:
+            if self._engine.can_start:
                 self.session.preload(prompt, model)
         except StorageError:
             pass  # Generate will say it
 
     def _take(self, handled: list[tuple[JobView, Any]]) -> None:
-        for view, _ in handled:
-            entry = self.entries.get(view.id)
-            if entry is not None:
-                entry.view = view
+        self._see(view for view, _ in handled)
 
     def _submit_read(self) -> None:
         """Give the engine the jobs whose pictures are there by now."""

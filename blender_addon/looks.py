@@ -72,7 +72,9 @@ class TexloomLook(bpy.types.PropertyGroup):
         description="What sees the style image for the model: a name, a folder or a .safetensors file; empty for what "
         "suits",
     )  # type: ignore[valid-type]
-    words: CollectionProperty(name="Learned words", type=TexloomWord)  # type: ignore[valid-type]
+    words: CollectionProperty(
+        name="Learned words", description="Files of learned words (textual inversions)", type=TexloomWord
+    )  # type: ignore[valid-type]
     word_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
 
 

@@ -106,7 +106,11 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         "to the hub alone",
         subtype="PASSWORD",
     )  # type: ignore[valid-type]
-    map_models: CollectionProperty(name="Maps of pictures", type=TexloomMapModel)  # type: ignore[valid-type]
+    map_models: CollectionProperty(
+        name="Maps of pictures",
+        description="Folders of models that see normals, depth or materials in pictures",
+        type=TexloomMapModel,
+    )  # type: ignore[valid-type]
     idle_minutes: IntProperty(
         name="Unload after (minutes)",
         description="A large model that nothing has used for so long leaves the memory; 0 keeps it for ever",
@@ -183,7 +187,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
         row.prop(self, "remember")
         row.operator("texloom.clear_history", text="Clear", icon="TRASH")
         box = layout.box()
-        box.label(text="Keys", icon="KEYINGSET")
+        box.label(text="Keyboard Shortcuts", icon="KEYINGSET")
         keymap.draw(box)
         layout.operator("texloom.first_steps", icon="HELP")
 

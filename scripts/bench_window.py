@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +62,23 @@ def drive(folder: Path, python: Path, suite: str, script: Path, *others: Path) -
     host = [sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(python), "--suite", suite]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TEXLOOM_")}
     env = kept | {
-        "DISPLAY": ":96",
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "BLENDER_USER_RESOURCES": str(folder / "blender"),
         "TEXLOOM_HOME": str(folder / "home"),
         "TEXLOOM_PYTHON": str(python),
         "HOME": str(folder),
     }
-    screen = subprocess.Popen(
-        [*host, "Xvfb", ":96", "-screen", "0", "1500x1000x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # It takes the first screen that is free, and says which.
+    words = [*host, "Xvfb", "-displayfd", "1", "-screen", "0", "1500x1000x24"]
+    screen = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert screen.stdout is not None
     try:
-        time.sleep(3.0)
+        env["DISPLAY"] = f":{screen.stdout.readline().strip()}"
         install = ["blender", "--command", "extension", "install-file", "-r", "user_default", "-e", str(archive)]
         subprocess.run([*host, *install], env=env, check=True, capture_output=True, timeout=180)
+        quiet = "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
+        hidden = [*host, "blender", "--background", "--python-expr", quiet]
+        subprocess.run(hidden, env=env, check=True, capture_output=True, timeout=180)
         command = ["blender", "--window-geometry", "0", "0", "1500", "1000", "--python"]
         with (folder / "blender.log").open("wb") as log:
             words = [*host, *command, str(folder / script.name), "--", str(folder)]

@@ -56,6 +56,7 @@ def show_as_rendered(area: object) -> None:
     scene.cycles.preview_samples = 48
     scene.cycles.use_preview_denoising = False
     space = area.spaces.active  # type: ignore[attr-defined]
+    space.overlay.show_extras = False  # the sun's ray
     space.region_3d.view_distance = 6.0
     space.shading.type = "RENDERED"
 

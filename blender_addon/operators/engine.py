@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import TexloomError
@@ -93,6 +93,7 @@ class TEXLOOM_OT_add_map_model(bpy.types.Operator):
     directory: StringProperty(
         name="Folder", description="Folder of a Marigold model", subtype="DIR_PATH", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
         context.window_manager.fileselect_add(self)

@@ -221,6 +221,7 @@ class TEXLOOM_OT_add_model_folder(bpy.types.Operator):
     directory: StringProperty(
         name="Folder", description="Folder of large models", subtype="DIR_PATH", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
         context.window_manager.fileselect_add(self)

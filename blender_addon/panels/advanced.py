@@ -27,7 +27,7 @@ class Advanced(Part):
         settings = properties.of(context)
         heeds = shelf.capabilities_of(settings)
         if heeds.negative:
-            layout.prop(settings, "negative_prompt")
+            layout.prop(settings, "negative_prompt", text="Negative")  # the whole name has no room
         layout.prop(settings, "prompt_text")
         layout.prop(settings, "model")
         if settings.model == "FOLDER":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,11 @@ from ..translations import message
 
 THUMBNAIL: Final = 6.0
 """Size of a picture in the panel, in the units of ``template_icon``."""
+
+_WIDE: Final = re.compile("[\u2e80-\uffef]")
+_ENDS: Final = re.escape(",.;:!?)]}%…。、”") + "\uff0c\uff1b\uff1a\uff01\uff1f\uff09"
+_PIECES: Final = re.compile(rf"(?:[^\s\u2e80-\uffef]+|[\u2e80-\uffef][{_ENDS}]*|\s+(?![{_ENDS}]))")
+"""A word, or a wide letter with the marks that follow it, or a gap."""
 
 _previews: Any = None
 
@@ -53,11 +59,27 @@ def paragraph(layout: Any, text: str, width: int, icon: str) -> None:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` letters; Chinese, which is twice as wide and has no spaces, breaks anywhere."""
-    if any("\u2e80" <= letter <= "\uffef" for letter in text):
-        half = max(8, width // 2)
-        return [text[start : start + half] for start in range(0, len(text), half)]
-    return textwrap.wrap(text, width)
+    """Lines of at most ``width`` letters; Chinese, which is twice as wide and has no spaces, breaks anywhere.
+
+    Words of other scripts within Chinese stay whole, and no line begins with a mark that ends something.
+    """
+    if not _WIDE.search(text):
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+    lines, line = [], ""
+    for piece in _PIECES.findall(text):
+        if line and _room(line + piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line = line + piece if line else piece.lstrip()
+        while _room(line.rstrip()) > width and not _WIDE.search(line):  # an address, mostly
+            lines.append(line[:width])
+            line = line[width:]
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _room(text: str) -> int:
+    """How many letters' room a text takes."""
+    return len(text) + len(_WIDE.findall(text))
 
 
 def icon(path: str, name: str) -> int:

@@ -46,7 +46,11 @@ class EditImage(Part):
         layout.label(text=image.name, icon="IMAGE_DATA", translate=False)
         if properties.of(context).written.strip():
             layout.label(text=f"“{properties.of(context).written[:60]}”", icon="BLANK1", translate=False)
-        _draw_parts(layout, settings, masking=in_editor and space.image == settings.mask_image)
+        masking = in_editor and space.image is not None and space.image == settings.mask_image
+        if masking:
+            said = iface("Paint over what is to be drawn anew, in any color.")
+            paragraph(layout, said, text_width(context), "BRUSH_DATA")
+        _draw_parts(layout, settings, masking=masking)
         _draw_sides(layout, settings)
         layout.prop(settings, "in_place")
 

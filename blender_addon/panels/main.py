@@ -9,7 +9,7 @@ from .. import bridge, preferences, properties, shelf
 from ..core.texloom.backends.base import BackendState
 from ..translations import iface
 from . import welcome
-from .common import Part
+from .common import Part, paragraph, text_width
 from .engine import engine_known
 from .looks import draw_look
 from .prompt import draw_prompt, draw_style
@@ -65,7 +65,8 @@ class Main(Part):
 def _say_targets(layout: Any, context: Any) -> None:
     count = len(context.selected_objects)
     if not count:
-        layout.label(text="Nothing selected: the material waits in the file", icon="INFO")
+        said = iface("Nothing selected: the material waits in the file")
+        paragraph(layout, said, text_width(context), "INFO")
     elif count > 1:
         layout.label(text=iface("On {count} selected objects").format(count=count), icon="OBJECT_DATA")
     else:

@@ -27,6 +27,8 @@ With the look of a picture, and with learned words:
 
     result = api.generate("old wall", library="textures", style_image="look.jpg", style_strength=0.8)
     result = api.generate("wall of my_moss", library="textures", model="sdxl", embeddings=["my_moss.safetensors"])
+
+A model learns your own materials by :func:`train_lora`.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ from .errors import CancelledError, ErrorCode, TexloomError
 from .events import Event
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
+from .lora_training import LoraProgress as LoraProgress
+from .lora_training import TrainedLora as TrainedLora
+from .lora_training import train_lora as train_lora
 from .request import GenerationRequest, new_id
 from .request import Lora as Lora
 from .request_makers import edit_request as edit_request

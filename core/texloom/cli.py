@@ -51,6 +51,7 @@ _TRAININGS: Final = {
     "flow": "texloom.training.flow",
     "distill": "texloom.training.distill",
     "upscaler": "texloom.training.upscaler",
+    "lora": "texloom.training.lora",
 }
 _EVALUATIONS: Final = {
     "instant": "texloom.training.evaluate",
@@ -111,7 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_library.add(commands)
 
     for name, table, text in (
-        ("train", _TRAININGS, "train a model that ships with Texloom"),
+        ("train", _TRAININGS, "train a model that ships with Texloom, or a LoRA of your own materials"),
         ("evaluate", _EVALUATIONS, "measure a model that ships with Texloom"),
     ):
         child = commands.add_parser(name, help=text, add_help=False)

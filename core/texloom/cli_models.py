@@ -90,7 +90,7 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {COMMERCIAL[row.commercial]})")
     cli_networks.list_rows(show)
     cli_styles.list_adapters(show)
-    known |= {row.hub for row in (*control_rows.rows(), *style_models.rows())}
+    known |= {row.hub for row in control_rows.rows()} | {row.hub for row in style_models.rows()}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})

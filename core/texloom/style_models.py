@@ -38,6 +38,7 @@ class StyleRow:
     name: str
     hub: str
     families: tuple[str, ...]
+    width: int
     file: str
     encoder: str
     licence: str
@@ -227,7 +228,7 @@ def config_of(encoder: Path) -> dict[str, Any]:
 
 
 def _suiting(family: str, width: int, model: str) -> Adapter:
-    known = [row for row in rows() if family in row.families]
+    known = [row for row in rows() if family in row.families and row.width == width]
     for row in known:
         if _folder_of(row) is not None:
             return _of_row(row)

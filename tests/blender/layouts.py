@@ -21,6 +21,7 @@ class Here(Context):
         self.space_data = type("Space", (), {"type": "IMAGE_EDITOR" if editor else "VIEW_3D", "image": image})
         self.space_data.show_repeat = False
         self.screen = None
+        self.view_layer = bpy.context.view_layer
         self.selected_objects = [obj for obj in bpy.context.scene.objects if obj.select_get()]
         self.active_object = bpy.context.view_layer.objects.active
 

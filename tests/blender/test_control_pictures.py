@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -245,3 +246,30 @@ class TestMaterial:
             form.from_material(bpy.data.materials.new("Plain"), "depth")
         with pytest.raises(errors.RequestError, match="no map of Texloom"):
             form.from_material(None, "depth")
+
+
+def test_what_the_user_has_rendered_stays(form: ModuleType, tmp_path: Path) -> None:
+    sphere()
+    camera(ortho=2.1)
+    render: Any = bpy.context.scene.render
+    before = (render.engine, render.resolution_x, render.resolution_y)
+    render.engine, render.resolution_x, render.resolution_y = "CYCLES", 48, 32
+    bpy.context.scene.cycles.samples = 1
+    try:
+        bpy.ops.render.render()
+    finally:
+        render.engine, render.resolution_x, render.resolution_y = before
+    result: Any = bpy.data.images["Render Result"]
+
+    def shown(name: str) -> np.ndarray:
+        result.save_render(str(tmp_path / name))
+        image = bpy.data.images.load(str(tmp_path / name))
+        pixels = np.empty(len(image.pixels), np.float32)
+        image.pixels.foreach_get(pixels)
+        bpy.data.images.remove(image)
+        return pixels
+
+    mine = shown("before.png")
+    assert mine.size == 48 * 32 * 4
+    form.from_camera(bpy.context.scene, SIDE, SIDE)
+    assert np.array_equal(shown("after.png"), mine) and result.render_slots.active_index == 0

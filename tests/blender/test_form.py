@@ -49,9 +49,9 @@ class TestOperators:
         kept: list[np.ndarray] = []
         submit = module(texloom, "bridge").get().submit
 
-        def seen(request: Any, placement: Any) -> Any:
+        def seen(request: Any, placement: Any, pictures: Any = None) -> Any:
             kept.append(read_back(Path(request.controls[0].image)))
-            return submit(request, placement)
+            return submit(request, placement, pictures)
 
         module(texloom, "bridge").get().submit = seen
         try:

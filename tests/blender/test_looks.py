@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from layouts import Here, button, buttons, drawn, fields, texts
+from layouts import Here, Layout, button, buttons, drawn, fields, texts
 from pictures import write_png
 from test_addon import api, fake, module
 from test_engine import WORKER_PYTHON, engine
@@ -107,6 +107,17 @@ class TestStyleImage:
         edited = requests(texloom)[-1]
         assert edited.style_image and edited.embeddings == (str(file),) and edited.operation == "repair_seams"
         assert scratch() == []
+
+    def test_edits_of_the_panel(self, texloom: ModuleType, fake: Any, settings: Any, tmp_path: Path) -> None:
+        look = settings.look
+        look.source, look.image, look.strength = "IMAGE", painted("Look.png"), 0.8
+        bpy.ops.texloom.word_add(filepath=str(word(tmp_path)))
+        wall = painted("Wall.png", gradient(96, 96, alpha=0))
+        assert bpy.ops.texloom.inpaint(image=wall.name, prompt="old moss") == {"FINISHED"}
+        (request,) = requests(texloom)
+        assert request.operation == "inpaint" and request.style_strength == pytest.approx(0.8)
+        assert request.style_image.endswith(".png") and request.style_image != request.source
+        assert [Path(item).stem for item in request.embeddings] == ["old moss"] and scratch() == []
 
     def test_the_command(self, texloom: ModuleType, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         cli = module(texloom, "cli")
@@ -266,8 +277,10 @@ def test_a_material_in_the_colors_of_an_image(engine: Any, cube: Any, texloom: M
     color = recipe.parameters["color"]
     red, green, below = (int(color.json_value()[start : start + 2], 16) / 255 for start in (1, 3, 5))
     assert color.source == "style image" and np.allclose((red, green, below), (0.1, 0.2, 0.6), atol=0.03)
-    noted = texts(drawn(texloom, "tune.Parameters"))
-    assert noted.count("Style image") == 2 and "“brick wall”" in noted
+    noted: Any = []
+    for name in ("color", "second_color", "wear"):
+        module(texloom, "panels.tune")._draw_parameter(Layout(noted), recipe.parameters[name])
+    assert texts(noted).count("Style image") == 2
     bpy.data.images.remove(image)
     before = color.json_value()
     engine.tune(obj.active_material, wear=0.9)

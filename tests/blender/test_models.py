@@ -192,8 +192,9 @@ class TestList:
             began = time.perf_counter()
             noted = drawn(texloom, "models.Models")
             assert time.perf_counter() - began < 0.2
-            shown = texts(noted)
-            assert row.licence in shown and "In use" in shown
+            shown = " ".join(texts(noted).split())  # in however many lines
+            # Long lines are broken.
+            assert row.licence in " ".join(shown.split()) and "In use" in shown
             assert ("non-commercial only" in shown) == (row.commercial == "no")
             assert ("sign-in needed" in shown) == (row.gated == "yes")
         bpy.context.window_manager.texloom_models.search = "no such thing"
@@ -383,3 +384,26 @@ class TestFolders:
         module(texloom, "preferences")._draw_models(Layout(noted), options)
         assert {"path", "hub_endpoint", "hub_token"} <= set(fields(noted))
         assert options.bl_rna.properties["hub_token"].subtype == "PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("FLUX.1 [dev] Non-Commercial (仅限非商业用途, 需要登录)", ["FLUX.1 [dev]", "Non-Commercial (仅限", "非商业用途, 需要登录)"]),
+        ("局部补全, LoRA", ["局部补全, LoRA"]),
+        ("慢,除非显卡的显存更大了。", ["慢,除非显卡的显存更", "大了。"]),
+        ("non-commercial only, sign-in needed", ["non-commercial only,", "sign-in needed"]),
+    ],
+)  # fmt: skip
+def test_lines_break_where_they_may(texloom: ModuleType, text: str, lines: list[str]) -> None:
+    assert module(texloom, "panels.common").wrapped(text, 21) == lines
+
+
+def test_no_line_is_too_long_and_nothing_is_lost(texloom: ModuleType) -> None:
+    common = module(texloom, "panels.common")
+    text = "作者要求先接受条款: 请在 https://huggingface.co/black-forest-labs/FLUX.1-dev 登录。" * 3
+    for width in (8, 13, 30):
+        lines = common.wrapped(text, width)
+        # A mark that ends something may stand out by one letter, as it does in print.
+        assert all(common._room(line) <= width + 1 for line in lines)
+        assert "".join("".join(lines).split()) == "".join(text.split())

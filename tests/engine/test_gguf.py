@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_families
+import tiny_loras
 import torch
 from safetensors.torch import load_file
 from test_diffusers_folder import Notes
@@ -19,6 +20,7 @@ from texloom.engine import catalog, memory_plan
 from texloom.engine.memory_plan import BFLOAT16, FLOAT32, GROUPS, TURNS
 from texloom.engine.text_encoder import TextEncoder
 from texloom.errors import ModelInvalidError
+from texloom.request import Lora
 from texloom.weights_header import DENOISER, identify, read_header
 from tiny_loaded import small_request
 
@@ -191,6 +193,17 @@ class TestDrawing:
         image = next(model.generate(small_request(), Notes()))
         assert image.details["memory"]["offload"] == offload
         assert np.abs(image.maps["image"].astype(int) - before).max() <= 1
+
+    def test_loras(self, flux: Path, store: Path, tmp_path: Path) -> None:
+        said = write_gguf(_weights(flux), store / "tiny.gguf")
+        model, whole = _loaded(store / "tiny.gguf"), _loaded(flux)
+        whole._pipeline.transformer.load_state_dict(said)
+        loras = (Lora(file=str(tiny_loras.save(flux, tmp_path / "loras")), weight=1.0),)
+        before = _picture(model)
+        changed = _picture(model, loras=loras)
+        assert np.abs(changed.astype(int) - _picture(whole, loras=loras)).max() <= 1
+        assert np.abs(changed.astype(int) - before).mean() > 1.0
+        assert np.array_equal(_picture(model), before)
 
     def test_cut_off(self, flux: Path, store: Path) -> None:
         file = store / "tiny.gguf"

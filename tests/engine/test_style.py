@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,12 @@ def test_without_a_name_the_one_on_this_machine_is_taken(
 ) -> None:
     monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path))
     model = models("stable-diffusion")
+    # A model of another width, such as Stable Diffusion 2, is not sent for what would not fit it.
+    with pytest.raises(ModelNotFoundError, match="no image adapter for stable-diffusion is known"):
+        _draw(model, style_image=pictures[0])
+    sized = {"ip-adapter-sd15": 32, "ip-adapter-sdxl": 64}
+    tiny = tuple(replace(row, width=sized.get(row.id, 0)) for row in style_models.rows())
+    monkeypatch.setattr(style_models, "rows", lambda: tiny)
     with pytest.raises(ModelNotFoundError, match="texloom models download ip-adapter-sd15"):
         _draw(model, style_image=pictures[0])
     # As h94/IP-Adapter has them: two families, one encoder for both.

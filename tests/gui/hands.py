@@ -13,9 +13,12 @@ import bpy
 from driving import NAME, pause, viewport, wait
 
 _TURNS = 8
+_REACTION = 0.3
 _HEADER = 26
 """Pixels from one closed part of the panel to the next."""
 _drawn: list[str] = []
+_places: dict[str, int] = {}
+"""How far below Generate each part's header was last, with everything closed."""
 
 
 def _xdotool(*words: str | int) -> None:
@@ -46,44 +49,63 @@ def watch_parts() -> None:
 def open_parts(area: Any) -> Iterator[None]:
     """Have the panel drawn anew, and note which parts are."""
     _drawn.clear()
-    area.tag_redraw()
+    _region(area, "UI").tag_redraw()
     yield from wait(lambda: "main" in _drawn, 20)
     yield from pause(0.08)
 
 
 def only(area: Any, key: str) -> Iterator[None]:
-    """Open one part of the panel and close all others: click on what is no button below Generate until it is so.
+    """Close all parts of the panel, then open one, by clicks on what is no button below Generate.
 
     Raises:
         LookupError: no place does that.
     """
-    wanted = {"main", key}
+    yield from scroll(area, -3 * _TURNS)
     yield from open_parts(area)
+    if set(_drawn) == {"main", key}:
+        return
+    yield from _sweep(area, {"main"}, 0)
+    if key in _places:
+        yield from _sweep(area, {"main", key}, _places[key] - _HEADER // 2, most=2)
+    if key not in _drawn:
+        yield from _sweep(area, {"main", key}, 0)
+
+
+def _sweep(area: Any, wanted: set[str], below: int, most: int = 200) -> Iterator[None]:
+    """Click from ``below`` Generate downwards until the parts in ``wanted`` are open and no others."""
     if set(_drawn) == wanted:
         return
     region = _region(area, "UI")
     yield from find(area, "texloom.generate(")
-    _, y = _pointer(region)
-    y -= 20
-    while y > 2:
-        _move(region, region.width * 2 // 5, y)
-        yield from pause(0.04)
+    _, top = _pointer(region)
+    y = top - below
+    for _ in range(most):
         y -= _HEADER // 2
+        if y <= 2:
+            break
+        _move(region, region.width * 2 // 5, y)
+        yield from pause(0.05)
         if under_pointer(area, region):
             continue
         before = set(_drawn)
-        _xdotool("click", 1)
-        yield from pause(0.1)
-        yield from open_parts(area)
-        if set(_drawn) - before - wanted:  # opened, and it should not be
-            _xdotool("click", 1)
-            yield from pause(0.1)
-            yield from open_parts(area)
-        if set(_drawn) != before:
-            y -= _HEADER // 3
+        yield from _toggle(area)
+        opened = set(_drawn) - before
+        for key in opened:
+            _places[key] = top - y
+        if opened - wanted:
+            yield from _toggle(area)
         if set(_drawn) == wanted:
             return
-    raise LookupError(f"No place of the panel opens {key} alone; open are {sorted(set(_drawn))}.")
+        if opened or before - set(_drawn):
+            y -= _HEADER // 2  # not the same header again
+    if most > 2:
+        raise LookupError(f"No place of the panel leaves {wanted} open; it is {set(_drawn)}.")
+
+
+def _toggle(area: Any) -> Iterator[None]:
+    _xdotool("click", 1)
+    yield from pause(_REACTION)
+    yield from open_parts(area)
 
 
 def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:

@@ -57,7 +57,7 @@ def newest() -> Any:
 
 def area_of(kind: str) -> Any:
     window = bpy.context.window_manager.windows[0]
-    return next(area for area in window.screen.areas if area.ui_type == kind)
+    return next(area for area in window.screen.areas if kind in (area.type, area.ui_type))
 
 
 def in_area(kind: str, call: Callable[[], Any]) -> Any:
@@ -168,8 +168,8 @@ def start_from_a_picture() -> Iterator[None]:
 
 def generate() -> Iterator[None]:
     _, area = viewport()
-    settings().size, settings().count, settings().new_seed, settings().seed = "256", 2, False, 5
-    settings().steps = 2
+    settings().size, settings().width, settings().height, settings().count = "CUSTOM", 256, 256, 2
+    settings().new_seed, settings().seed, settings().steps = False, 5, 2
     yield from hands.find(area, "texloom.prompt")
     yield from hands.write("mossy brick wall")
     yield from hands.only(area, "results")
@@ -308,6 +308,10 @@ def show_preferences(name: str) -> Iterator[None]:
 
 
 def in_chinese() -> Iterator[None]:
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        if area.type == "IMAGE_EDITOR":
+            area.ui_type = "VIEW_3D"
+    yield from pause(1.0)
     view = bpy.context.preferences.view
     try:
         view.language = "zh_HANS"

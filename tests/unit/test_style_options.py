@@ -119,7 +119,9 @@ def test_an_adapter_is_found_with_the_encoder_that_fits(tmp_path: Path, monkeypa
     with pytest.raises(ModelNotFoundError, match="no image adapter for Sana is known"):
         style_models.locate("", "sana", 9, "Sana")
     with pytest.raises(ModelNotFoundError, match="Non-Commercial"):
-        style_models.locate("", "flux", 9, "FLUX.1 dev")
+        style_models.locate("", "flux", 4096, "FLUX.1 dev")
+    with pytest.raises(ModelNotFoundError, match=r"no image adapter for Stable Diffusion 3.5 Medium is known"):
+        style_models.locate("", "sd3", 1536, "Stable Diffusion 3.5 Medium")
     # A whole CLIP, of which only the half for pictures counts.
     (home / "models" / "image_encoder" / "config.json").write_text(
         json.dumps({"model_type": "clip", "projection_dim": 6, "vision_config": {"hidden_size": 3}})

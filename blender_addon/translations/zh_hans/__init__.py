@@ -23,6 +23,7 @@ from . import (
     speed5,
     style,
     tooltips,
+    trainlora,
     tune,
     upscale,
     window,
@@ -34,6 +35,6 @@ for _part in (*_PARTS, reading, tooltips, control, style, upscale, window):
     TEXTS |= _part.TEXTS
 
 MESSAGES: dict[str, str] = messages.MESSAGES | file_messages.MESSAGES | model_messages.MESSAGES
-for _more in (memory_messages, models, library, control, speed5, style, upscale, window):
+for _more in (memory_messages, models, library, control, speed5, style, trainlora, upscale, window):
     MESSAGES |= _more.MESSAGES
 """Templates of sentences that come from the core, see :mod:`..sentences`."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "Pictures whose form is followed": "生成时遵循其形状的图片",
     "Form": "形体",
     "Depth": "深度",
     "Normals": "法线",

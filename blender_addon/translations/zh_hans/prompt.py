@@ -119,7 +119,7 @@ TEXTS: dict[str, str] = {
     "Try Example": "试用示例",
     "Make this, and show materials in the viewport": "生成此内容,并在视图中显示材质",
     # Keys.
-    "Keys": "按键",
+    "Keyboard Shortcuts": "键盘快捷键",
     "Generate on Enter": "按回车键生成",
     "Generate when Enter has confirmed the prompt": "用回车键确认提示词后生成",
     "Generate with Enter": "回车键生成",

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "A picture whose look is taken over": "采用其外观的图片",
+    "Files of learned words (textual inversions)": "习得词文件 (文本反转 Textual Inversion)",
     # Style image.
     "Style Image": "风格图像",
     "Style image": "风格图像",

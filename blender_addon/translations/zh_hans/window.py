@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "Folders of models that see normals, depth or materials in pictures": (
+        "用于从图片中识别法线、深度或材质的模型文件夹"
+    ),
     # The fields.
     "Memory and Speed of Large Models": "大型模型的内存与速度",
     "Unload after (minutes)": "闲置后卸载 (分钟)",
@@ -40,6 +43,7 @@ TEXTS: dict[str, str] = {
         "为所选模型制作的小文件,可添加风格或主体。"
     ),
     "Goes to": "存放到",
+    "Negative": "反向提示词",
     # Models that see maps.
     "Maps of Pictures": "图像的贴图",
     "Maps of pictures": "图像的贴图",

@@ -205,6 +205,11 @@ class DiffusersFolderGenerator:
         self._tiny = preview_decoder(self._folder, context)
         return True
 
+    @property
+    def opened(self) -> LoadedModel:
+        """The loaded model itself, for training beside drawing."""
+        return self._model()
+
     def unload(self) -> None:
         """See ``Generator``."""
         self._pipeline = None
