@@ -148,7 +148,7 @@ class TestDrawing:
         )
         model.load(Notes())
         expected = _draw(model, _request(wall)).maps["image"]
-        given, calls = model._variation, []
+        given, calls = model._variations, []
 
         def scarce(*arguments: Any) -> Any:
             calls.append(arguments[2])
@@ -156,7 +156,7 @@ class TestDrawing:
                 raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
             return given(*arguments)
 
-        monkeypatch.setattr(model, "_variation", scarce)
+        monkeypatch.setattr(model, "_variations", scarce)
         made = _draw(model, _request(wall)).maps["image"]
         assert len(calls) == 5
         assert np.abs(made.astype(int) - expected).mean() < 2.0
@@ -190,7 +190,7 @@ class TestRefusals:
         with pytest.raises(RequestError, match="cannot upscale"):
             models(name).expect(_request(wall))
 
-    @pytest.mark.parametrize("name", ["flux-fill", "sd-inpainting", "sana", "generic"])
+    @pytest.mark.parametrize("name", ["flux-fill", "sd-inpainting", "qwen-image-2.1", "generic"])
     def test_others_cannot_draw_over_a_picture(self, name: str, models: Models, wall: Path) -> None:
         with pytest.raises(RequestError, match=r"cannot upscale|starts from no picture"):
             _draw(models(name), _request(wall))
@@ -215,7 +215,7 @@ class TestThroughTheEngine:
         assert fractions == sorted(fractions)
 
     def test_what_cannot_is_told_before_it_is_loaded(self, wall: Path, tmp_path: Path) -> None:
-        for name in ("sana", "flux2"):
+        for name in ("qwen-image-2.1", "flux2"):
             folder = tiny_families.save(name, tmp_path / name)
             loaded: list[Any] = []
             with pytest.raises(RequestError, match="cannot upscale"):
