@@ -18,7 +18,8 @@ THUMBNAIL: Final = 6.0
 
 _WIDE: Final = re.compile("[\u2e80-\uffef]")
 _ENDS: Final = re.escape(",.;:!?)]}%…。、”") + "\uff0c\uff1b\uff1a\uff01\uff1f\uff09"
-_PIECES: Final = re.compile(rf"(?:[^\s\u2e80-\uffef]+|[\u2e80-\uffef][{_ENDS}]*|\s+(?![{_ENDS}]))")
+_OPENS: Final = re.escape("([{“《【") + "\uff08"
+_PIECES: Final = re.compile(rf"(?:[{_OPENS}]*[\u2e80-\uffef][{_ENDS}]*|[^\s\u2e80-\uffef]+|\s+(?![{_ENDS}]))")
 """A word, or a wide letter with the marks that follow it, or a gap."""
 
 _previews: Any = None

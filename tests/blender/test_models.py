@@ -389,9 +389,9 @@ class TestFolders:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("FLUX.1 [dev] Non-Commercial (仅限非商业用途, 需要登录)", ["FLUX.1 [dev]", "Non-Commercial (仅限", "非商业用途, 需要登录)"]),
+        ("FLUX.1 [dev] 非商业 (仅限非商业用途, 需要登录)", ["FLUX.1 [dev] 非商业", "(仅限非商业用途, 需要", "登录)"]),
         ("局部补全, LoRA", ["局部补全, LoRA"]),
-        ("慢,除非显卡的显存更大了。", ["慢,除非显卡的显存更", "大了。"]),
+        ("慢,除非显卡的显存更大了。", ["慢,除非显卡的显存更大", "了。"]),
         ("non-commercial only, sign-in needed", ["non-commercial only,", "sign-in needed"]),
     ],
 )  # fmt: skip
