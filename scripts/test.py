@@ -24,6 +24,7 @@ from _support import ENVIRONMENTS, ROOT, ScriptError, ensure_engine, ensure_envi
 BLENDERS = {"4.2": "bpy==4.2.23", "4.5": "bpy==4.5.15", "5.0": "bpy==5.0.1"}
 TYPED_BLENDERS = {"4.2": "fake-bpy-module-4.2==20260730", "5.2": "fake-bpy-module-5.2==20260730"}
 BLENDER_TOOLS = ["numpy<2", "pytest==9.2.0"]
+MOST_PROCESSES = 6
 HOST_SAFE = (
     "core/texloom/*.py", "core/texloom/backends", "core/texloom/runtime", "core/texloom/worker",
 )  # fmt: skip
@@ -98,7 +99,12 @@ def core(extra: list[str]) -> None:
     python = main_python()
     with tempfile.TemporaryDirectory(prefix="texloom-test-") as home:
         env = clean_environment(PYTHONPATH=str(ROOT / "core"), TEXLOOM_HOME=home, TEXLOOM_OFFLINE="1")
-        run([python, "-m", "pytest", "tests/unit", "tests/contract", "tests/engine", "-q", *extra], env=env)
+        # Tiny models gain nothing by more threads; more processes do.
+        processes = max(1, min(MOST_PROCESSES, os.cpu_count() or 1))
+        env.setdefault("OMP_NUM_THREADS", "1")
+        side_by_side = ["-n", str(processes), "--dist", "loadfile"]
+        folders = [f"tests/{name}" for name in ("unit", "contract", "engine")]
+        run([python, "-m", "pytest", *folders, "-q", *side_by_side, *extra], env=env)
 
 
 def addon_types() -> None:

@@ -80,8 +80,9 @@ def test_a_change_starts_the_engine_again_with_the_next_job(
 ) -> None:
     bridge = module(texloom, "bridge")
     given: list[Any] = []
-    real = bridge.SubprocessBackend
-    monkeypatch.setattr(bridge, "SubprocessBackend", lambda *a, **k: given.append(k) or real(*a, **k))
+    link = module(texloom, "engine_link")
+    real = link.SubprocessBackend
+    monkeypatch.setattr(link, "SubprocessBackend", lambda *a, **k: given.append(k) or real(*a, **k))
     bridge.get().attach(None)
     try:
         first = bridge.get().session

@@ -358,8 +358,9 @@ class TestFolders:
     ) -> None:
         bridge = module(texloom, "bridge")
         given: list[Any] = []
-        real = bridge.SubprocessBackend
-        monkeypatch.setattr(bridge, "SubprocessBackend", lambda *a, **k: given.append(k) or real(*a, **k))
+        link = module(texloom, "engine_link")
+    real = link.SubprocessBackend
+        monkeypatch.setattr(link, "SubprocessBackend", lambda *a, **k: given.append(k) or real(*a, **k))
         bridge.get().attach(None)
         first = bridge.get().session
         bpy.ops.texloom.add_model_folder(directory=str(tmp_path / "more"))
