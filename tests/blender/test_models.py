@@ -359,7 +359,7 @@ class TestFolders:
         bridge = module(texloom, "bridge")
         given: list[Any] = []
         link = module(texloom, "engine_link")
-    real = link.SubprocessBackend
+        real = link.SubprocessBackend
         monkeypatch.setattr(link, "SubprocessBackend", lambda *a, **k: given.append(k) or real(*a, **k))
         bridge.get().attach(None)
         first = bridge.get().session

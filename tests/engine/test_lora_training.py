@@ -20,7 +20,7 @@ from texloom import api
 from texloom.engine import loras as engine_loras
 from texloom.errors import ModelInvalidError, RequestError, TexloomError
 from texloom.training import learned_draw, lora, lora_trainer
-from texloom.training.lora_bench import Bench
+from texloom.training.lora_bench import UNTAUGHT, Bench
 from texloom.training.lora_layers import layers_of, write_lora
 from texloom.training.lora_noise import FLOW, Noise
 from texloom.training.lora_pictures import Material, Square
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("unrepaired")
 
 NONE = ("pixart-sigma", "prx", "generic")
 DISTILLED = ("sana-sprint",)
-TAUGHT = tuple(name for name in tiny_families.NAMES if name not in (*NONE, *DISTILLED))
+TAUGHT = tuple(name for name in tiny_families.NAMES if name not in (*NONE, *DISTILLED, *UNTAUGHT))
 RED = (210, 60, 40)
 
 Models = Callable[[str], Path]
@@ -265,6 +265,11 @@ class TestFamilies:
     @pytest.mark.parametrize("name", NONE)
     def test_families_that_take_none_say_so(self, name: str, models: Models) -> None:
         with pytest.raises(ModelInvalidError, match="takes no LoRA"):
+            Bench(str(models(name)), "cpu", lambda text: None)
+
+    @pytest.mark.parametrize("name", UNTAUGHT)
+    def test_families_that_are_called_in_other_ways_are_refused(self, name: str, models: Models) -> None:
+        with pytest.raises(ModelInvalidError, match="cannot be taught"):
             Bench(str(models(name)), "cpu", lambda text: None)
 
     @pytest.mark.parametrize("name", tiny_families.FROM_PICTURES)

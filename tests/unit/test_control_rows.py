@@ -183,7 +183,8 @@ def test_a_network_is_downloaded_and_checked_as_models_are(
     )  # fmt: skip
     monkeypatch.setattr(control_rows, "find", lambda name: row if name in ("here", row.hub) else None)
     monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
-    monkeypatch.delenv("TEXLOOM_OFFLINE", raising=False)
+    for name in ("TEXLOOM_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     with HubServer(Behaviour(files)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         # Its licence has conditions, which must be accepted.

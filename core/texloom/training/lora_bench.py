@@ -26,6 +26,9 @@ from .lora_replay import denoiser
 
 LEARNED_SIDE: Final = 256
 """What the learned model was trained at, in pixels."""
+UNTAUGHT: Final = ("flux3", "qwen-image-2.1")
+"""Families whose networks are called by blocks, or whose word is changed before the scheduler gets it."""
+
 FEW_STEPS: Final = 8
 
 
@@ -77,6 +80,11 @@ class Bench:
             raise ModelInvalidError(
                 f"{self.model.info.name} draws over pictures and cannot be taught.",
                 advice="Teach the model that it was made from, which draws from words.",
+            )
+        if self.model.family.id in UNTAUGHT:
+            raise ModelInvalidError(
+                f"{self.model.info.name} cannot be taught: how its network is called is not known.",
+                advice="Choose another model.",
             )
         self.part, network = denoiser(self.model)
         self.learned = isinstance(self.model.family, Learned)
