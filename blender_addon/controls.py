@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -14,6 +13,8 @@ from .core.texloom import catalog_rows, control_rows
 from .core.texloom.control_rows import ControlRow
 from .core.texloom.errors import RequestError
 from .core.texloom.request import CONTROL_KINDS, CONTROL_RANGE, MAX_CONTROLS, Control, GenerationRequest
+from .core.texloom.request_makers import control_stack
+from .list_lines import Lines
 from .reading import Reading, picture_of
 from .scene import control_pictures
 from .translations import iface
@@ -54,31 +55,12 @@ class TexloomControl(bpy.types.PropertyGroup):
     use: BoolProperty(name="Use", description="Whether it counts at all", default=True)  # type: ignore[valid-type]
 
 
-class TEXLOOM_UL_controls(bpy.types.UIList):
+class TEXLOOM_UL_controls(Lines, bpy.types.UIList):
     """The pictures whose form is followed"""
 
-    def draw_item(
-        self,
-        context: Any,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
-        """Blender draws one line."""
-        row = layout.row(align=True)
-        row.prop(item, "use", text="")
-        name = row.row()
-        name.active = item.use
-        name.label(text=name_of(item) or iface("No picture"), icon=ICONS[item.kind], translate=False)
-        strength = row.row()
-        strength.ui_units_x = 3.2
-        strength.active = item.use
-        strength.prop(item, "strength", text="")
+    def line(self, row: Any, item: Any, index: int) -> None:
+        self.name(row, item, name_of(item) or iface("No picture"), ICONS[item.kind])
+        self.amount(row, item, "strength")
 
 
 def name_of(item: Any) -> str:
@@ -113,23 +95,15 @@ def stack(items: Sequence[Given], pictures: Reading | None = None) -> tuple[Cont
     Raises:
         RequestError: an entry is no control, or its image cannot be used.  StorageError: a file cannot be written.
     """
-    found = []
+    found: list[Given] = []
     for item in items:
-        if isinstance(item, Control):
-            found.append(item)
+        if isinstance(item, (Control, str)) or not isinstance(item, Sequence) or len(item) < 2:
+            found.append(item)  # is taken, or refused, as it is
             continue
-        if isinstance(item, str) or not isinstance(item, Sequence) or not 2 <= len(item) <= 4:
-            raise RequestError(
-                f"controls: {item!r} is no control.",
-                advice='Write ("depth", "file.png") or ("depth", "file.png", 0.8).',
-            )
         kind, picture, *rest = item
-        if isinstance(picture, bpy.types.Image):
-            path = picture_of(picture, pictures)
-        else:
-            path = Path(bpy.path.abspath(str(picture))).absolute()
-        found.append(Control(kind, str(path), *rest))
-    return tuple(found)
+        image = isinstance(picture, bpy.types.Image)
+        found.append((kind, picture_of(picture, pictures) if image else bpy.path.abspath(str(picture)), *rest))
+    return control_stack(found)
 
 
 def put(

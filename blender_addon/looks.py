@@ -22,6 +22,7 @@ from . import starting
 from .core.texloom import learned_words
 from .core.texloom.errors import RequestError
 from .core.texloom.request import MAX_EMBEDDINGS, RANGES, GenerationRequest
+from .list_lines import Lines
 from .reading import Reading
 from .translations import iface
 
@@ -78,28 +79,12 @@ class TexloomLook(bpy.types.PropertyGroup):
     word_index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
 
 
-class TEXLOOM_UL_words(bpy.types.UIList):
+class TEXLOOM_UL_words(Lines, bpy.types.UIList):
     """The learned words"""
 
-    def draw_item(
-        self,
-        context: Any,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
-        """Blender draws one line."""
-        row = layout.row(align=True)
-        row.prop(item, "use", text="")
-        name = row.row()
-        name.active = item.use
-        name.label(text=word_of(item) or iface("No file"), translate=False)
-        row.operator("texloom.word_insert", text="", icon="ADD", emboss=False).index = index or 0
+    def line(self, row: Any, item: Any, index: int) -> None:
+        self.name(row, item, word_of(item) or iface("No file"))
+        row.operator("texloom.word_insert", text="", icon="ADD", emboss=False).index = index
 
 
 def of(settings: Any) -> Any:

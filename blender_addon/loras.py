@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from .core.texloom.errors import RequestError
 from .core.texloom.request import LORA_RANGE, MAX_LORAS, Lora
+from .list_lines import Lines
 from .translations import iface
 
 SUFFIX: Final = ".safetensors"
@@ -37,31 +38,12 @@ class TexloomLora(bpy.types.PropertyGroup):
     use: BoolProperty(name="Use", description="Whether it is added at all", default=True)  # type: ignore[valid-type]
 
 
-class TEXLOOM_UL_loras(bpy.types.UIList):
+class TEXLOOM_UL_loras(Lines, bpy.types.UIList):
     """The stack, in the order in which it is added"""
 
-    def draw_item(
-        self,
-        context: Any,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
-        """Blender draws one line."""
-        row = layout.row(align=True)
-        row.prop(item, "use", text="")
-        name = row.row()
-        name.active = item.use
-        name.label(text=bpy.path.display_name_from_filepath(item.file) or iface("No file"), translate=False)
-        weight = row.row()
-        weight.ui_units_x = 3.2
-        weight.active = item.use
-        weight.prop(item, "weight", text="")
+    def line(self, row: Any, item: Any, index: int) -> None:
+        self.name(row, item, bpy.path.display_name_from_filepath(item.file) or iface("No file"))
+        self.amount(row, item, "weight")
 
 
 def of(settings: Any) -> tuple[Lora, ...]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.props import CollectionProperty, StringProperty
 
-from ..core.texloom.errors import TexloomError
-from ..translations import message
+from ..core.texloom.errors import RequestError, TexloomError
+from ..translations import iface, message
 
 
 def failed(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
@@ -50,3 +51,34 @@ def show_folder(operator: Any, folder: Path, missing: str) -> set[Any]:
         operator.report({"ERROR"}, missing)
         return {"CANCELLED"}
     return called(operator, bpy.ops.wm.path_open, filepath=str(folder))
+
+
+class AddsFiles:
+    """An operator that adds weights from files, one or several, to a list; ``filepath`` is the operator's own."""
+
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def add(self, context: Any, file: str) -> None:
+        """Put one file into the list; raises a :class:`TexloomError` where it cannot."""
+        raise NotImplementedError
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        """Let the user choose."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[Any]:
+        """Add what was chosen, up to the first that cannot be."""
+        chosen: Any = self
+        paths = [str(Path(chosen.directory) / item.name) for item in chosen.files if item.name]
+        paths = paths or ([chosen.filepath] if chosen.filepath else [])
+        try:
+            if not paths:
+                raise RequestError(iface("Choose a .safetensors file."))
+            for path in paths:
+                self.add(context, path)
+        except TexloomError as error:
+            return failed(chosen, error)
+        return {"FINISHED"}

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, IntProperty, StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from .. import looks, properties
 from ..core.texloom import learned_words
-from ..core.texloom.errors import RequestError, TexloomError
 from ..translations import iface
-from .common import failed
+from .common import AddsFiles
 
 
 class TEXLOOM_OT_look_none(bpy.types.Operator):
@@ -28,7 +26,7 @@ class TEXLOOM_OT_look_none(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TEXLOOM_OT_word_add(bpy.types.Operator):
+class TEXLOOM_OT_word_add(AddsFiles, bpy.types.Operator):
     """Add learned words: textual inversions as .safetensors files, made for the model"""
 
     bl_idname = "texloom.word_add"
@@ -36,25 +34,9 @@ class TEXLOOM_OT_word_add(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filepath: StringProperty(name="File", description="A learned word", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})  # type: ignore[valid-type]
 
-    def invoke(self, context: Any, event: Any) -> set[Any]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: Any) -> set[Any]:
-        paths = [str(Path(self.directory) / item.name) for item in self.files if item.name]
-        paths = paths or ([self.filepath] if self.filepath else [])
-        try:
-            if not paths:
-                raise RequestError(iface("Choose a .safetensors file."))
-            for path in paths:
-                looks.add_word(properties.of(context), path)
-        except TexloomError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def add(self, context: Any, file: str) -> None:
+        looks.add_word(properties.of(context), file)
 
 
 class TEXLOOM_OT_word_remove(bpy.types.Operator):

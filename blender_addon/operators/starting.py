@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from .. import library_view, loras, properties, shelf, starting
-from ..core.texloom.errors import RequestError, StorageError, TexloomError
+from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.storage import read_manifest
 from ..scene import masks
 from ..scene.result import ResultImages
 from ..translations import iface
-from .common import failed
+from .common import AddsFiles, failed
 from .library import _OnVariation
 
 
@@ -76,7 +76,7 @@ class TEXLOOM_OT_library_variations(_OnVariation, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TEXLOOM_OT_lora_add(bpy.types.Operator):
+class TEXLOOM_OT_lora_add(AddsFiles, bpy.types.Operator):
     """Add LoRAs to the model: .safetensors files made for it"""
 
     bl_idname = "texloom.lora_add"
@@ -84,25 +84,9 @@ class TEXLOOM_OT_lora_add(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filepath: StringProperty(name="File", description="A LoRA", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})  # type: ignore[valid-type]
 
-    def invoke(self, context: Any, event: Any) -> set[Any]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: Any) -> set[Any]:
-        paths = [str(Path(self.directory) / item.name) for item in self.files if item.name]
-        paths = paths or ([self.filepath] if self.filepath else [])
-        try:
-            if not paths:
-                raise RequestError(iface("Choose a .safetensors file."))
-            for path in paths:
-                loras.add(properties.of(context), path)
-        except TexloomError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def add(self, context: Any, file: str) -> None:
+        loras.add(properties.of(context), file)
 
 
 class _OnLora:
