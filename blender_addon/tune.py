@@ -186,6 +186,9 @@ class Tuner:
             return False
         try:
             if work.pictures:
+                if drafts and not (work.job or work.whole or work.problem) and self._rests(work):
+                    # The engine draws the whole size while Blender shows the draft.
+                    self._begin(work, material, drafts)
                 self._show(work, material)
                 return True
             if work.loose:
@@ -219,8 +222,13 @@ class Tuner:
         drafts = drafts and small != request and not work.quick
         if drafts and work.shown != work.wanted:
             self._submit(work, small, whole=False)
-        elif time.monotonic() - work.changed_at >= QUIET or not drafts:
+        elif self._rests(work) or not drafts:
             self._submit(work, request, whole=True)
+
+    @staticmethod
+    def _rests(work: _Work) -> bool:
+        """Whether nothing has changed for a moment."""
+        return work.order is None and time.monotonic() - work.changed_at >= QUIET
 
     def _submit(self, work: _Work, request: GenerationRequest, *, whole: bool, refill: bool = False) -> None:
         request = request.replace(id=new_id())
