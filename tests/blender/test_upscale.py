@@ -178,11 +178,12 @@ class TestResults:
 
     def test_the_panel_of_the_library(self, texloom: ModuleType, fake: Any, result_folder: Path) -> None:
         from test_library import drawn as drawn_library
-        from test_library import operators
+        from test_library import operators, wait
 
         view = module(texloom, "library_view")
         bpy.context.window_manager.texloom_library.selected = result_folder.name
-        view.scanned()
+        drawn_library(texloom)  # which begins to look at the disk
+        wait(lambda: not view.watcher().busy)
         (button,) = operators(drawn_library(texloom), "library_upscale")
         assert (button["folder"], button["index"]) == (result_folder.name, 0)
         view.watcher().close()
