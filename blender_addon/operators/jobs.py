@@ -261,7 +261,8 @@ class TEXLOOM_OT_step_variation(bpy.types.Operator):
         if entry is None or not numbers:
             self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
             return {"CANCELLED"}
-        place = numbers.index(entry.index) if entry.index in numbers else -1
+        current = entry.index
+        place = numbers.index(current) if current in numbers else -1
         return _use(self, entry.id, numbers[(place + (-1 if self.back else 1)) % len(numbers)])
 
 

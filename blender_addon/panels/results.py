@@ -129,15 +129,17 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
         number, path = pictures[0]
         if picture := job_pictures.variation(entry, number, path):
             layout.template_icon(icon_value=picture, scale=scale)
-        _draw_choice(layout, entry, number)
+        _draw_choice(layout, entry, number, entry.used == number)
         return
+    # Asked once a draw: each answer looks through what the scene holds.
+    current, used = entry.index, entry.used
     numbers = [number for number, _ in pictures]
     row = layout.row(align=True)
     for back, symbol in ((True, "TRIA_LEFT"), (False, "TRIA_RIGHT")):
         if not back:
             middle = row.row()
             middle.alignment = "CENTER"
-            place = numbers.index(entry.index) + 1 if entry.index in numbers else 0
+            place = numbers.index(current) + 1 if current in numbers else 0
             said = iface("{place} of {count}").format(place=place, count=len(numbers))
             middle.label(text=said, translate=False)
         action = row.operator("texloom.step_variation", text="", icon=symbol)
@@ -147,12 +149,11 @@ def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:
         cell = grid.column(align=True)
         if picture := job_pictures.variation(entry, number, path):
             cell.template_icon(icon_value=picture, scale=scale)
-        _draw_choice(cell, entry, number)
+        _draw_choice(cell, entry, number, used == number)
 
 
-def _draw_choice(layout: Any, entry: bridge.Entry, number: int) -> None:
-    """Use, pin and delete one variation."""
-    used = entry.used == number
+def _draw_choice(layout: Any, entry: bridge.Entry, number: int, used: bool) -> None:
+    """Use, pin and delete one variation; ``used`` says whether the scene shows it."""
     row = layout.row(align=True)
     action = row.operator(
         "texloom.apply", text="In use" if used else "Use", depress=used, icon="CHECKMARK" if used else "NONE"
