@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
 from ..core.texloom.errors import RequestError, TexloomError
 from ..translations import iface, message
@@ -53,7 +53,22 @@ def show_folder(operator: Any, folder: Path, missing: str) -> set[Any]:
     return called(operator, bpy.ops.wm.path_open, filepath=str(folder))
 
 
-class AddsFiles:
+class Chooses:
+    """An operator that lets the user choose in the file browser first."""
+
+    def invoke(self, context: Any, event: Any) -> set[Any]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class ChoosesFolder(Chooses):
+    """One that is about a folder; ``directory`` is the operator's own."""
+
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
+
+
+class AddsFiles(Chooses):
     """An operator that adds weights from files, one or several, to a list; ``filepath`` is the operator's own."""
 
     directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
@@ -63,11 +78,6 @@ class AddsFiles:
     def add(self, context: Any, file: str) -> None:
         """Put one file into the list; raises a :class:`TexloomError` where it cannot."""
         raise NotImplementedError
-
-    def invoke(self, context: Any, event: Any) -> set[Any]:
-        """Let the user choose."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: Any) -> set[Any]:
         """Add what was chosen, up to the first that cannot be."""

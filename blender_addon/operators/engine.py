@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import TexloomError
 from ..core.texloom.runtime.process import default_log_folder
 from ..translations import iface
-from .common import failed, refused, show_folder
+from .common import ChoosesFolder, failed, refused, show_folder
 
 
 class TEXLOOM_OT_setup_engine(bpy.types.Operator):
@@ -84,7 +84,7 @@ class TEXLOOM_OT_open_log(bpy.types.Operator):
         return show_folder(self, default_log_folder(), iface("The engine has not written a log yet."))
 
 
-class TEXLOOM_OT_add_map_model(bpy.types.Operator):
+class TEXLOOM_OT_add_map_model(ChoosesFolder, bpy.types.Operator):
     """Have a Marigold model see the maps of pictures: better than the small network does, and slower"""
 
     bl_idname = "texloom.add_map_model"
@@ -93,11 +93,6 @@ class TEXLOOM_OT_add_map_model(bpy.types.Operator):
     directory: StringProperty(
         name="Folder", description="Folder of a Marigold model", subtype="DIR_PATH", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
-    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
-
-    def invoke(self, context: Any, event: Any) -> set[Any]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: Any) -> set[Any]:
         options = preferences.get_registered()

@@ -12,7 +12,7 @@ from .. import bridge, model_job, model_jobs, models_view, preferences, properti
 from ..core.texloom.errors import TexloomError
 from ..panels.model_facts import draw_facts, draw_terms
 from ..translations import iface
-from .common import failed, refused
+from .common import ChoosesFolder, failed, refused
 
 _MODEL_TEXT = "A name of Texloom's list, owner/name of the hub, or a path; empty for the one chosen in the panel"
 _DIALOG = 440
@@ -212,7 +212,7 @@ class TEXLOOM_OT_model_delete(_OnModel, bpy.types.Operator):
         return _ended(self)
 
 
-class TEXLOOM_OT_add_model_folder(bpy.types.Operator):
+class TEXLOOM_OT_add_model_folder(ChoosesFolder, bpy.types.Operator):
     """Look for large models in one more folder; downloads go to the first one"""
 
     bl_idname = "texloom.add_model_folder"
@@ -221,11 +221,6 @@ class TEXLOOM_OT_add_model_folder(bpy.types.Operator):
     directory: StringProperty(
         name="Folder", description="Folder of large models", subtype="DIR_PATH", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
-    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
-
-    def invoke(self, context: Any, event: Any) -> set[Any]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: Any) -> set[Any]:
         options = preferences.get_registered()
