@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import ModelInvalidError
-from ..storage import read_json, write_json_atomic
+from ..storage import read_json, write_bytes_atomic, write_json_atomic
 
 CHECKPOINT = "checkpoint.json"
 FILE_BYTES = 15 << 20
@@ -153,3 +154,11 @@ def load_checkpoint(
                 if value.shape == parameter.shape:
                     own[field] = torch.empty_like(parameter).copy_(value)
     return facts
+
+
+def save_small(net: nn.Module, weights: Path, config: Mapping[str, Any]) -> None:
+    """Write a network that comes with Texloom: half-precision weights, and beside them ``config.json``."""
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    half = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    save_file(half, weights, metadata={"format": "pt", "licence": "GPL-3.0-or-later"})
+    write_bytes_atomic(weights.with_name("config.json"), (json.dumps(config, indent=1) + "\n").encode())

@@ -28,9 +28,9 @@ from .. import __version__
 from ..engine.map_net import MapNet, NetConfig, Seen, height_from_slopes, slopes_of
 from ..engine.pbr import ambient_occlusion_from_height
 from ..errors import ModelInvalidError
-from ..storage import home, write_bytes_atomic
+from ..storage import home
 from .heads import report
-from .learned_state import Average, autocast
+from .learned_state import Average, autocast, save_small
 from .relight import normals, render
 
 WORK_FOLDER = home() / "training" / "maps"
@@ -288,11 +288,8 @@ def _shares(sets: Sequence[dict[str, Tensor]]) -> list[float]:
 
 def save_model(net: MapNet, folder: Path, training: dict[str, Any]) -> None:
     """Write half-precision weights and the config; ``training`` are facts for the record."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    save_file(weights, folder / "maps.safetensors", metadata={"format": "pt", "licence": "GPL-3.0-or-later"})
     config = {"version": 1, "net": net.config.to_dict(), "training": training}
-    write_bytes_atomic(folder / "config.json", (json.dumps(config, indent=1) + "\n").encode())
+    save_small(net, folder / "maps.safetensors", config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

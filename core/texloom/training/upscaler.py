@@ -9,7 +9,6 @@ network serves all maps.  A stopped run goes on with ``--resume``.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -21,16 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from .. import __version__
 from ..engine.upscale_net import FACTOR, UpscaleConfig, UpscaleNet
-from ..engine.upscaler import CONFIG_FILE, CONFIG_VERSION, FOLDER, WEIGHTS_FILE
+from ..engine.upscaler import CONFIG_VERSION, FOLDER, WEIGHTS_FILE
 from ..errors import ModelInvalidError
-from ..storage import home, write_bytes_atomic
+from ..storage import home
 from .heads import report
-from .learned_state import Average, autocast, load_checkpoint, save_checkpoint
+from .learned_state import Average, autocast, load_checkpoint, save_checkpoint, save_small
 
 WORK_FOLDER = home() / "training" / "upscaler"
 GREY_MAPS = ("height", "roughness", "metallic")
@@ -203,11 +202,8 @@ class Trainer:
 
 def save_model(net: UpscaleNet, folder: Path, training: dict[str, Any]) -> None:
     """Write half-precision weights and the config; ``training`` are facts for the record."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt", "licence": "GPL-3.0-or-later"})
     config = {"version": CONFIG_VERSION, "net": net.config.to_dict(), "training": training}
-    write_bytes_atomic(folder / CONFIG_FILE, (json.dumps(config, indent=1) + "\n").encode())
+    save_small(net, folder / WEIGHTS_FILE, config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
