@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +31,14 @@ from .windows import mouse_holds_scene, push_undo
 QUIET: Final = 0.15
 """Seconds without a change after which the whole size is drawn."""
 DRAFT_SIDES: Final = (512, 256)
-DRAFT_SECONDS: Final = 0.4
-"""Slower than this, and the next draft is a smaller one; the whole size needs no drafts where it is as fast."""
+DRAFT_SECONDS: Final = 0.25
+"""Slower than this, and the next draft is a smaller one."""
+QUICK_SECONDS: Final = 0.12
+"""The whole size needs no drafts where it is as fast."""
+DRAG_SECONDS: Final = 0.4
+"""Changes that follow each other faster come from a mouse that drags, which shall see drafts."""
+PATIENCE: Final = 1.0
+"""A change on its own is drawn in the whole size at once where that takes less."""
 STEPS_BUDGET: Final = 0.002
 """Seconds of a turn after which no further step begins; one takes up to 3 ms."""
 KEPT_FOLDERS: Final = 8
@@ -57,25 +64,32 @@ class _Work:
     shown: str = ""
     whole: bool = False
     changed_at: float = 0.0
+    dragged: bool = False
     job: _Job | None = None
     order: GenerationRequest | None = None
     result: ResultImages | None = None
     refilled: bool = False
     whole_seconds: float = math.inf
-    pictures: list[str] = field(default_factory=list)
+    pictures: bool = False
+    """Whether those of ``result`` wait to be shown."""
     loose: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
     def quick(self) -> bool:
         """Whether the whole size is drawn as fast as drafts have to be, so that none are needed."""
-        return self.whole_seconds <= DRAFT_SECONDS
+        return self.whole_seconds <= QUICK_SECONDS
+
+    @property
+    def there(self) -> bool:
+        """Whether the images show what the sliders say, at their whole size; they may still have to be packed."""
+        idle = self.job is None and self.order is None and not self.pictures
+        return idle and (bool(self.problem) or (self.whole and self.shown == self.wanted))
 
     @property
     def settled(self) -> bool:
-        """Whether the images show what the sliders say, at their whole size."""
-        idle = self.job is None and self.order is None and not self.pictures and not self.loose
-        return idle and (bool(self.problem) or (self.whole and self.shown == self.wanted))
+        """Whether nothing is left to do."""
+        return self.there and not self.loose
 
 
 class Tuner:
@@ -90,8 +104,9 @@ class Tuner:
 
     def changed(self, material: Any) -> None:
         """A slider of ``material`` has moved."""
-        work = self._work(material)
-        work.wanted, work.changed_at, work.problem = parameters.digest(material), time.monotonic(), ""
+        work, now = self._work(material), time.monotonic()
+        work.dragged = now - work.changed_at < DRAG_SECONDS
+        work.wanted, work.changed_at, work.problem = parameters.digest(material), now, ""
         bridge.get().wake()
 
     def filled(self, material: Any) -> None:
@@ -124,7 +139,7 @@ class Tuner:
             if now == work.wanted and work.order is None and (work.job is None or not work.job.refill):
                 continue  # what was undone was something else
             self._cancel(work)
-            work.order, work.result, work.pictures, work.loose = None, None, [], []
+            work.order, work.result, work.pictures, work.loose = None, None, False, []
             work.name, work.problem = material.name, ""
             if adjust.reload_images(material, now):
                 # Undo has brought the images back that go with these values.
@@ -146,9 +161,14 @@ class Tuner:
         return work.problem if work is not None else ""
 
     def busy(self, material: Any) -> bool:
-        """Whether ``material`` is being drawn."""
+        """Whether ``material`` is being drawn, or its pictures are still being packed."""
         work = self._works.get(material.session_uid)
         return work is not None and not work.settled
+
+    def drawing(self, material: Any) -> bool:
+        """Whether ``material`` does not show yet what its sliders say."""
+        work = self._works.get(material.session_uid)
+        return work is not None and not work.there
 
     # The crank.
 
@@ -200,7 +220,7 @@ class Tuner:
                 return True
             if work.job is not None:
                 self._follow(work, material, work.job)
-                return bool(work.pictures)
+                return work.pictures
             if work.order is not None:
                 # Away first: what the engine refuses would be sent again and again.
                 order, work.order = work.order, None
@@ -208,7 +228,7 @@ class Tuner:
             elif not work.problem:
                 self._begin(work, material, drafts)
         except TexloomError as error:
-            work.problem, work.job, work.pictures, work.loose = str(error), None, [], []
+            work.problem, work.job, work.pictures, work.loose = str(error), None, False, []
         return False
 
     def _begin(self, work: _Work, material: Any, drafts: bool) -> None:
@@ -218,10 +238,9 @@ class Tuner:
             return
         # Keyframes and drivers move sliders without telling.
         work.wanted = parameters.digest_of(request.parameters)
-        small = _draft(request, self._side)
-        drafts = drafts and small != request and not work.quick
+        drafts = drafts and not work.quick and (work.dragged or work.whole_seconds > PATIENCE)
         if drafts and work.shown != work.wanted:
-            self._submit(work, small, whole=False)
+            self._submit(work, _draft(request, self._side), whole=False)
         elif self._rests(work) or not drafts:
             self._submit(work, request, whole=True)
 
@@ -258,7 +277,7 @@ class Tuner:
             self._side = DRAFT_SIDES[-1]
         self._folders.append(Path(view.folder))
         work.result = ResultImages.from_manifest(Path(view.folder))
-        work.pictures = list(work.result.maps)
+        work.pictures = True
         work.shown, work.whole, work.refilled = parameters.digest_of(job.request.parameters), job.whole, job.refill
         if job.refill:
             parameters.fill(material, work.result, locks.of(bpy.context.scene))
@@ -270,14 +289,15 @@ class Tuner:
             work.problem = f"{view.error.message} {view.error.advice}".strip()
 
     def _show(self, work: _Work, material: Any) -> None:
-        """Show one more picture; those of the whole size are then packed or put where the others were."""
+        """Show the pictures, all in one turn: Blender draws the scene after each, several times over.
+
+        Those of the whole size are then packed or put where the others were.
+        """
         assert work.result is not None
-        key = work.pictures.pop(0)
-        adjust.swap_images(material, {key: work.result.maps[key]})
+        adjust.swap_images(material, work.result.maps)
         # A draft shows them only nearly.
-        adjust.note_drawn(material, [key], work.shown if work.whole else "")
-        if work.pictures:
-            return
+        adjust.note_drawn(material, work.result.maps, work.shown if work.whole else "")
+        work.pictures = False
         adjust.note_relief(material, work.result)
         # While the slider moves on, the next pictures will take the place of these.
         if work.whole and work.shown == work.wanted:
@@ -291,11 +311,11 @@ class Tuner:
         if len(self._folders) < 2 * KEPT_FOLDERS:
             return
         old = self._folders[:-KEPT_FOLDERS]
-        used = images.used_folders(old) if old else set()
-        for folder in old:
-            if folder not in used:
-                shutil.rmtree(folder, ignore_errors=True)
-                self._folders.remove(folder)
+        used = images.used_folders(old)
+        gone = [folder for folder in old if folder not in used]
+        self._folders = [folder for folder in self._folders if folder not in gone]
+        # The files of several results take longer to remove than a turn may.
+        threading.Thread(target=_remove, args=(gone,), name="texloom-tidy", daemon=True).start()
 
     def _cancel(self, work: _Work) -> None:
         if work.job is not None:
@@ -356,10 +376,8 @@ def material_of(context: Any) -> Any:
 
 def _draft(request: GenerationRequest, side: int) -> GenerationRequest:
     scale = min(1.0, side / max(request.width, request.height))
-    if scale == 1.0:
-        return request
     width, height = (max(64, round(v * scale / SIZE_STEP) * SIZE_STEP) for v in (request.width, request.height))
-    return request.replace(width=width, height=height)
+    return request.replace(width=width, height=height, draft=True)
 
 
 def _find(work: _Work) -> Any:
@@ -367,6 +385,11 @@ def _find(work: _Work) -> Any:
     if material is not None:
         work.name = material.name
     return material
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _scratch() -> Path:

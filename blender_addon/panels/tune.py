@@ -43,7 +43,7 @@ class Parameters(Part):
                 _draw_parameter(column, item)
         if problem := tune.get().problem(material):
             paragraph(layout, problem, text_width(context), "ERROR")
-        elif tune.get().busy(material):
+        elif tune.get().drawing(material):
             layout.label(text="Drawing…", icon="SORTTIME")
         row = layout.row(align=True)
         row.operator("texloom.tune_seed", text="Other Irregularities", icon="FILE_REFRESH")

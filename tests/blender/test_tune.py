@@ -193,7 +193,9 @@ class TestDragging:
     """In a window the timer turns the crank; here the test does."""
 
     def test_drafts_first_then_the_whole_size(self, wall: Any, bridge: Any, tuner: Any, monkeypatch: Any) -> None:
-        monkeypatch.setattr(sys.modules[type(tuner).__module__], "DRAFT_SIDES", (64, 64))
+        module = sys.modules[type(tuner).__module__]
+        monkeypatch.setattr(module, "DRAFT_SIDES", (64, 64))
+        monkeypatch.setattr(module, "QUICK_SECONDS", 0.0)
         monkeypatch.setattr(tuner, "_side", 64)
         bridge.tick()
         seen = []
@@ -210,6 +212,7 @@ class TestDragging:
     def test_a_file_is_saved_with_the_whole_pictures(
         self, wall: Any, bridge: Any, tuner: Any, tmp_path: Any, monkeypatch: Any
     ) -> None:
+        monkeypatch.setattr(sys.modules[type(tuner).__module__], "QUICK_SECONDS", 0.0)
         monkeypatch.setattr(tuner, "_side", 64)
         wall.texloom.parameters["moss"].amount = 0.2
         tuner.changed(wall)

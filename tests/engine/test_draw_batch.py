@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from test_diffusers_folder import Notes
+from texloom.engine.instant import InstantGenerator
 from texloom.engine.procedural import draw as draw_module
 from texloom.engine.procedural.draw import Drawing, Drawn, draw, draw_batch
 from texloom.engine.procedural.family import Family, families
@@ -17,6 +19,8 @@ from texloom.engine.procedural.parameters import Params
 from texloom.engine.procedural.pool import drawing_pool
 from texloom.engine.procedural.surface import Surface
 from texloom.engine.procedural.tile import Canvas
+from texloom.engine.text_encoder import TextEncoder
+from texloom.request import GenerationRequest
 
 MAPS = ("base_color", "height", "roughness", "metallic")
 
@@ -151,3 +155,19 @@ def test_an_error_in_a_thread_comes_up_and_the_next_batch_works() -> None:
     with pytest.raises(RuntimeError, match="not enough memory"):
         list(draw_batch(_slow_batch(Broken(), 5)))
     assert len(list(draw_batch(_slow_batch(_Slow(), 2)))) == 2
+
+
+def test_a_draft_is_the_same_material_without_smoothing() -> None:
+    model = InstantGenerator(TextEncoder())
+
+    def made(side: int, *, draft: bool) -> np.ndarray:
+        order = GenerationRequest(
+            prompt="red brick wall", width=side, height=side, seed=7, maps=("base_color",), draft=draft
+        )
+        (image,) = model.generate(order, Notes())
+        return image.maps["base_color"].astype(float)
+
+    # What is smoothed is drawn in twice the size: as a draft of that size, of which four pixels each become one.
+    averaged = made(128, draft=True).reshape(64, 2, 64, 2, 3).mean((1, 3))
+    assert np.abs(averaged - made(64, draft=False)).mean() < 3.0
+    assert np.abs(made(64, draft=True) - made(64, draft=False)).mean() > 5.0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from texloom import settings
 from texloom.errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
 from texloom.runtime import environment
 from texloom.runtime.environment import Accelerator, Plan, SetupProgress, Step
+from texloom.runtime.process import NICENESS
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,13 @@ def test_progress_of_a_download_is_told_in_megabytes(tmp_path: Path) -> None:
     with pytest.raises(EngineBrokenError):
         environment.set_up(plan(tmp_path, code), seen.append, threading.Event())
     assert any(item.detail == "torch 95 of 190 MB" for item in seen)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a priority of its own kind there")
+def test_installing_steps_back_for_blender(tmp_path: Path) -> None:
+    code = "import os, time; time.sleep(0.3); raise SystemExit(f'nice {os.nice(0)}')"
+    with pytest.raises(EngineBrokenError, match=f"nice {os.nice(0) + NICENESS}"):
+        environment.set_up(plan(tmp_path, code), lambda progress: None, threading.Event())
 
 
 def test_check_of_this_python_of_a_bare_one_and_of_none(bare: Path, tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from texloom.errors import RequestError
-from texloom.request import CONTROL_KINDS, DEFAULT_MAPS, KINDS, MAPS, RANGES, Control, GenerationRequest, Lora
+from texloom.request import (
+    CONTROL_KINDS,
+    DEFAULT_MAPS,
+    KINDS,
+    MAPS,
+    RANGES,
+    SCHEMA_VERSION,
+    Control,
+    GenerationRequest,
+    Lora,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 REQUESTS = st.builds(
@@ -54,7 +64,8 @@ REQUESTS = st.builds(
     parameters=st.dictionaries(TEXT, TEXT | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1), max_size=4),
 )
 
-LATEST = ("source_maps", "height_range", "controls", "style_image", "style_strength", "style_model", "embeddings")
+GUIDES = ("source_maps", "height_range", "controls", "style_image", "style_strength", "style_model", "embeddings")
+LATEST = (*GUIDES, "draft")
 
 
 @given(REQUESTS)
@@ -102,6 +113,7 @@ def test_out_of_range_names_field_and_range(name: str) -> None:
     [
         ("prompt", ""), ("prompt", "  "), ("prompt", 3), ("prompt", "x" * 5000), ("prompt", "\ud800"), ("id", "a b"),
         ("id", ""), ("kind", "video"), ("width", 100), ("width", 64.0), ("width", True), ("seed", "1"), ("tile_x", 1),
+        ("draft", 1),
         ("maps", ()), ("maps", ("colour",)), ("maps", "normal"), ("guidance_scale", float("nan")), ("model", ""),
         ("parameters", {"a": float("inf")}), ("parameters", {"a": [1]}), ("parameters", [1]), ("count", None),
         ("real_world_width", "wide"),
@@ -116,7 +128,7 @@ def test_unknown_fields_schema_and_garbage() -> None:
     data = GenerationRequest(prompt="x").to_dict()
     with pytest.raises(RequestError, match="colour"):
         GenerationRequest.from_dict(data | {"colour": "red"})
-    for schema in (0, 5, None, True, "1"):
+    for schema in (0, SCHEMA_VERSION + 1, None, True, "1"):
         with pytest.raises(RequestError, match="schema"):
             GenerationRequest.from_dict(data | {"schema": schema})
     for text in ("", "[]", "null", "{", "[" * 100_000, json.dumps([data])):
@@ -217,6 +229,14 @@ def test_requests_of_the_third_schema_are_still_read() -> None:
     assert GenerationRequest.from_dict(old | {"schema": 3}).to_dict() == data
     with pytest.raises(RequestError, match="controls"):
         GenerationRequest.from_dict(old)
+
+
+def test_requests_of_the_fourth_schema_are_still_read() -> None:
+    data = GenerationRequest(prompt="oak").to_dict()
+    del data["draft"]
+    assert GenerationRequest.from_dict(data | {"schema": 4}).draft is False
+    with pytest.raises(RequestError, match="draft"):
+        GenerationRequest.from_dict(data)
 
 
 def test_requests_of_the_first_schema_are_still_read() -> None:

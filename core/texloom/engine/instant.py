@@ -272,7 +272,8 @@ class InstantGenerator:
         def drawn_part(index: int, fraction: float) -> None:
             context.progress(int(fraction * _DRAWN), _STEPS, index=index, stage="Drawing")
 
-        drawings = [plan.drawing(request.width, request.height) for plan in plans]
+        coarse = False if request.draft else None
+        drawings = [plan.drawing(request.width, request.height, coarse) for plan in plans]
         for index, drawn in enumerate(draw_batch(drawings, device=context.device, on_progress=drawn_part)):
             plan = plans[index]
             began = time.perf_counter()

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from .. import settings, storage
 from ..errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
-from .process import child_environment, package_folder
+from .process import NICENESS, child_environment, package_folder
 
 MINIMUM_PYTHON: Final = (3, 11)
 REQUIRED: Final = ("torch", "transformers", "safetensors", "PIL", "numpy")
@@ -431,13 +431,18 @@ def _started(command: tuple[str, ...], errors: Any) -> Iterator[subprocess.Popen
     environment = child_environment(package_folder())
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+        options = {"creationflags": flags | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, **options
         )
     except OSError as error:
         raise EngineBrokenError(f"{command[0]} could not be started: {error.strerror or error}.") from error
+    if sys.platform != "win32":
+        # pip unpacks gigabytes for minutes, and Blender must stay fluid meanwhile.
+        with contextlib.suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, process.pid) + NICENESS)
     try:
         yield process
     finally:

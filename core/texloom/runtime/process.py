@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import IO, Final
 
 KEEP_LOGS: Final = 8
+NICENESS: Final = 5
+"""Added to the priority of programs that work beside Blender (POSIX), which people look at and which goes first."""
 LOG_LIMIT_BYTES: Final = 8 * 1024 * 1024
 _TAIL_BYTES: Final = 64 * 1024
 
@@ -142,7 +144,7 @@ class ChildProcess:
         with log.path.open("ab") as errors:
             if sys.platform == "win32":
                 flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-                flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # as worker.streams.step_back does elsewhere
+                flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # NICENESS elsewhere: worker.streams.step_back
                 process = subprocess.Popen(
                     list(command),
                     stdin=subprocess.PIPE,

@@ -9,11 +9,10 @@ import sys
 import threading
 from typing import IO
 
+from ..runtime.process import NICENESS
 from ..wire import Message, encode
 
 _PR_SET_PDEATHSIG = 1
-
-NICENESS = 5
 
 
 def take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
