@@ -286,7 +286,6 @@ MESSAGES: dict[str, str] = {
     "Small and old; tiles exactly.": "小而旧;可精确平铺。",
     "The licence forbids harmful uses.": "许可证禁止有害用途。",
     "One to four steps.": "一至四步。",
-    "Published for research; read the licence before you sell results.": "为研究而发布;出售成果前请阅读许可证。",
     "The most add-ons of all; tiles exactly; runs with 8 GB.": "附加组件最多;可精确平铺;8 GB 即可运行。",
     "Published as non-commercial; read the licence before you sell results.": (
         "以非商业方式发布;出售成果前请阅读许可证。"
@@ -304,7 +303,9 @@ MESSAGES: dict[str, str] = {
         "其文本编码器可读中文;中文训练情况没有说明。"
     ),
     "Sixteen steps.": "十六步。",
-    "Read the licence before you sell results.": "出售成果前请阅读许可证。",
+    "People and companies below a yearly revenue that the licence names may sell results; read it first.": (
+        "年收入低于许可证所列数额的个人和公司可出售成果;请先阅读许可证。"
+    ),
     "Eight steps; the recommended large model, also for prompts in Chinese.": (
         "八步;推荐的大型模型,也适用于中文提示词。"
     ),
@@ -315,5 +316,6 @@ MESSAGES: dict[str, str] = {
     "The code is Apache-2.0, the weights are not.": "代码为 Apache-2.0,权重则不是。",
     "One to four steps; tiles exactly.": "一至四步;可精确平铺。",
     "Its text encoder is under Google's Gemma terms.": "其文本编码器受 Google Gemma 条款约束。",
+    "Made for the first Qwen-Image.": "为最初的 Qwen-Image 制作。",
     "Commercial use needs a registration with its makers.": "商业用途需要向其作者登记。",
 }
