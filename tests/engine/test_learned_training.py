@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +273,15 @@ class TestFlow:
         torch.testing.assert_close(_weights(whole.average.model), _weights(rest.average.model))
         with pytest.raises(ModelInvalidError, match="other options"):
             flow.Trainer(learned, flow.Options(steps=7, batch=4), config=NETWORK).resume(tmp_path / "part")
+
+    @pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a C++ compiler")
+    def test_a_compiled_network_learns_the_same(self, learned: latents.Learned) -> None:
+        losses = []
+        for compiled in (False, True):
+            # Captions differ in length from step to step.
+            trainer = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK, compiled=compiled)
+            losses.append([float(trainer._one()) for _ in range(4)])
+        assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
     def test_a_share_of_captions_is_left_out(self, learned: latents.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
         trainer = flow.Trainer(learned, flow.Options(steps=100, batch=50, unsaid=0.3), config=NETWORK)

@@ -155,9 +155,18 @@ class Trainer(FlowTrainer):
 
     options: Options
 
-    def __init__(self, learned: Learned, pairs: Pairs, options: Options, *, teacher: Any, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        learned: Learned,
+        pairs: Pairs,
+        options: Options,
+        *,
+        teacher: Any,
+        device: str = "cpu",
+        compiled: bool = False,
+    ) -> None:
         config = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
-        super().__init__(learned, options, config=config, device=device)
+        super().__init__(learned, options, config=config, device=device, compiled=compiled)
         for network in (self.network, self.average.model):
             network.load_state_dict(teacher.state_dict())
         self.pairs = pairs
@@ -194,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         vae, teacher = read_autoencoder(arguments.model / "vae"), read_network(arguments.model)
         learned = prepare(Tiles(arguments.corpus), vae, cache=cache, variants=arguments.variants, device=device)
         pairs = make_pairs(teacher, learned, options, cache=cache, device=device)
-        trainer = Trainer(learned, pairs, options, teacher=teacher, device=device)
+        trainer = Trainer(learned, pairs, options, teacher=teacher, device=device, compiled=arguments.compile)
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")

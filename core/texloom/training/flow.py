@@ -116,10 +116,13 @@ class Trainer:
         kind: str = "transformer",
         config: dict[str, Any] | None = None,
         device: str = "cpu",
+        compiled: bool = False,
     ) -> None:
         torch.manual_seed(options.seed)
         self.learned, self.options, self.device = learned, options, device
         self.network = make_network(kind, config).to(device)
+        # Its many small operations become few; compiling takes a minute or two on processors.
+        self._forward = torch.compile(self.network) if compiled else self.network
         self.average = Average(self.network, options.average)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
@@ -209,7 +212,7 @@ class Trainer:
 
     def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
         with autocast(self.device):
-            seen = self.network(
+            seen = self._forward(
                 noisy,
                 encoder_hidden_states=states.to(self.device),
                 encoder_attention_mask=mask.to(self.device),
@@ -278,6 +281,7 @@ def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequ
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
     parser.add_argument("--work", type=Path, default=work)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -303,6 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             kind=arguments.network,
             config=config if arguments.network == "transformer" else UNET_CONFIG,
             device=arguments.device,
+            compiled=arguments.compile,
         )
         if arguments.resume:
             trainer.resume(arguments.work)
