@@ -243,8 +243,7 @@ class Bridge:
         entries = self.entries.values()
         done = {entry.id for entry in entries if entry.settled and entry.view.state is JobState.COMPLETED}
         requests = [entry.view.request for entry in entries if entry.id not in done]
-        needed = {path for request in requests for path in (request.source, request.mask, request.style_image)}
-        sources.tidy(needed | {control.image for request in requests for control in request.controls})
+        sources.tidy({path for request in requests for path in request.pictures.values()})
 
     def typed(self, prompt: str, model: str) -> None:
         """The prompt has changed: after a pause the engine starts and encodes it ahead of time."""

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -213,17 +213,8 @@ class Session:
             StorageError: the folder holds no result, or the copy is damaged; otherwise as :meth:`generate`.
         """
         result = Result.read(folder)
-        copies = {"source": result.source, "mask": result.mask, "style_image": result.style_image}
-        values: dict[str, Any] = {
-            name: str(path.absolute()) for name, path in copies.items() if path is not None and name not in changes
-        }
-        if result.source_maps and "source_maps" not in changes:
-            values["source_maps"] = {name: str(path.absolute()) for name, path in result.source_maps.items()}
-        pictures = result.controls
-        if "controls" not in changes and len(pictures) == len(result.request.controls):
-            pairs = zip(result.request.controls, pictures, strict=True)
-            values["controls"] = tuple(replace(control, image=str(path.absolute())) for control, path in pairs)
-        request = _changed(result.request, values | changes)
+        copies = {name: str(path.absolute()) for name, path in result.pictures(leave_out=changes).items()}
+        request = _changed(result.request.with_pictures(copies), changes)
         return self.submit(request).wait(on_event=on_event)
 
     def maps_from_image(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:

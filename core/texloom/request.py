@@ -309,6 +309,32 @@ class GenerationRequest:
                 raise RequestError(f"parameters: {name} must be a finite number.")
         object.__setattr__(self, "parameters", dict(sorted(self.parameters.items())))
 
+    @property
+    def pictures(self) -> dict[str, str]:
+        """Paths of all pictures that it starts from or follows, by the names under which a result keeps its copies.
+
+        ``source``, ``mask``, ``source_`` and the name of a map, ``style_image``, ``control_`` and a number from 0.
+        """
+        every = {
+            "source": self.source,
+            "mask": self.mask,
+            **{f"source_{name}": path for name, path in self.source_maps.items()},
+            "style_image": self.style_image,
+            **{f"control_{number}": control.image for number, control in enumerate(self.controls)},
+        }
+        return {name: path for name, path in every.items() if path}
+
+    def with_pictures(self, paths: Mapping[str, str]) -> GenerationRequest:
+        """The same with other paths for some of its :attr:`pictures`."""
+        paths = self.pictures | dict(paths)
+        return self.replace(
+            **{name: paths[name] for name in ("source", "mask", "style_image") if name in paths},
+            source_maps={name: paths[f"source_{name}"] for name in self.source_maps},
+            controls=tuple(
+                replace(control, image=paths[f"control_{number}"]) for number, control in enumerate(self.controls)
+            ),
+        )
+
     def replace(self, **changes: Any) -> GenerationRequest:
         """A copy with other values, checked again."""
         return replace(self, **changes)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,20 @@ class Result:
     def style_image(self) -> Path | None:
         """The copy of the picture that gave its style; None without one.  Errors as :attr:`source`."""
         return self._kept("style_image")
+
+    def pictures(self, leave_out: Collection[str] = ()) -> dict[str, Path]:
+        """The copies of all pictures that it was made from, named as in :attr:`GenerationRequest.pictures`.
+
+        Those of the fields ``leave_out`` of the request are not looked at.  Errors as :attr:`source`.
+        """
+        found = {}
+        for name in self.request.pictures:
+            field = "controls" if name.startswith("control_") else name
+            field = "source_maps" if name.startswith("source_") else field
+            path = None if field in leave_out else self._kept(name)
+            if path is not None:
+                found[name] = path
+        return found
 
     def _kept(self, name: str) -> Path | None:
         entry = self.manifest.get(name)

@@ -214,6 +214,21 @@ def test_parts_of_a_picture_are_of_any_size() -> None:
         GenerationRequest(prompt="x", source="a", width=131)
 
 
+def test_all_pictures_by_the_names_of_their_copies() -> None:
+    assert GenerationRequest(prompt="oak").pictures == {}
+    request = GenerationRequest(
+        prompt="oak", source="a", operation="inpaint", mask="b", style_image="c",
+        controls=(Control("depth", "d", 0.5), Control("line", "e")),
+    )  # fmt: skip
+    assert request.pictures == {"source": "a", "mask": "b", "style_image": "c", "control_0": "d", "control_1": "e"}
+    moved = request.with_pictures({"mask": "x", "control_1": "y"})
+    assert moved.pictures == request.pictures | {"mask": "x", "control_1": "y"}
+    assert moved.controls[0] == request.controls[0] and moved.controls[1].kind == "line"
+    whole = GenerationRequest(prompt="oak", source="a", operation="upscale", source_maps={"height": "h"})
+    assert whole.pictures == {"source": "a", "source_height": "h"}
+    assert whole.with_pictures({"source_height": "k"}).source_maps == {"height": "k"}
+
+
 def test_requests_of_the_second_schema_are_still_read() -> None:
     data = GenerationRequest(prompt="oak", source="/a.png").to_dict()
     later = ("operation", "strength", "mask", "expand", "loras", *LATEST)

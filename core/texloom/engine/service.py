@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -120,25 +119,9 @@ class Engine:
                 with context.timed("load"):
                     self._make_room(generator, request)
                     self._load(request.model, generator, context)
-                kept = {
-                    name: keep_source(Path(path), job.path, name)
-                    for name, path in (
-                        ("source", request.source),
-                        ("mask", request.mask),
-                        *((f"source_{key}", path) for key, path in request.source_maps.items()),
-                        ("style_image", request.style_image),
-                    )
-                    if path
-                }
-                guided = []
-                for number, control in enumerate(request.controls):
-                    copy = keep_source(Path(control.image), job.path, f"control_{number}")
-                    kept[f"control_{number}"] = copy
-                    guided.append(dataclasses.replace(control, image=str(job.path / copy.file)))
+                kept = {name: keep_source(Path(path), job.path, name) for name, path in request.pictures.items()}
                 # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
-                sources = {name: str(job.path / kept[name].file) for name in ("source", "mask") if name in kept}
-                maps = {key: str(job.path / kept[f"source_{key}"].file) for key in request.source_maps}
-                drawn_from = request.replace(**sources, source_maps=maps, controls=tuple(guided))
+                drawn_from = request.with_pictures({name: str(job.path / copy.file) for name, copy in kept.items()})
                 with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
