@@ -283,6 +283,30 @@ class TestFlow:
             losses.append([float(trainer._one()) for _ in range(4)])
         assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
+    def test_it_begins_with_the_weights_of_another(self, learned: latents.Learned) -> None:
+        first = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK)
+        for _ in range(3):
+            first._one()
+        second = flow.Trainer(learned, flow.Options(steps=50, batch=3, seed=9), config=NETWORK)
+        second.begin_with(first.average.model)
+        torch.testing.assert_close(_weights(second.network), _weights(first.average.model))
+        torch.testing.assert_close(_weights(second.average.model), _weights(first.average.model))
+        other = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK | {"num_layers": 3})
+        with pytest.raises(ModelInvalidError, match="another shape"):
+            second.begin_with(other.network)
+
+    def test_most_times_are_near_noise(self, learned: latents.Learned) -> None:
+        def times(shift: float) -> torch.Tensor:
+            trainer = flow.Trainer(learned, flow.Options(shift=shift), config=NETWORK)
+            return trainer._times(4000, torch.Generator().manual_seed(1))
+
+        plain, moved = times(1.0), times(4.0)
+        assert plain.min() >= 0.0 and moved.max() <= 1.0
+        assert float(plain.median()) == pytest.approx(0.5, abs=0.03)
+        assert float(moved.median()) == pytest.approx(0.8, abs=0.03)
+        # One to one: nothing is left out, only its share changes.
+        torch.testing.assert_close(moved, 4.0 * plain / (1.0 + 3.0 * plain))
+
     def test_a_share_of_captions_is_left_out(self, learned: latents.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
         trainer = flow.Trainer(learned, flow.Options(steps=100, batch=50, unsaid=0.3), config=NETWORK)
         asked: list[int] = []

@@ -167,8 +167,7 @@ class Trainer(FlowTrainer):
     ) -> None:
         config = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
         super().__init__(learned, options, config=config, device=device, compiled=compiled)
-        for network in (self.network, self.average.model):
-            network.load_state_dict(teacher.state_dict())
+        self.begin_with(teacher)
         self.pairs = pairs
 
     def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, list[int]]:

@@ -33,7 +33,7 @@ from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .heads import report
 from .latents import Learned, prepare
-from .learned_folder import read_autoencoder, write_folder
+from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
 from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint
 from .tiles import Tiles
 
@@ -71,14 +71,15 @@ UNET_CONFIG: dict[str, Any] = {
 """Of UNet2DConditionModel, which the transformer is measured against."""
 
 NETWORKS = ("transformer", "unet")
-_CHOSEN = ("steps", "total", "rate", "batch", "seed")
+_CHOSEN = ("steps", "total", "rate", "batch", "shift", "seed")
 
 
 @dataclass(frozen=True)
 class Options:
     """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
 
-    ``total`` minutes, where given, decide instead of the steps how far training is.
+    ``total`` minutes, where given, decide instead of the steps how far training is.  ``shift`` moves the times towards
+    noise, as that of the schedule does (P. Esser et al., 2024, section 5.3.2).
     """
 
     steps: int = 20000
@@ -87,6 +88,7 @@ class Options:
     batch: int = 32
     unsaid: float = 0.1
     average: float = 0.999
+    shift: float = SHIFT
     seed: int = 5
 
 
@@ -130,6 +132,20 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self._attention = self.kernels(device)
+
+    def begin_with(self, network: Any) -> None:
+        """Take over the weights of ``network``.
+
+        Raises:
+            ModelInvalidError: it is of another shape.
+        """
+        try:
+            for own in (self.network, self.average.model):
+                own.load_state_dict(network.state_dict())
+        except RuntimeError as error:
+            raise ModelInvalidError(
+                "That model is of another shape.", advice="Give the same --layers, --patch and --network."
+            ) from error
 
     @staticmethod
     def kernels(device: str) -> list[SDPBackend]:
@@ -208,7 +224,10 @@ class Trainer:
         # Most is decided in the middle of the way (P. Esser et al., 2024); a part is spread evenly, for the ends.
         sigma = torch.sigmoid(torch.randn(count, generator=source))
         even = torch.rand(count, generator=source)
-        return torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
+        found = torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
+        # The mean of 256 latents shows through all but the strongest noise, so only there do words decide the color.
+        shift = self.options.shift
+        return shift * found / (1.0 + (shift - 1.0) * found)
 
     def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
         with autocast(self.device):
@@ -289,6 +308,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="texloom train flow", description=__doc__)
     add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
+    parser.add_argument("--start", type=Path, help="folder of a model whose weights it begins with")
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="a unet is for comparison only")
     parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
@@ -309,6 +329,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             device=arguments.device,
             compiled=arguments.compile,
         )
+        if arguments.start is not None:
+            trainer.begin_with(read_network(arguments.start))
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")

@@ -16,8 +16,8 @@ from ..engine.families.learned import TRAINING_FILE
 from ..errors import ModelInvalidError
 from ..storage import write_bytes_atomic
 
-SHIFT = 1.5
-"""Of the flow's schedule: more steps where the layout is decided than where grain is."""
+SHIFT = 4.0
+"""Of the flow's times and schedule: more steps where color and layout are decided than where grain is."""
 
 LICENCE = "gpl-3.0-or-later"
 
