@@ -61,6 +61,12 @@ def passed(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > end
 
 
+def pause(seconds: float) -> Iterator[None]:
+    until = passed(seconds)
+    while not until():
+        yield
+
+
 def settled() -> bool:
     entries = module("bridge").get().entries
     return bool(entries) and all(entry.settled for entry in entries.values())
@@ -69,13 +75,9 @@ def settled() -> bool:
 def scenario() -> Iterator[None]:
     _, area = viewport()
     area.spaces.active.show_region_ui = True
-    until = passed(3.0)
-    while not until():
-        yield
+    yield from pause(3.0)
     next(region for region in area.regions if region.type == "UI").active_panel_category = "Texloom"
-    until = passed(3.0)
-    while not until():
-        yield
+    yield from pause(3.0)
     settings = bpy.context.scene.texloom
     settings.new_seed, settings.seed = False, 3
     yield from phase("nothing happens", lambda: None, passed(IDLE_SECONDS))
@@ -108,9 +110,7 @@ def scenario() -> Iterator[None]:
     # no processor for two seconds.
     bpy.context.preferences.system.viewport_aa = "OFF"
     for number in range(5):
-        until = passed(1.5)
-        while not until():
-            yield
+        yield from pause(1.5)
         drawing = time.perf_counter()
         moss.amount = 0.1 + 0.2 * number
         yield  # Blender hears of it

@@ -117,6 +117,8 @@ def test_the_command_writes_a_model_of_few_steps(model: Path, shards: Path, tmp_
     command = ["--model", str(model), "--corpus", str(shards), "--work", str(tmp_path / "work"), "--pairs", "20"]
     command += ["--steps", "4", "--batch", "8", "--variants", "1", "--out", str(tmp_path / "few")]
     assert distill.main(command) == 0
+    for path in (tmp_path / "few").rglob("config.json"):
+        assert str(model) not in path.read_text(encoding="utf-8")  # no path of this machine
     folder = read_folder(tmp_path / "few")
     defaults = family_of(folder).defaults(folder, {})
     assert (defaults.steps, defaults.guidance) == (distill.DISTILLED_STEPS, 1.0)

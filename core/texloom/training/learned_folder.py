@@ -74,7 +74,10 @@ def write_folder(folder: Path, *, vae: Any, network: Any, training: dict[str, An
     kind = type(network).__name__
     place = "transformer" if kind == "SanaTransformer2DModel" else "unet"
     for name, part in (("vae", vae), (place, network)):
-        copy.deepcopy(part).to("cpu").half().save_pretrained(folder / name, safe_serialization=True)
+        written = copy.deepcopy(part).to("cpu").half()
+        # Otherwise diffusers writes down from which folder of this machine the part was read.
+        written.register_to_config(_name_or_path="")
+        written.save_pretrained(folder / name, safe_serialization=True)
     FlowMatchEulerDiscreteScheduler(shift=SHIFT).save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "SanaPipeline",
