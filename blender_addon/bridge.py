@@ -164,8 +164,7 @@ class Bridge:
         Raises:
             RequestError, StorageError: as :meth:`submit`.
         """
-        self.session.table.submit(request, library)
-        self.session.table.move(request.id, 0)
+        self.session.table.submit(request, library, position=0)
         self.wake()
 
     def view(self, request_id: str) -> JobView | None:

@@ -8,9 +8,9 @@ material, or another seed, is one step as well, which comes with the pictures.
 
 from __future__ import annotations
 
+import _thread
 import math
 import shutil
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,7 @@ DRAG_SECONDS: Final = 0.4
 """Changes that follow each other faster come from a mouse that drags, which shall see drafts."""
 PATIENCE: Final = 1.0
 """A change on its own is drawn in the whole size at once where that takes less."""
-STEPS_BUDGET: Final = 0.002
+STEPS_BUDGET: Final = 0.001
 """Seconds of a turn after which no further step begins; one takes up to 3 ms."""
 KEPT_FOLDERS: Final = 8
 """Undo brings back images that read from earlier folders; older ones are drawn again."""
@@ -314,8 +314,8 @@ class Tuner:
         used = images.used_folders(old)
         gone = [folder for folder in old if folder not in used]
         self._folders = [folder for folder in self._folders if folder not in gone]
-        # The files of several results take longer to remove than a turn may.
-        threading.Thread(target=_remove, args=(gone,), name="texloom-tidy", daemon=True).start()
+        # The files of several results take longer to remove than a turn may, and so may waiting until a Thread runs.
+        _thread.start_new_thread(_remove, (gone,))
 
     def _cancel(self, work: _Work) -> None:
         if work.job is not None:

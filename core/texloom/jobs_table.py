@@ -47,8 +47,12 @@ class JobTable:
         with self._lock:
             return self._views.get(request_id)
 
-    def submit(self, request: GenerationRequest, library: Path | None = None) -> JobView:
+    def submit(
+        self, request: GenerationRequest, library: Path | None = None, *, position: int | None = None
+    ) -> JobView:
         """Queue ``request``; its result is written below ``library`` (None: the table's own).
+
+        ``position`` other waiting ones go before it (0: it is next); None: all of them.
 
         Raises:
             RequestError: the id was submitted before.
@@ -61,7 +65,7 @@ class JobTable:
             # Before the backend hears of it: its first event may come while submit() still runs.
             self._views[request.id] = view
         try:
-            self.backend.submit(request, library or self.library)
+            self.backend.submit(request, library or self.library, position)
         except BaseException:
             self.forget(request.id)
             raise

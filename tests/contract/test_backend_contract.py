@@ -91,6 +91,19 @@ def test_waiting_jobs_change_places(backend: Any, tmp_path: Path) -> None:
     assert told[0].position == 0 and any(event.position == 2 for event in told)
 
 
+def test_a_job_can_be_next_from_the_start(backend: Any, tmp_path: Path) -> None:
+    running = ask(slow(backend))
+    backend.submit(running, tmp_path)
+    until(backend, "progress")
+    waiting = [ask() for _ in range(3)]
+    for request, position in zip(waiting, (None, 0, 1), strict=True):
+        backend.submit(request, tmp_path, position)
+    backend.cancel(running.id)
+    events = collect(backend, running.id, *(request.id for request in waiting))
+    ended = [event.request_id for event in events if isinstance(event, Completed)]
+    assert ended == [waiting[place].id for place in (1, 2, 0)]
+
+
 def test_late_and_unknown_cancels_do_nothing(backend: Any, tmp_path: Path) -> None:
     first = ask()
     backend.submit(first, tmp_path)

@@ -51,8 +51,10 @@ class Backend(Protocol):
         """State of the engine now; never blocks."""
         ...
 
-    def submit(self, request: GenerationRequest, library: Path) -> None:
+    def submit(self, request: GenerationRequest, library: Path, position: int | None = None) -> None:
         """Queue ``request``; its result is written below the folder ``library``.
+
+        ``position`` other waiting ones go before it (0: it is next); None: all of them.
 
         Raises:
             RequestError: the id was submitted before.

@@ -74,7 +74,7 @@ class FakeBackend:
         """State of the pretended engine."""
         return self._status
 
-    def submit(self, request: GenerationRequest, library: Path) -> None:
+    def submit(self, request: GenerationRequest, library: Path, position: int | None = None) -> None:
         """See ``Backend``."""
         with self._changed:
             if self._closed:
@@ -86,6 +86,8 @@ class FakeBackend:
             self._waiting.append((request, Path(library)))
             self._events.put(Accepted(request_id=request.id))
             self._events.put(Queued(request_id=request.id, position=len(self._waiting) - 1))
+            if position is not None:
+                self.move(request.id, position)
             self._start()
             self._changed.notify_all()
 

@@ -400,8 +400,10 @@ class SubprocessBackend:
         session = self._session
         return self._status if session is None else session.status
 
-    def submit(self, request: GenerationRequest, library: Path) -> None:
+    def submit(self, request: GenerationRequest, library: Path, position: int | None = None) -> None:
         """Queue ``request``; its result is written below the folder ``library``.
+
+        ``position`` other waiting ones go before it (0: it is next); None: all of them.
 
         Raises:
             RequestError: the id was submitted before.
@@ -416,6 +418,9 @@ class SubprocessBackend:
             self._seen.add(request.id)
             try:
                 line = wire.encode(wire.Submit(request=request, library=str(library)))
+                if position is not None:
+                    # Sent as one: each time that the writer wakes, the caller may lose the processor to it.
+                    line += wire.encode(wire.Move(request_id=request.id, position=position))
                 self._use_session(lambda session: session.submit(request, line, library))
             except TexloomError as error:
                 self._events.put(Failed.from_error(request.id, error))
