@@ -17,6 +17,7 @@ import bpy
 OUT = Path(sys.argv[sys.argv.index("--") + 1])
 NAME = "bl_ext.user_default.texloom"
 IDLE_SECONDS = 8.0
+DRAG_SECONDS = 10.0
 notes: dict[str, Any] = {"phases": [], "slider_seconds": []}
 _drawn: list[float] = []
 
@@ -41,6 +42,7 @@ def phase(name: str, begin: Callable[[], Any], done: Callable[[], bool]) -> Iter
     """Everything from ``begin`` until ``done`` holds."""
     bridge = module("bridge").get()
     bridge.slowest.clear()
+    bridge.busiest.clear()
     _drawn.clear()
     begin()
     end = time.monotonic() + 300
@@ -50,10 +52,8 @@ def phase(name: str, begin: Callable[[], Any], done: Callable[[], bool]) -> Iter
         viewport()[1].tag_redraw()
         yield
     gaps = [later - earlier for earlier, later in itertools.pairwise(_drawn)]
-    slowest = bridge.slowest
-    notes["phases"].append(
-        {"name": name, "gaps": gaps, "turn": slowest.get("turn", 0.0), "draw": slowest.get("draw", 0.0)}
-    )
+    longest = {"turn": bridge.slowest.get("turn", 0.0), "work": bridge.busiest.get("turn", 0.0)}
+    notes["phases"].append({"name": name, "gaps": gaps, **longest, "draw": bridge.slowest.get("draw", 0.0)})
 
 
 def passed(seconds: float) -> Callable[[], bool]:
@@ -99,8 +99,8 @@ def scenario() -> Iterator[None]:
     began = time.monotonic()
 
     def dragged() -> bool:
-        # Two seconds of dragging, then until the whole size is drawn.
-        if (t := time.monotonic() - began) < 2.0:
+        # Then until the whole size is drawn.
+        if (t := time.monotonic() - began) < DRAG_SECONDS:
             moss.amount = abs((t * 0.7) % 2.0 - 1.0)
             return False
         return not tuner.busy(material)

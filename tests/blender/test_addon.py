@@ -210,6 +210,17 @@ class TestJobs:
         assert obj.active_material == bpy.data.materials[made.material] and len(bpy.data.materials) == 1
         assert bridge.entries[job.id].restarts == 1
 
+        # So it is when undo comes after the last step, before the step has an undo step of its own.
+        obj.data.materials.clear()
+        bpy.data.batch_remove([*bpy.data.materials, *bpy.data.images])
+        job = until_half_built()
+        turn(bridge, lambda: obj.active_material is not None)
+        assert not job.done
+        bpy.data.materials.remove(obj.active_material)
+        turn(bridge, lambda: job.done)
+        assert obj.active_material == bpy.data.materials[job.result().material] and len(bpy.data.materials) == 1
+        assert bridge.entries[job.id].restarts == 1
+
         # Dismissing the job takes away what was made so far.
         obj.data.materials.clear()
         bpy.data.batch_remove([*bpy.data.materials, *bpy.data.images])
