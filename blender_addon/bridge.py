@@ -121,7 +121,7 @@ class Bridge:
             session.submit(request)
             entry = Entry(view=_known(session, request.id), placement=placement, file=self._file)
         self.entries[request.id] = entry
-        ended = [item.id for item in self.entries.values() if not item.running and not item.pinned]
+        ended = [item.id for item in self.entries.values() if item.settled and not item.pinned]
         for request_id in ended[: max(0, len(self.entries) - KEEP)]:
             self.forget(request_id)
         self.wake()
@@ -411,12 +411,9 @@ class Bridge:
                     built = self.apply(entry, 0)
                 else:
                     placing = entry.placing or self._placing(entry)
-                    if placing.built is None:
-                        placing.step()
-                        return True  # if only for the undo step, which needs a turn of its own
-                    if not placing.intact:
-                        placing.drop()
-                        raise Vanished(placing.result.name)
+                    if placing.step():
+                        return True
+                    assert placing.built is not None
                     built = placing.built
                     self._note(entry, built, 0, entry.placement)
         except Vanished:

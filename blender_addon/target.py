@@ -300,8 +300,6 @@ class Placing:
             next(self._steps)
         except StopIteration as end:
             self.built = end.value
-            self._made |= {item.session_uid for item in made_since(before, self._kinds)}
-            self._made = {item.session_uid for item in still_there(self._made, self._kinds)}
             return False
         except BaseException:
             discard(made_since(before, self._kinds))
@@ -309,11 +307,6 @@ class Placing:
             raise
         self._made |= {item.session_uid for item in made_since(before, self._kinds)}
         return True
-
-    @property
-    def intact(self) -> bool:
-        """Whether all that was made is still there; undo may have come in between."""
-        return len(still_there(self._made, self._kinds)) == len(self._made)
 
     def drop(self) -> None:
         """Give up: take away what was made so far."""

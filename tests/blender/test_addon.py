@@ -210,17 +210,6 @@ class TestJobs:
         assert obj.active_material == bpy.data.materials[made.material] and len(bpy.data.materials) == 1
         assert bridge.entries[job.id].restarts == 1
 
-        # So it is when undo comes after the last step, before the step has an undo step of its own.
-        obj.data.materials.clear()
-        bpy.data.batch_remove([*bpy.data.materials, *bpy.data.images])
-        job = until_half_built()
-        turn(bridge, lambda: obj.active_material is not None)
-        assert not job.done
-        bpy.data.materials.remove(obj.active_material)
-        turn(bridge, lambda: job.done)
-        assert obj.active_material == bpy.data.materials[job.result().material] and len(bpy.data.materials) == 1
-        assert bridge.entries[job.id].restarts == 1
-
         # Dismissing the job takes away what was made so far.
         obj.data.materials.clear()
         bpy.data.batch_remove([*bpy.data.materials, *bpy.data.images])
@@ -300,6 +289,18 @@ class TestJobs:
         for number in range(bridge.KEEP + 3):
             api.generate(f"image {number}", output="IMAGE")
         assert len(bridge.get().entries) <= bridge.KEEP + 1
+
+    def test_results_that_wait_for_the_mouse_are_not_let_go(
+        self, fake: Any, texloom: ModuleType, api: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bridge = module(texloom, "bridge")
+        monkeypatch.setattr(bridge, "mouse_holds_scene", lambda: True)
+        jobs = [api.submit(f"image {number}", output="IMAGE") for number in range(bridge.KEEP + 3)]
+        turn(bridge.get(), lambda: all(job.view.final for job in jobs))
+        jobs.append(api.submit("one more", output="IMAGE"))
+        monkeypatch.setattr(bridge, "mouse_holds_scene", lambda: False)
+        turn(bridge.get(), lambda: all(job.done for job in jobs))
+        assert len({job.result().images[0] for job in jobs}) == len(jobs) == bridge.KEEP + 4
 
     def test_wrong_arguments_name_the_range(self, fake: Any, texloom: ModuleType, api: Any) -> None:
         errors = module(texloom, "core.texloom.errors")
