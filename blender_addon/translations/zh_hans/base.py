@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "Move Job": "移动任务",
     "Places": "位数",
     "How many places later; earlier when negative": "推后多少位;负数为提前",
+    "Fewer than two jobs wait": "等待中的任务少于两个",
     "Only a job that waits can change its place.": "只有等待中的任务才能改变顺序。",
     "Use the next or the previous variation of this result": "使用此结果的下一个或上一个变体",
     "Next Variation": "下一个变体",
@@ -36,6 +37,7 @@ TEXTS: dict[str, str] = {
         "删除此变体的文件;此 .blend 中的材质会保留其图像"
     ),
     "Delete Variation": "删除变体",
+    "Variation {number} of {prompt}": "“{prompt}”的第 {number} 个变体",
     "{place} of {count}": "第 {place} 个,共 {count} 个",
     "Ready: {prompt}": "已完成:{prompt}",
     "Failed: {prompt}": "失败:{prompt}",
