@@ -182,6 +182,9 @@ TEXTS: dict[str, str] = {
     "Checking the engine": "正在检查引擎",
     "The engine is ready": "引擎已就绪",
     "Ready: {device}, torch {version}": "就绪: {device},torch {version}",
+    "Something unexpected went wrong: {error}. Try again; Blender's console says more.": (
+        "发生意外错误: {error}。请重试;Blender 的控制台中有更多信息。"
+    ),
     "The environment could not be made: {error}": "无法创建环境: {error}",
     "Not set up yet: about 1 GB is downloaded once.": "尚未安装: 需一次性下载约 1 GB。",
     "Setting up needs online access.": "安装需要联网。",
