@@ -9,7 +9,7 @@ from typing import Any, Final
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from .. import bridge, history, preferences, properties, restore
+from .. import bridge, history, preferences, properties, restore, trouble
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..entry import Entry
@@ -17,7 +17,7 @@ from ..reading import later
 from ..scene.images import warm_up
 from ..translations import iface
 from ..translations import message as translated
-from .common import failed, refused, show_folder
+from .common import failed, not_begun, refused, show_folder
 
 _UNDONE: Final = (JobState.FAILED, JobState.CANCELLED)
 _A_PAIR: Final = 2
@@ -111,6 +111,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
         if not written.strip():
             self.report({"ERROR"}, iface("Type what to make first"))
             return {"CANCELLED"}
+        trouble.forget()
         properties.use_confirmation()
         if settings.new_seed and self.seed < 0:
             settings.roll()
@@ -128,7 +129,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
                 warm_up()
         except TexloomError as error:
             bridge.get().tidy_sources()
-            return failed(self, error)
+            return not_begun(self, error)
         if entry.problem:
             return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}
@@ -229,7 +230,7 @@ class TEXLOOM_OT_retry(bpy.types.Operator):
             if bpy.app.background:
                 bridge.get().wait(made)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
         return {"FINISHED"}
 
 

@@ -121,9 +121,7 @@ class TestJobs:
         for name in operators:
             assert "no longer in the list" in refusal(getattr(bpy.ops.texloom, name), job="unknown")
 
-    def test_the_newest_result_with_what_shows_of_it(
-        self, fake: Any, api: Any, cube: Any, texloom: ModuleType
-    ) -> None:
+    def test_the_newest_result_with_what_shows_of_it(self, fake: Any, api: Any, cube: Any, texloom: ModuleType) -> None:
         entries = module(texloom, "bridge").get().entries
         api.submit("older", output="IMAGE", count=2).wait()
         job = api.submit("newest", target=cube(), count=3)
@@ -150,7 +148,8 @@ class TestJobs:
 
         def invoke(**properties: Any) -> Any:
             operator = SimpleNamespace(report=lambda kind, text: said.append(text), **properties)
-            operator._entry, operator._index = (lambda: owner._entry(operator)), (lambda one: owner._index(operator, one))
+            operator._entry = lambda: owner._entry(operator)
+            operator._index = lambda entry: owner._index(operator, entry)
             return owner.invoke(operator, SimpleNamespace(window_manager=manager), None), operator
 
         first = api.submit("red bricks", output="IMAGE", count=2)

@@ -79,6 +79,12 @@ TEXTS: dict[str, str] = {
     "Half the width and height need a quarter of the memory": "宽高减半,所需内存为四分之一",
     "Retry at Half Size": "以一半尺寸重试",
     "Open Log Folder": "打开日志文件夹",
+    "Open Preferences": "打开偏好设置",
+    "Open Settings Folder": "打开设置文件夹",
+    "Show the folder with the settings that Blender, scripts and the command line share": (
+        "显示存放 Blender、脚本和命令行共用设置的文件夹"
+    ),
+    "There are no settings on this machine yet.": "此计算机上还没有设置。",
     "Show the folder with the engine's logs, the newest of which says what went wrong": (
         "显示引擎日志所在的文件夹,最新的日志说明了出错的原因"
     ),
