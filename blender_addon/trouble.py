@@ -19,7 +19,7 @@ def told(error: TexloomError) -> JobError:
 def note(error: TexloomError) -> None:
     """A job could not begin; the jobs of now are remembered, as any other one shows that it is over."""
     global _last
-    # What was asked for wrongly is put right where it was asked, and nobody takes the sentence away then.
+    # What was asked for wrongly is told at once and put right where it was asked; nothing would take the sentence away.
     wrong = error.code is ErrorCode.INVALID_REQUEST
     _last = None if wrong else (told(error), frozenset(bridge.get().entries))
     redraw()
@@ -30,9 +30,3 @@ def last() -> JobError | None:
     if _last is None or not bridge.get().entries.keys() <= _last[1]:
         return None
     return _last[0]
-
-
-def forget() -> None:
-    """Somebody tries once more."""
-    global _last
-    _last = None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from .. import bridge, history, preferences, properties, restore, trouble
+from .. import bridge, history, preferences, properties, restore
 from ..core.texloom.errors import StorageError, TexloomError
 from ..core.texloom.jobs import JobState
 from ..entry import Entry
@@ -111,7 +111,6 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
         if not written.strip():
             self.report({"ERROR"}, iface("Type what to make first"))
             return {"CANCELLED"}
-        trouble.forget()
         properties.use_confirmation()
         if settings.new_seed and self.seed < 0:
             settings.roll()
