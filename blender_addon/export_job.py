@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from pathlib import Path
 
 from .core.texloom.errors import CancelledError, TexloomError
@@ -22,7 +23,7 @@ class ExportState:
         self.files: tuple[Path, ...] = ()
         self.notes: tuple[Note, ...] = ()
         self.revision = 0
-        self._no_memory = ""
+        self._no_memory = self._failed = ""
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -39,6 +40,7 @@ class ExportState:
         self._cancelled = threading.Event()
         # Blender's data, also its translations, may not be asked from another thread.
         self._no_memory = iface("There is too little memory for this export; half the size needs a quarter.")
+        self._failed = iface("The textures could not be exported: {error}. Try again; Blender's console says more.")
         self._thread = threading.Thread(target=self._run, args=(plan,), name="texloom-export", daemon=True)
         self._thread.start()
         return True
@@ -77,6 +79,9 @@ class ExportState:
             self.error = str(error)
         except MemoryError:
             self.error = self._no_memory
+        except Exception as error:  # noqa: BLE001 - boundary: the panel would not say that nothing was written
+            traceback.print_exc()
+            self.error = self._failed.format(error=traceback.format_exception_only(error)[-1].strip())
         self.revision += 1
 
 

@@ -17,10 +17,11 @@ from typing import Any, Final
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
-from . import bridge, preferences
+from . import bridge, preferences, trouble
 from .core.texloom import library_index
 from .core.texloom import settings as machine_settings
-from .core.texloom.errors import StorageError
+from .core.texloom.errors import ErrorCode, StorageError
+from .core.texloom.jobs import JobError
 from .core.texloom.library_index import Card, LibraryIndex
 from .translations import iface
 
@@ -89,18 +90,24 @@ class Watcher:
     def __init__(self) -> None:
         self.index: LibraryIndex | None = None
         self.busy = False
-        self.error = ""
+        self.problem: JobError | None = None
         self.looked = (0, 0)
         self._chosen: str | None = None
         self._seen_at = 0.0
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._unreadable = ""
         self._shown: tuple[object, ...] = ()
         self._found: tuple[tuple[object, ...], list[Card]] = ((), [])
         self._found_at = 0.0
 
     # For whoever draws.
+
+    @property
+    def error(self) -> str:
+        """What went wrong with the last look, with the way out; empty when nothing did."""
+        return f"{self.problem.message} {self.problem.advice}".strip() if self.problem is not None else ""
 
     def see(self) -> LibraryIndex | None:
         """Somebody looks at the library: keep it fresh from now on.  None before the first look at the disk."""
@@ -109,10 +116,12 @@ class Watcher:
         chosen = bpy.path.abspath(options.library) if options.library else ""
         if chosen != self._chosen:
             self._end(wait=False)
-            self._chosen, self.index, self.error, self.looked = chosen, None, "", (0, 0)
+            self._chosen, self.index, self.problem, self.looked = chosen, None, None, (0, 0)
         if self._thread is None or not self._thread.is_alive():
             self._stop, self._wake = threading.Event(), threading.Event()
             self.busy = True
+            # Blender's data, also its translations, may not be asked from another thread.
+            self._unreadable = iface("The library could not be read: {error}")
             arguments = (chosen, self._stop, self._wake)
             self._thread = threading.Thread(target=self._run, args=arguments, name="texloom-library", daemon=True)
             self._thread.start()
@@ -186,12 +195,13 @@ class Watcher:
                     self._tell(stop, busy=True)
                     index.scan(stop=stop.is_set, progress=lambda *looked: self._tell(stop, looked=looked), gently=True)
                     swept = time.monotonic()
-                self._tell(stop, index=index, busy=False, error="")
+                self._tell(stop, index=index, busy=False, problem=None)
             except StorageError as error:
-                self._tell(stop, busy=False, error=str(error))
+                self._tell(stop, busy=False, problem=trouble.told(error))
             except Exception as error:  # noqa: BLE001 - boundary: the panel must say it rather than read for ever
                 traceback.print_exc()
-                self._tell(stop, busy=False, error=str(error))
+                said = self._unreadable.format(error=traceback.format_exception_only(error)[-1].strip())
+                self._tell(stop, busy=False, problem=JobError(code=ErrorCode.STORAGE, message=said))
             if time.monotonic() - self._seen_at > _IDLE:
                 break
             wake.wait(_LOOK)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class ModelState:
         self.revision = 0
         # Called in the thread at its end.
         self.ended: Callable[[], None] = lambda: None
-        self._unexpected = ""
+        self._unfinished = self._try_again = ""
         self._control = Control()
         self._thread: threading.Thread | None = None
 
@@ -129,7 +130,8 @@ class ModelState:
         self.clear()
         self.key, self.name, self.stage = key, name, stage
         # Blender's data, also its translations, may not be asked from another thread.
-        self._unexpected = iface("It could not be finished: {error}")
+        self._unfinished = iface("It could not be finished: {error}")
+        self._try_again = iface("Try again; Blender's console says more.")
         self._control = Control()
         self._thread = threading.Thread(target=self._run, args=(work,), name="texloom-model", daemon=True)
         self._thread.start()
@@ -143,7 +145,11 @@ class ModelState:
         except TexloomError as error:
             self.error, self.advice, self.code = error.message, error.advice, error.code
         except OSError as error:
-            self.error = self._unexpected.format(error=error)
+            self.error = self._unfinished.format(error=error)
+        except Exception as error:  # noqa: BLE001 - boundary: the panel would not say that it has ended
+            traceback.print_exc()
+            said = traceback.format_exception_only(error)[-1].strip()
+            self.error, self.advice = self._unfinished.format(error=said), self._try_again
         self.stage = ""
         self.ended()
         self.revision += 1

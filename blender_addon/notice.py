@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the status bar says of a job that has just ended, as its panel may be out of sight."""
+"""What the status bar says of jobs that have just ended, as their panel may be out of sight."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from .entry import Entry
 from .translations import iface
 
 NOTICE_SECONDS: Final = 8.0
+_LETTERS: Final = 60
 
 
 class Notice:
-    """The last one; it goes by itself."""
+    """The ends that followed each other; all go together, some seconds after the last one."""
 
     def __init__(self) -> None:
+        self._ended: list[tuple[JobState, str]] = []
         self._text = ""
         self._until = 0.0
 
@@ -26,12 +28,26 @@ class Notice:
         return self._text if time.monotonic() < self._until else ""
 
     def tell(self, entry: Entry) -> None:
-        """A job has ended."""
-        words = {
-            JobState.COMPLETED: iface("Ready: {prompt}"),
-            JobState.FAILED: iface("Failed: {prompt}"),
-            JobState.CANCELLED: iface("Cancelled: {prompt}"),
-        }
-        text = words[JobState.FAILED if entry.problem else entry.view.state]
-        self._text = text.format(prompt=entry.view.request.prompt[:60])
+        """A job has ended; those that are still being told stay."""
+        if not self.text:
+            self._ended = []
+        state = JobState.FAILED if entry.problem else entry.view.state
+        self._ended.append((state, entry.view.request.prompt))
+        self._text = _words(self._ended)
         self._until = time.monotonic() + NOTICE_SECONDS
+
+
+def _words(ended: list[tuple[JobState, str]]) -> str:
+    """All ends in a line, what has failed first: one of a kind by its prompt, more by their number."""
+    kinds = (
+        (JobState.FAILED, iface("Failed: {prompt}"), iface("{count} failed")),
+        (JobState.COMPLETED, iface("Ready: {prompt}"), iface("{count} ready")),
+        (JobState.CANCELLED, iface("Cancelled: {prompt}"), iface("{count} cancelled")),
+    )
+    said = []
+    for state, one, more in kinds:
+        prompts = [prompt for known, prompt in ended if known is state]
+        if prompts:
+            text = one if len(prompts) == 1 else more
+            said.append(text.format(prompt=prompts[0][:_LETTERS], count=len(prompts)))
+    return " · ".join(said)

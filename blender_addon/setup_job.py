@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class SetupState:
         self.error = ""
         self.checked: Check | None = None
         self.revision = 0
-        self._not_made = ""
+        self._not_made = self._failed = ""
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -79,6 +80,7 @@ class SetupState:
         self._cancelled = threading.Event()
         # Blender's data, also its translations, may not be asked from another thread.
         self._not_made = iface("The environment could not be made: {error}")
+        self._failed = iface("Something unexpected went wrong: {error}. Try again; Blender's console says more.")
         self.fraction, self.stage, self.detail, self.error = 0.0, stage, "", ""
         self._thread = threading.Thread(target=self._run, args=(work,), name="texloom-setup", daemon=True)
         self._thread.start()
@@ -95,6 +97,9 @@ class SetupState:
             self.error = str(error)
         except OSError as error:
             self.error = self._not_made.format(error=error)
+        except Exception as error:  # noqa: BLE001 - boundary: the panel would look as if nothing had been asked for
+            traceback.print_exc()
+            self.error = self._failed.format(error=traceback.format_exception_only(error)[-1].strip())
         self.revision += 1
 
 

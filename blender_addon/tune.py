@@ -19,9 +19,9 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import bridge, locks, parameters
+from . import bridge, locks, parameters, trouble
 from .core.texloom.errors import TexloomError
-from .core.texloom.jobs import JobState, JobView
+from .core.texloom.jobs import JobError, JobState, JobView
 from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_seed
 from .scene import adjust, images
 from .scene.lookup import by_uid
@@ -74,6 +74,10 @@ class _Work:
     """Whether those of ``result`` wait to be shown."""
     loose: list[str] = field(default_factory=list)
     problem: str = ""
+    error: JobError | None = None
+    """What ``problem`` says, for the buttons that mend it."""
+    refused: GenerationRequest | None = None
+    """The last order, until it is there."""
 
     @property
     def quick(self) -> bool:
@@ -107,7 +111,15 @@ class Tuner:
         work, now = self._work(material), time.monotonic()
         work.dragged = now - work.changed_at < DRAG_SECONDS
         work.wanted, work.changed_at, work.problem = parameters.digest(material), now, ""
+        work.refused = None
         bridge.get().wake()
+
+    def again(self, material: Any) -> None:
+        """Draw ``material`` as its sliders stand even if it shows that, or what was ordered last and could not be."""
+        work = self._work(material)
+        refused = work.refused if work.problem else None
+        self.changed(material)
+        work.shown, work.order = "", refused or work.order
 
     def filled(self, material: Any) -> None:
         """``material`` shows another result: what was being drawn for its sliders is of no use any more."""
@@ -159,6 +171,11 @@ class Tuner:
         """What went wrong with the last change of ``material``; empty when nothing did."""
         work = self._works.get(material.session_uid)
         return work.problem if work is not None else ""
+
+    def error(self, material: Any) -> JobError | None:
+        """The same with its code; None when nothing did."""
+        work = self._works.get(material.session_uid)
+        return work.error if work is not None and work.problem else None
 
     def busy(self, material: Any) -> bool:
         """Whether ``material`` is being drawn, or its pictures are still being packed."""
@@ -223,12 +240,13 @@ class Tuner:
                 return work.pictures
             if work.order is not None:
                 # Away first: what the engine refuses would be sent again and again.
-                order, work.order = work.order, None
+                order, work.order, work.refused = work.order, None, work.order
                 self._submit(work, order, whole=True, refill=True)
             elif not work.problem:
                 self._begin(work, material, drafts)
         except TexloomError as error:
             work.problem, work.job, work.pictures, work.loose = str(error), None, False, []
+            work.error = trouble.told(error)
         return False
 
     def _begin(self, work: _Work, material: Any, drafts: bool) -> None:
@@ -280,13 +298,14 @@ class Tuner:
         work.pictures = True
         work.shown, work.whole, work.refilled = parameters.digest_of(job.request.parameters), job.whole, job.refill
         if job.refill:
+            work.refused = None
             parameters.fill(material, work.result, locks.of(bpy.context.scene))
             self._works[work.uid] = work  # it was this one that filled it
             work.shown = work.wanted = parameters.digest(material)
 
     def _failed(self, work: _Work, view: JobView, outdated: bool) -> None:
         if view.state is JobState.FAILED and view.error is not None and not outdated:
-            work.problem = f"{view.error.message} {view.error.advice}".strip()
+            work.problem, work.error = f"{view.error.message} {view.error.advice}".strip(), view.error
 
     def _show(self, work: _Work, material: Any) -> None:
         """Show the pictures, all in one turn: Blender draws the scene after each, several times over.

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
+from .. import trouble
 from ..core.texloom.errors import RequestError, TexloomError
 from ..translations import iface, message
 
@@ -17,6 +18,12 @@ from ..translations import iface, message
 def failed(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
     """End an operator with an error that says what went wrong and the way out."""
     return refused(operator, str(error))
+
+
+def not_begun(operator: bpy.types.Operator, error: TexloomError) -> set[Any]:
+    """The same for an error that kept a job from beginning: the panel goes on telling it, with what mends it."""
+    trouble.note(error)
+    return failed(operator, error)
 
 
 def refused(operator: Any, *sentences: str) -> set[Any]:

@@ -16,7 +16,7 @@ from ..reading import later
 from ..scene import masks
 from ..target import capture
 from ..translations import iface
-from .common import failed
+from .common import failed, not_begun
 from .images import TILE, OnImage
 
 _SIDES = ("left", "right", "top", "bottom")
@@ -127,7 +127,7 @@ class TEXLOOM_OT_inpaint(_Edit, bpy.types.Operator):
                 strength=self.strength(context),
             )
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_outpaint(_Edit, bpy.types.Operator):
@@ -157,7 +157,7 @@ class TEXLOOM_OT_outpaint(_Edit, bpy.types.Operator):
             expand = tuple(float(self.setting(context, side)) for side in _SIDES)
             return self.edit(context, "outpaint", "extended", self.words(context), "NONE", expand=expand)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_repair_seams(_Edit, bpy.types.Operator):
@@ -185,7 +185,7 @@ class TEXLOOM_OT_repair_seams(_Edit, bpy.types.Operator):
             words = self.words(context, _REPAIR_PROMPT)
             return self.edit(context, "repair_seams", "seamless", words, tiling)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_make_mask(OnImage, bpy.types.Operator):

@@ -12,6 +12,7 @@ from bpy.props import IntProperty, StringProperty
 from .. import bridge, engine_options, preferences, setup_job
 from ..core.texloom.errors import TexloomError
 from ..core.texloom.runtime.process import default_log_folder
+from ..core.texloom.settings import settings_path
 from ..translations import iface
 from .common import ChoosesFolder, failed, refused, show_folder
 
@@ -84,6 +85,16 @@ class TEXLOOM_OT_open_log(bpy.types.Operator):
         return show_folder(self, default_log_folder(), iface("The engine has not written a log yet."))
 
 
+class TEXLOOM_OT_open_settings(bpy.types.Operator):
+    """Show the folder with the settings that Blender, scripts and the command line share"""
+
+    bl_idname = "texloom.open_settings"
+    bl_label = "Open Settings Folder"
+
+    def execute(self, context: Any) -> set[Any]:
+        return show_folder(self, settings_path().parent, iface("There are no settings on this machine yet."))
+
+
 class TEXLOOM_OT_add_map_model(ChoosesFolder, bpy.types.Operator):
     """Have a Marigold model see the maps of pictures: better than the small network does, and slower"""
 
@@ -130,6 +141,7 @@ CLASSES = (
     TEXLOOM_OT_cancel_setup,
     TEXLOOM_OT_check_engine,
     TEXLOOM_OT_open_log,
+    TEXLOOM_OT_open_settings,
     TEXLOOM_OT_add_map_model,
     TEXLOOM_OT_remove_map_model,
 )

@@ -27,7 +27,7 @@ from ..reading import later
 from ..scene.images import warm_up
 from ..target import Placement, capture
 from ..translations import iface
-from .common import failed, refused
+from .common import failed, not_begun, refused
 
 TILE = {"XY": "xy", "X": "x", "Y": "y", "NONE": "none"}
 
@@ -114,7 +114,7 @@ class TEXLOOM_OT_maps_from_image(OnImage, bpy.types.Operator):
             width = image_settings.width_m(context, self.setting(context, "real_world_width"))
             return self.run(context, self.chosen(context), placement, kind="material", real_world_width=width)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_make_seamless(OnImage, bpy.types.Operator):
@@ -138,7 +138,7 @@ class TEXLOOM_OT_make_seamless(OnImage, bpy.types.Operator):
                 raise RequestError(iface("Choose a direction in which the image is to repeat."))
             return self.run(context, image, placement, kind="texture")
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_tile_preview(OnImage, bpy.types.Operator):

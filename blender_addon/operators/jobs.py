@@ -17,17 +17,15 @@ from ..reading import later
 from ..scene.images import warm_up
 from ..translations import iface
 from ..translations import message as translated
-from .common import failed, refused, show_folder
+from .common import failed, not_begun, refused, show_folder
 
 _UNDONE: Final = (JobState.FAILED, JobState.CANCELLED)
+_A_PAIR: Final = 2
+_LETTERS: Final = 60
 
 
-def _use(operator: bpy.types.Operator, job: str, index: int) -> set[Any]:
+def _use(operator: bpy.types.Operator, entry: Entry, index: int) -> set[Any]:
     """Put a variation into the scene."""
-    entry = bridge.get().entries.get(job)
-    if entry is None or entry.view.state is not JobState.COMPLETED:
-        operator.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
-        return {"CANCELLED"}
     try:
         built = bridge.get().apply(entry, index)
     except TexloomError as error:
@@ -51,6 +49,33 @@ def _ended(operator: Any, states: tuple[JobState, ...], none: str) -> Entry | No
     if found is None:
         operator.report({"ERROR"}, said)
     return found
+
+
+class _OnResult:
+    """Works on a completed job; found by search there is none given, and it is the newest with what shows of it."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if bridge.get().newest() is None:
+            cls.poll_message_set(iface("Nothing has been made yet"))  # type: ignore[attr-defined]
+            return False
+        return True
+
+    def _entry(self) -> Entry | None:
+        """The job; None after saying why not."""
+        job = self.job  # type: ignore[attr-defined]
+        entry = bridge.get().entries.get(job) if job else bridge.get().newest()
+        if entry is None or entry.view.state is not JobState.COMPLETED:
+            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))  # type: ignore[attr-defined]
+            return None
+        return entry
+
+    def _index(self, entry: Entry) -> int:
+        """Number of the variation; without one, that of the one in the scene, or of the first that is left."""
+        if self.index >= 0:  # type: ignore[attr-defined]
+            return int(self.index)  # type: ignore[attr-defined]
+        numbers = [number for number, _ in entry.pictures]
+        return entry.index if entry.index in numbers or not numbers else numbers[0]
 
 
 class TEXLOOM_OT_generate(bpy.types.Operator):
@@ -103,7 +128,7 @@ class TEXLOOM_OT_generate(bpy.types.Operator):
                 warm_up()
         except TexloomError as error:
             bridge.get().tidy_sources()
-            return failed(self, error)
+            return not_begun(self, error)
         if entry.problem:
             return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}
@@ -161,12 +186,24 @@ class TEXLOOM_OT_move_job(bpy.types.Operator):
         name="Places", description="How many places later; earlier when negative", default=-1, options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if sum(entry.waiting for entry in bridge.get().queue()) < _A_PAIR:
+            cls.poll_message_set(iface("Fewer than two jobs wait"))
+            return False
+        return True
+
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
+        if self.job:
+            entry = bridge.get().entries.get(self.job)
+        else:
+            # Whatever was asked for last, or comes next, is the one that has somewhere to go.
+            waiting = [entry for entry in bridge.get().queue() if entry.waiting]
+            entry = waiting[-1 if self.offset < 0 else 0]
         if entry is None or not entry.waiting:
             self.report({"ERROR"}, iface("Only a job that waits can change its place."))
             return {"CANCELLED"}
-        bridge.get().move(self.job, self.offset)
+        bridge.get().move(entry.id, self.offset)
         return {"FINISHED"}
 
 
@@ -192,7 +229,7 @@ class TEXLOOM_OT_retry(bpy.types.Operator):
             if bpy.app.background:
                 bridge.get().wait(made)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
         return {"FINISHED"}
 
 
@@ -224,7 +261,7 @@ class TEXLOOM_OT_roll_seed(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TEXLOOM_OT_apply(bpy.types.Operator):
+class TEXLOOM_OT_apply(_OnResult, bpy.types.Operator):
     """Use this variation in the scene"""
 
     bl_idname = "texloom.apply"
@@ -232,13 +269,14 @@ class TEXLOOM_OT_apply(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(default=-1, min=-1, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        return _use(self, self.job, self.index)
+        entry = self._entry()
+        return {"CANCELLED"} if entry is None else _use(self, entry, self._index(entry))
 
 
-class TEXLOOM_OT_step_variation(bpy.types.Operator):
+class TEXLOOM_OT_step_variation(_OnResult, bpy.types.Operator):
     """Use the next or the previous variation of this result"""
 
     bl_idname = "texloom.step_variation"
@@ -248,61 +286,73 @@ class TEXLOOM_OT_step_variation(bpy.types.Operator):
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     back: BoolProperty(name="Previous", description="Go to the previous one", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if not any(entry.view.state is JobState.COMPLETED for entry in bridge.get().entries.values()):
-            cls.poll_message_set(iface("Nothing has been made yet"))
-            return False
-        return True
-
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job) if self.job else bridge.get().newest()
-        numbers = [number for number, _ in entry.pictures] if entry is not None else []
-        if entry is None or not numbers:
-            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+        entry = self._entry()
+        if entry is None:
+            return {"CANCELLED"}
+        numbers = [number for number, _ in entry.pictures]
+        if not numbers:
+            self.report({"ERROR"}, iface("Its files are gone."))
             return {"CANCELLED"}
         current = entry.index
         place = numbers.index(current) if current in numbers else -1
-        return _use(self, entry.id, numbers[(place + (-1 if self.back else 1)) % len(numbers)])
+        return _use(self, entry, numbers[(place + (-1 if self.back else 1)) % len(numbers)])
 
 
-class TEXLOOM_OT_pin(bpy.types.Operator):
+class TEXLOOM_OT_pin(_OnResult, bpy.types.Operator):
     """Keep this variation in the list, whatever else is made"""
 
     bl_idname = "texloom.pin"
     bl_label = "Pin Variation"
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(default=-1, min=-1, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
-        if entry is None or self.index not in [number for number, _ in entry.pictures]:
-            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+        entry = self._entry()
+        if entry is None:
             return {"CANCELLED"}
-        entry.pinned ^= {self.index}
+        index = self._index(entry)
+        if index not in [number for number, _ in entry.pictures]:
+            self.report({"ERROR"}, iface("Its files are gone."))
+            return {"CANCELLED"}
+        entry.pinned ^= {index}
         return {"FINISHED"}
 
 
-class TEXLOOM_OT_delete_variation(bpy.types.Operator):
+class TEXLOOM_OT_delete_variation(_OnResult, bpy.types.Operator):
     """Delete the files of this variation; materials of this .blend keep their images"""
 
     bl_idname = "texloom.delete_variation"
     bl_label = "Delete Variation"
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    index: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    index: IntProperty(default=-1, min=-1, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def invoke(self, context: Any, event: Any) -> set[Any]:
-        return set(context.window_manager.invoke_confirm(self, event))
+        entry = self._entry()
+        if entry is None:
+            return {"CANCELLED"}
+        # What is asked about is what is deleted, whatever is made meanwhile.
+        self.job, self.index = entry.id, self._index(entry)
+        which = iface("Variation {number} of {prompt}")
+        return set(
+            context.window_manager.invoke_confirm(
+                self,
+                event,
+                title=iface("Delete Variation"),
+                message=which.format(number=self.index + 1, prompt=entry.view.request.prompt[:_LETTERS]),
+                confirm_text=iface("Delete"),
+                translate=False,
+            )
+        )
 
     def execute(self, context: Any) -> set[Any]:
-        entry = bridge.get().entries.get(self.job)
-        if entry is None or entry.view.state is not JobState.COMPLETED:
-            self.report({"ERROR"}, iface("This result is no longer in the list; it is in the library."))
+        entry = self._entry()
+        if entry is None:
             return {"CANCELLED"}
         try:
-            bridge.get().remove(entry, self.index)
+            bridge.get().remove(entry, self._index(entry))
         except TexloomError as error:
             return failed(self, error)
         return {"FINISHED"}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
@@ -16,9 +16,6 @@ from ..scene.export import Chosen
 from ..scene.transaction import all_or_nothing
 from ..translations import iface
 from .common import failed, refused
-
-# Shorter exports are told at once, as if there were no thread.
-_AT_ONCE: Final = 0.2
 
 
 class _OfChosen:
@@ -181,11 +178,13 @@ class TEXLOOM_OT_export_set(_OfChosen, bpy.types.Operator):
             self.report({"ERROR"}, iface("An export is running"))
             return {"CANCELLED"}
         bridge.get().wake()
-        if not outputs.of(context).directory and not bpy.app.background:
-            outputs.of(context).directory = self.directory
-        if not state.wait(None if bpy.app.background else _AT_ONCE):
+        if not bpy.app.background:
+            if not outputs.of(context).directory:
+                outputs.of(context).directory = self.directory
+            # The window does not wait, not even for a short one: the panel shows its end as well.
             self.report({"INFO"}, iface("Exporting; the panel shows how far it is"))
             return {"FINISHED"}
+        state.wait()
         if state.error:
             return refused(self, state.error)
         for message in state.messages():

@@ -13,7 +13,7 @@ from ..core.texloom.errors import TexloomError
 from ..core.texloom.request import new_id
 from ..target import Placement
 from ..translations import iface
-from .common import failed, refused
+from .common import failed, not_begun, refused
 
 
 class _OnMaterial:
@@ -47,7 +47,7 @@ class TEXLOOM_OT_redraw(_OnMaterial, bpy.types.Operator):
 
     def execute(self, context: Any) -> set[Any]:
         material = tune.material_of(context)
-        tune.get().changed(material)
+        tune.get().again(material)
         return self._drawn(material)
 
 
@@ -124,7 +124,7 @@ class TEXLOOM_OT_tune_keep(_OnMaterial, bpy.types.Operator):
             if bpy.app.background:
                 bridge.get().wait(entry)
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
         if entry.problem:
             return refused(self, entry.problem, entry.advice)
         return {"FINISHED"}

@@ -15,7 +15,7 @@ from ..reading import later
 from ..scene import adjust
 from ..target import capture
 from ..translations import iface
-from .common import failed
+from .common import not_begun
 from .images import OnImage
 
 
@@ -111,7 +111,7 @@ class TEXLOOM_OT_upscale(_Upscale, bpy.types.Operator):
             )
             return self.queued(upscaling.submit_image(image, placement, pictures=later(), **options))
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_library_upscale(_Upscale, bpy.types.Operator):
@@ -136,7 +136,7 @@ class TEXLOOM_OT_library_upscale(_Upscale, bpy.types.Operator):
             card = library_view.card_of(context, self.folder)
             return self.queued(upscaling.submit_result(card.folder, self.index, **self.asked(context)))
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 class TEXLOOM_OT_upscale_material(_Upscale, bpy.types.Operator):
@@ -156,7 +156,7 @@ class TEXLOOM_OT_upscale_material(_Upscale, bpy.types.Operator):
         try:
             return self.queued(upscaling.submit_material(tune.material_of(context), **self.asked(context)))
         except TexloomError as error:
-            return failed(self, error)
+            return not_begun(self, error)
 
 
 CLASSES = (TEXLOOM_OT_upscale, TEXLOOM_OT_library_upscale, TEXLOOM_OT_upscale_material)

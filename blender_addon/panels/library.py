@@ -17,6 +17,7 @@ import bpy
 from .. import library_view
 from ..core.texloom.library_index import Card
 from ..translations import iface
+from . import remedies
 from .common import Part, paragraph, text_width, wrapped
 
 # In pixels at a resolution scale of 1: what panel, scroll bar and tabs take, the smallest tile, one unit of a layout.
@@ -43,6 +44,7 @@ class Library(Part):
         _draw_filters(layout, state)
         if watcher.error:
             paragraph(layout, watcher.error, text_width(context), "ERROR")
+            remedies.draw(layout, watcher.problem, again=_draw_again)
         elif watcher.busy and (index is None or not index.cards or watcher.looked[1] - watcher.looked[0] > 200):
             looked, total = watcher.looked
             layout.progress(factor=looked / total if total else 0.0, text=iface("Reading the library…"))
@@ -54,6 +56,10 @@ class Library(Part):
         card = index.get(state.selected) if index is not None and state.selected else None
         if card is not None:
             _draw_card(layout.box(), context, state, card)
+
+
+def _draw_again(row: Any) -> None:
+    row.operator("texloom.library_refresh", text="Retry", icon="FILE_REFRESH")
 
 
 def _draw_filters(layout: Any, state: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import bridge, preferences, properties, shelf
+from .. import bridge, preferences, properties, shelf, trouble
 from ..core.texloom.backends.base import BackendState
 from ..translations import iface
-from . import welcome
+from . import remedies, welcome
 from .common import Part, paragraph, text_width
 from .engine import engine_known
 from .looks import draw_look
@@ -58,6 +58,9 @@ class Main(Part):
         go = layout.column()
         go.scale_y = 1.5
         go.operator("texloom.generate", icon="SHADERFX")
+        if error := trouble.last():
+            paragraph(layout, f"{error.message} {error.advice}".strip(), text_width(context), "ERROR")
+            remedies.draw(layout, error, model=settings.model_id)
         if bridge.get().status.state is BackendState.STARTING:
             layout.label(text="Starting the engine…", icon="SORTTIME")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import bridge, model_jobs
+from .. import bridge
 from ..core.texloom.errors import ErrorCode
 from ..core.texloom.jobs import JobState, JobView
 from ..translations import iface, message
-from . import job_pictures
+from . import job_pictures, remedies
 from .common import Part, paragraph, text_width
 
 _COLUMN = 84.0
@@ -102,21 +102,18 @@ def draw_ended(layout: Any, entry: bridge.Entry, context: Any, width: int) -> No
 
 def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
     """The buttons that mend what went wrong."""
-    code = entry.view.error.code if entry.view.error is not None else None
-    row = layout.row(align=True)
-    if code in (ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN):
-        row.operator("texloom.setup_engine", icon="IMPORT")
-    # Half the size of what is upscaled is no upscaling.
-    upscales = entry.view.request.operation == "upscale"
-    if code == ErrorCode.OUT_OF_MEMORY and not upscales:
-        action = row.operator("texloom.retry", text="Retry at Half Size", icon="FULLSCREEN_EXIT")
-        action.job, action.smaller = entry.id, True
-    elif code != ErrorCode.INVALID_REQUEST and entry.view.state is JobState.FAILED:
-        row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
-    if code == ErrorCode.MODEL_NOT_FOUND and model_jobs.is_downloadable(entry.view.request.model):
-        row.operator("texloom.model_download", text="Download…", icon="IMPORT").model = entry.view.request.model
-    if code in (ErrorCode.ENGINE_BROKEN, ErrorCode.WORKER_DIED, ErrorCode.INTERNAL):
-        row.operator("texloom.open_log", icon="TEXT")
+    error, request = entry.view.error, entry.view.request
+
+    def again(row: Any) -> None:
+        # Half the size of what is upscaled is no upscaling.
+        if error is not None and error.code == ErrorCode.OUT_OF_MEMORY and request.operation != "upscale":
+            action = row.operator("texloom.retry", text="Retry at Half Size", icon="FULLSCREEN_EXIT")
+            action.job, action.smaller = entry.id, True
+        else:
+            row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
+
+    failed = entry.view.state is JobState.FAILED
+    remedies.draw(layout, error, again=again if failed else None, model=request.model)
 
 
 def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:

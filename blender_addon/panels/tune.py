@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import parameters, tune
 from ..translations import iface
+from . import remedies
 from .common import Part, paragraph, text_width
 
 _WORDS = 0.68
@@ -43,6 +44,7 @@ class Parameters(Part):
                 _draw_parameter(column, item)
         if problem := tune.get().problem(material):
             paragraph(layout, problem, text_width(context), "ERROR")
+            remedies.draw(layout, tune.get().error(material), again=_draw_again)
         elif tune.get().drawing(material):
             layout.label(text="Drawing…", icon="SORTTIME")
         row = layout.row(align=True)
@@ -62,6 +64,10 @@ def draw_locks(layout: Any, context: Any) -> None:
         row = flow.row(align=True)
         action = row.operator("texloom.unlock", text=iface(item.label), icon="LOCKED", translate=False)
         action.name = item.name
+
+
+def _draw_again(row: Any) -> None:
+    row.operator("texloom.redraw", text="Retry", icon="FILE_REFRESH")
 
 
 def _draw_parameter(layout: Any, item: Any) -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import importlib
 import threading
 from math import pi, radians
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
+from layouts import buttons, drawn, texts
 from pictures import flat, write_result
 
 RNG = np.random.default_rng(5)
@@ -265,6 +267,35 @@ def test_an_export_in_a_thread(parts, folder, tmp_path, monkeypatch):
     assert "ambient occlusion" in state.messages()[0]
     # The files are there now, and a plan that may not overwrite them says so.
     assert state.start(plan) and state.wait(10) and "already" in state.error and not state.files
+
+
+def test_a_window_does_not_wait_for_an_export(texloom, parts, folder, tmp_path, monkeypatch):
+    job, operators = parts("export_job"), parts("operators.outputs")
+    monkeypatch.setattr(operators, "bpy", SimpleNamespace(app=SimpleNamespace(background=False)))
+    real = job.ExportState.wait
+    monkeypatch.setattr(job.ExportState, "wait", lambda *arguments: pytest.fail("the main thread waits"))
+    where = {"folder": str(folder()), "directory": str(tmp_path / "out"), "preset": "GLTF"}
+    assert bpy.ops.texloom.export_set(**where) == {"FINISHED"}
+    assert real(job.state(), 10)
+    noted = drawn(texloom, "outputs.Outputs")
+    assert "Exported 3 files" in texts(noted) and "export_set" in buttons(noted)
+    # What the thread finds is told there as well.
+    monkeypatch.setattr(parts("core.texloom.texture_set").Plan, "write", lambda *arguments, **named: 1 / 0)
+    assert bpy.ops.texloom.export_set(**where, check_existing=False) == {"FINISHED"}
+    assert real(job.state(), 10)
+    noted = drawn(texloom, "outputs.Outputs")
+    shown = texts(noted).replace("\n", " ")
+    assert "could not be exported: ZeroDivisionError: division by zero. Try again" in shown
+    assert "Exported 3 files" not in shown and "export_set" in buttons(noted)
+    job.state().clear()
+
+
+def test_scripts_are_told_of_what_nobody_thought_of(parts, folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(parts("core.texloom.texture_set").Plan, "write", lambda *arguments, **named: 1 / 0)
+    with pytest.raises(RuntimeError, match="could not be exported: ZeroDivisionError"):
+        bpy.ops.texloom.export_set(folder=str(folder()), directory=str(tmp_path / "out"))
+    assert "Traceback" in capfd.readouterr().err
+    parts("export_job").state().clear()
 
 
 # --- world ----------------------------------------------------------------------------------------------------

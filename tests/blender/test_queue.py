@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
+from layouts import Layout, Noted, buttons, texts
 from test_addon import api, fake, module, turn
 
 __all__ = ["api", "fake"]  # fixtures
@@ -23,6 +24,19 @@ def made(bridge: Any, api: Any, prompt: str = "bricks", **options: Any) -> Any:
     job = api.submit(prompt, **options)
     job.wait()
     return bridge.entries[job.id]
+
+
+@pytest.fixture
+def status_bar(texloom: ModuleType, bridge: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``status_bar()``: what is drawn into the status bar; nothing was told before."""
+    monkeypatch.setattr(bridge, "_notice", module(texloom, "notice").Notice())
+
+    def draw() -> Noted:
+        noted: Noted = []
+        module(texloom, "panels.status_bar").draw(SimpleNamespace(layout=Layout(noted)), None)
+        return noted
+
+    return draw
 
 
 class TestQueue:
@@ -42,15 +56,45 @@ class TestQueue:
         assert not bpy.ops.texloom.cancel_all.poll()
 
     def test_an_end_is_told_for_a_while(
-        self, fake: Any, bridge: Any, api: Any, monkeypatch: pytest.MonkeyPatch, texloom: ModuleType
+        self, fake: Any, bridge: Any, api: Any, status_bar: Any, monkeypatch: pytest.MonkeyPatch, texloom: ModuleType
     ) -> None:
+        assert status_bar() == [("row", {"arguments": ()})], "an empty row"
         job = api.submit("red bricks", output="IMAGE")
         turn(bridge, lambda: job.done)
         assert bridge.notice == "Ready: red bricks"
+        assert "Texloom: Ready: red bricks" in texts(status_bar())
         clock = module(texloom, "bridge").time
         later = clock.monotonic() + module(texloom, "notice").NOTICE_SECONDS
         monkeypatch.setattr(clock, "monotonic", lambda: later)
-        assert bridge.notice == ""
+        assert bridge.notice == "" and "Ready" not in texts(status_bar())
+
+    def test_an_end_is_told_beside_the_progress_of_the_next_job(
+        self, fake: Any, bridge: Any, api: Any, status_bar: Any
+    ) -> None:
+        first = api.submit("first", output="IMAGE")
+        turn(bridge, lambda: bridge.entries[first.id].settled)
+        fake.script = fake.Script(steps=4000, step_seconds=0.05)
+        second = api.submit("second", output="IMAGE")
+        turn(bridge, lambda: second.view.step > 0)
+        noted = status_bar()
+        kinds = [kind for kind, _ in noted]
+        assert kinds.index("label") < kinds.index("progress") and buttons(noted) == ["cancel"]
+        assert "Texloom: Ready: first" in texts(noted) and "step" in texts(noted)
+        second.cancel()
+        turn(bridge, lambda: bridge.entries[second.id].settled)
+        assert status_bar()[-1][1]["text"] == "Texloom: Ready: first · Cancelled: second"
+
+    def test_ends_that_follow_each_other_are_all_told_and_failures_by_name(
+        self, fake: Any, bridge: Any, api: Any, status_bar: Any, errors: Any
+    ) -> None:
+        fake.script = fake.Script(fail={"bad": errors.OutOfMemoryError("No memory.")})
+        for prompt in ("bad", "one", "two"):
+            job = api.submit(prompt, output="IMAGE")
+            turn(bridge, lambda job=job: bridge.entries[job.id].settled)
+        assert "Texloom: Failed: bad · 2 ready" in texts(status_bar())
+        job = api.submit("bad", output="IMAGE")
+        turn(bridge, lambda: bridge.entries[job.id].settled)
+        assert "Texloom: 2 failed · 2 ready" in texts(status_bar())
 
 
 class TestVariations:

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 import pytest
-from test_addon import api, fake, module
+from test_addon import api, fake, module, turn
 
 __all__ = ["api", "fake"]  # fixtures
 
@@ -110,6 +110,75 @@ class TestJobs:
         assert [entry.view.request.prompt for entry in entries.values()] == ["done", "stopped"]
         assert {str(entry.view.state) for entry in entries.values()} == {"completed"}
         assert "No job has failed or was cancelled" in refusal(bpy.ops.texloom.retry)
+
+    def test_there_is_no_result_yet(self, fake: Any, api: Any) -> None:
+        operators = ("apply", "pin", "delete_variation", "step_variation")
+        assert not any(getattr(bpy.ops.texloom, name).poll() for name in operators)
+        for name in operators:
+            assert "Nothing has been made yet" in refusal(getattr(bpy.ops.texloom, name))
+        api.submit("bricks", output="IMAGE").wait()
+        assert all(getattr(bpy.ops.texloom, name).poll() for name in operators)
+        for name in operators:
+            assert "no longer in the list" in refusal(getattr(bpy.ops.texloom, name), job="unknown")
+
+    def test_the_newest_result_with_what_shows_of_it(self, fake: Any, api: Any, cube: Any, texloom: ModuleType) -> None:
+        entries = module(texloom, "bridge").get().entries
+        api.submit("older", output="IMAGE", count=2).wait()
+        job = api.submit("newest", target=cube(), count=3)
+        job.wait()
+        entry = entries[job.id]
+        bpy.ops.texloom.apply(job=job.id, index=1)
+        bpy.data.objects["Cube"].data.materials.clear()
+        assert bpy.ops.texloom.apply() == {"FINISHED"}
+        assert entry.used == 1 and bpy.data.objects["Cube"].active_material["texloom_index"] == 1
+        assert bpy.ops.texloom.pin() == {"FINISHED"} and entry.pinned == {1}
+        assert bpy.ops.texloom.pin() == {"FINISHED"} and not entry.pinned
+        assert bpy.ops.texloom.delete_variation() == {"FINISHED"}
+        assert [number for number, _ in entry.pictures] == [0, 2]
+        # The scene still shows the deleted one: the first that is left is next.
+        assert bpy.ops.texloom.delete_variation() == {"FINISHED"}
+        assert [number for number, _ in entry.pictures] == [2]
+
+    def test_a_variation_is_named_before_it_is_deleted(self, fake: Any, api: Any, texloom: ModuleType) -> None:
+        asked: list[dict[str, Any]] = []
+        operators = module(texloom, "operators.jobs")
+        owner = operators.TEXLOOM_OT_delete_variation
+        manager = SimpleNamespace(invoke_confirm=lambda *arguments, **named: asked.append(named) or {"RUNNING_MODAL"})
+        said: list[str] = []
+
+        def invoke(**properties: Any) -> Any:
+            operator = SimpleNamespace(report=lambda kind, text: said.append(text), **properties)
+            operator._entry = lambda: owner._entry(operator)
+            operator._index = lambda entry: owner._index(operator, entry)
+            return owner.invoke(operator, SimpleNamespace(window_manager=manager), None), operator
+
+        first = api.submit("red bricks", output="IMAGE", count=2)
+        first.wait()
+        result, operator = invoke(job="", index=-1)
+        assert result == {"RUNNING_MODAL"} and asked[0]["message"] == "Variation 1 of red bricks"
+        assert (operator.job, operator.index) == (first.id, 0), "whatever is made until the answer comes"
+        assert invoke(job="unknown", index=0)[0] == {"CANCELLED"}
+        assert len(asked) == 1 and "no longer in the list" in said[0]
+
+    def test_the_last_that_waits_comes_earlier_and_the_first_one_later(
+        self, fake: Any, api: Any, texloom: ModuleType
+    ) -> None:
+        bridge = module(texloom, "bridge").get()
+        fake.script = fake.Script(steps=4000, step_seconds=0.05)
+        jobs = [api.submit(f"job {number}", output="IMAGE") for number in range(2)]
+        turn(bridge, lambda: jobs[0].view.step > 0 and jobs[1].view.position == 0)
+        assert "Fewer than two jobs wait" in refusal(bpy.ops.texloom.move_job)
+        jobs += [api.submit(f"job {number}", output="IMAGE") for number in (2, 3)]
+
+        def order(*numbers: int) -> bool:
+            return [entry.id for entry in bridge.queue()] == [jobs[number].id for number in numbers]
+
+        turn(bridge, lambda: jobs[3].view.position == 2)
+        assert bpy.ops.texloom.move_job() == {"FINISHED"}
+        turn(bridge, lambda: order(0, 1, 3, 2))
+        assert bpy.ops.texloom.move_job(offset=2) == {"FINISHED"}
+        turn(bridge, lambda: order(0, 3, 2, 1))
+        bridge.cancel_all()
 
     def test_settings_of_a_job_that_was_never_made(self, fake: Any) -> None:
         assert "Nothing was generated yet" in refusal(bpy.ops.texloom.reuse)

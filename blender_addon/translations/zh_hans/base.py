@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "Move Job": "移动任务",
     "Places": "位数",
     "How many places later; earlier when negative": "推后多少位;负数为提前",
+    "Fewer than two jobs wait": "等待中的任务少于两个",
     "Only a job that waits can change its place.": "只有等待中的任务才能改变顺序。",
     "Use the next or the previous variation of this result": "使用此结果的下一个或上一个变体",
     "Next Variation": "下一个变体",
@@ -36,10 +37,14 @@ TEXTS: dict[str, str] = {
         "删除此变体的文件;此 .blend 中的材质会保留其图像"
     ),
     "Delete Variation": "删除变体",
+    "Variation {number} of {prompt}": "“{prompt}”的第 {number} 个变体",
     "{place} of {count}": "第 {place} 个,共 {count} 个",
     "Ready: {prompt}": "已完成:{prompt}",
     "Failed: {prompt}": "失败:{prompt}",
     "Cancelled: {prompt}": "已取消:{prompt}",
+    "{count} ready": "{count} 个已完成",
+    "{count} failed": "{count} 个失败",
+    "{count} cancelled": "{count} 个已取消",
     "Open Library": "打开资源库文件夹",
     "Starting the engine…": "正在启动引擎…",
     "Starting the engine": "正在启动引擎",
@@ -74,6 +79,12 @@ TEXTS: dict[str, str] = {
     "Half the width and height need a quarter of the memory": "宽高减半,所需内存为四分之一",
     "Retry at Half Size": "以一半尺寸重试",
     "Open Log Folder": "打开日志文件夹",
+    "Open Preferences": "打开偏好设置",
+    "Open Settings Folder": "打开设置文件夹",
+    "Show the folder with the settings that Blender, scripts and the command line share": (
+        "显示存放 Blender、脚本和命令行共用设置的文件夹"
+    ),
+    "There are no settings on this machine yet.": "此计算机上还没有设置。",
     "Show the folder with the engine's logs, the newest of which says what went wrong": (
         "显示引擎日志所在的文件夹,最新的日志说明了出错的原因"
     ),
@@ -177,6 +188,9 @@ TEXTS: dict[str, str] = {
     "Checking the engine": "正在检查引擎",
     "The engine is ready": "引擎已就绪",
     "Ready: {device}, torch {version}": "就绪: {device},torch {version}",
+    "Something unexpected went wrong: {error}. Try again; Blender's console says more.": (
+        "发生意外错误: {error}。请重试;Blender 的控制台中有更多信息。"
+    ),
     "The environment could not be made: {error}": "无法创建环境: {error}",
     "Not set up yet: about 1 GB is downloaded once.": "尚未安装: 需一次性下载约 1 GB。",
     "Setting up needs online access.": "安装需要联网。",

@@ -35,6 +35,7 @@ TEXTS: dict[str, str] = {
     "Rows": "行数",
     "Rows of pictures on a page": "每页图像的行数",
     "Reading the library…": "正在读取资源库…",
+    "The library could not be read: {error}": "无法读取资源库: {error}",
     "Nothing matches.": "没有匹配的结果。",
     "Show All": "显示全部",
     "{first}–{last} of {count}": "第 {first}–{last} 个,共 {count} 个",

@@ -101,6 +101,7 @@ TEXTS: dict[str, str] = {
     "A download needs online access.": "下载需要联网。",
     "It also needs {name}.": "还需要 {name}。",
     "It could not be finished: {error}": "无法完成: {error}",
+    "Try again; Blender's console says more.": "请重试;Blender 的控制台中有更多信息。",
     "There is no model {name}.": "没有模型 {name}。",
     "Choose one of the list, or write owner/name as on huggingface.co.": (
         "请从列表中选择,或按 huggingface.co 上的形式填写 owner/name。"

@@ -28,6 +28,9 @@ TEXTS: dict[str, str] = {
     "Stop the export; no file of it stays": "停止导出,不保留任何文件",
     "An export is running": "正在进行导出",
     "Exporting; the panel shows how far it is": "正在导出,进度显示在面板中",
+    "The textures could not be exported: {error}. Try again; Blender's console says more.": (
+        "无法导出纹理: {error}。请重试;Blender 的控制台中有更多信息。"
+    ),
     "Exported {count} files to {folder}": "已将 {count} 个文件导出到 {folder}",
     "Overwrite {count} files?": "要覆盖 {count} 个文件吗?",
     "Overwrite": "覆盖",
