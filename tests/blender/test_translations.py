@@ -94,7 +94,7 @@ def texts_in_code(folder: Path) -> Iterator[str]:
 
 
 def texts_in_drawings(folder: Path) -> Iterator[str]:
-    """Constants that look like texts in what draws, also those that reach a layout through a table, a loop or a call."""
+    """Constants that look like texts in what draws, also those that reach a layout through a table or a loop."""
     for path in folder.glob("**/*.py"):
         place = path.relative_to(folder).parts
         if place[0] in ("core", "scene", "translations", "data"):

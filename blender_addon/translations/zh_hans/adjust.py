@@ -63,9 +63,7 @@ TEXTS: dict[str, str] = {
     "Normal Map Turn": "法线贴图旋转",
     "Turns the normals as the picture is turned": "使法线随图像一同旋转",
     "Relief Scale": "起伏缩放",
-    "How many times larger than real a tile is; the relief grows with it": (
-        "单个平铺比真实尺寸大多少倍;起伏随之增大"
-    ),
+    "How many times larger than real a tile is; the relief grows with it": ("单个平铺比真实尺寸大多少倍;起伏随之增大"),
     "Own Width": "原始宽度",
     "Width that one tile of these maps has in reality": "这些贴图的单个平铺在现实中的宽度",
     # Maps in messages.
