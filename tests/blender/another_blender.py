@@ -76,7 +76,9 @@ def shown() -> dict[str, Any]:
     cards = part("api").library()
     found = {
         "panel": [call["text"] for call in library.operators(noted, "library_select")],
-        "results": [[card.name, card.prompt, list(card.notes.tags), card.notes.favourite, card.error] for card in cards],
+        "results": [
+            [card.name, card.prompt, list(card.notes.tags), card.notes.favourite, card.error] for card in cards
+        ],
     }
     watcher.close()
     return found
