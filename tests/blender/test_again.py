@@ -192,6 +192,28 @@ def test_references_that_are_there(name: str, wall: Any, api: Any, tmp_path: Pat
     again(name, {"object": "front"}, changed)
 
 
+def test_a_texture_of_a_brush(wall: Any) -> None:
+    bpy.ops.object.mode_set(mode="VERTEX_PAINT")
+    paint = bpy.context.tool_settings.vertex_paint
+    if paint.brush is None:
+        pytest.skip("this Blender has no brush in the background")
+
+    def brush() -> tuple[str, str]:
+        found = bpy.context.tool_settings.vertex_paint.brush
+        return found.texture_slot.map_mode, found.texture.name if found.texture else ""
+
+    before = brush()
+    bpy.ops.ed.undo_push(message="Before")
+    kept = run("brush_texture", {"mapping": "TILED"})
+    first = brush()
+    bpy.ops.ed.undo()
+    # Blender's undo leaves brushes alone, but not the texture.
+    assert brush()[1] == before[1] == "" and not bpy.data.textures
+    run("brush_texture", kept | {"mapping": "STENCIL"})
+    assert brush() == ("STENCIL", first[1]) and len(bpy.data.textures) == 1
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
 def test_the_list_follows_what_is_taken_back(wall: Any) -> None:
     """Which variation is in use is asked of the scene, so undo and another choice need no word to it."""
     bpy.ops.ed.undo_push(message="Before")
