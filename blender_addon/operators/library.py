@@ -40,6 +40,7 @@ class TEXLOOM_OT_library_select(_OnVariation, bpy.types.Operator):
 
     bl_idname = "texloom.library_select"
     bl_label = "Choose Result"
+    # A search would not say which one; the library has a search of its own.
     bl_options = {"INTERNAL"}  # noqa: RUF012 - Blender's own form
 
     @classmethod
@@ -62,7 +63,13 @@ class TEXLOOM_OT_library_close(bpy.types.Operator):
 
     bl_idname = "texloom.library_close"
     bl_label = "Close Result"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not library_view.of(context).selected:
+            cls.poll_message_set(iface("Choose a result in the library first."))
+            return False
+        return True
 
     def execute(self, context: Any) -> set[Any]:
         library_view.of(context).selected = ""
@@ -74,6 +81,7 @@ class TEXLOOM_OT_library_page(bpy.types.Operator):
 
     bl_idname = "texloom.library_page"
     bl_label = "Turn Page"
+    # Which page comes next depends on how many pictures the panel has room for.
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
     first: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]

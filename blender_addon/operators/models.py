@@ -44,6 +44,7 @@ class TEXLOOM_OT_model_select(_OnModel, bpy.types.Operator):
 
     bl_idname = "texloom.model_select"
     bl_label = "Show Model"
+    # A search would not say which one.
     bl_options = {"INTERNAL"}  # noqa: RUF012 - Blender's own form
 
     def execute(self, context: Any) -> set[Any]:
@@ -57,6 +58,7 @@ class TEXLOOM_OT_models_page(bpy.types.Operator):
 
     bl_idname = "texloom.models_page"
     bl_label = "Turn Page"
+    # The arrows know the page before and the page after.
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
     first: IntProperty(min=0, options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
@@ -183,15 +185,20 @@ class TEXLOOM_OT_model_cancel(bpy.types.Operator):
 
 
 class TEXLOOM_OT_model_dismiss(bpy.types.Operator):
-    """Take this message away"""
+    """Take away what was said of the last download or deletion of a model"""
 
     bl_idname = "texloom.model_dismiss"
-    bl_label = "Dismiss"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_label = "Dismiss Message of Models"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if model_job.state().running or not model_job.state().error:
+            cls.poll_message_set(iface("There is no message"))
+            return False
+        return True
 
     def execute(self, context: Any) -> set[Any]:
-        if not model_job.state().running:
-            model_job.state().clear()
+        model_job.state().clear()
         return {"FINISHED"}
 
 

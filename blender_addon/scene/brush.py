@@ -9,6 +9,7 @@ import bpy
 
 from .. import compat
 from ..core.texloom.errors import ErrorCode, TexloomError
+from ..translations import iface
 from .export import Picture
 from .images import dimensions
 from .transaction import all_or_nothing
@@ -57,11 +58,11 @@ def brush_texture(
     """
     mode = paint_mode(context)
     if not mode:
-        raise _error("No brush is in use.", "Enter Sculpt Mode, Vertex Paint or Texture Paint first.")
+        raise _error(iface("No brush is in use."), iface("Enter Sculpt Mode, Vertex Paint or Texture Paint first."))
     paint = getattr(context.tool_settings, _PAINTS[mode])
     brush = paint.brush if paint is not None else None
     if brush is None:
-        raise _error("No brush is active.", "Choose a brush first.")
+        raise _error(iface("No brush is active."), iface("Choose a brush first."))
     with all_or_nothing():
         texture: Any = bpy.data.textures.new(picture.name, "IMAGE")
         texture.image = picture.image
@@ -84,10 +85,11 @@ def _local_copy(paint: Any, brush: Any, name: str) -> Any:
     copy = brush.copy()
     copy.name = f"{name} ({brush.name})"
     if not compat.activate_brush(paint, copy):
-        raise _error(
-            f"The brush {brush.name} belongs to a library and cannot be changed, and a copy could not be made active.",
-            "Duplicate the brush in the asset shelf, and try again with the duplicate.",
+        said = iface(
+            "The brush {name} belongs to a library and cannot be changed, and a copy could not be made active."
         )
+        advice = iface("Duplicate the brush in the asset shelf, and try again with the duplicate.")
+        raise _error(said.format(name=brush.name), advice)
     return copy
 
 

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import recording
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "user_default"
@@ -38,6 +39,23 @@ if HAS_BPY and "bpy" not in sys.modules:
     os.environ["TEXLOOM_HOME"] = str(Path(_resources) / "texloom")
     os.environ["TEXLOOM_OFFLINE"] = "1"
     os.environ.pop("TEXLOOM_LIBRARY", None)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Tests that ``-k`` and the like leave out."""
+    recording.selected([], len(items))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back on all the others comes last."""
+    recording.selected(items, 0)
+    items.sort(key=lambda item: item.get_closest_marker("looks_back") is not None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark of tests that come last."""
+    config.addinivalue_line("markers", "looks_back: runs after all other tests, whose traces it looks at")
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +104,7 @@ def empty_file(request: pytest.FixtureRequest) -> Iterator[None]:
     import bpy
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    recording.watch(f"bl_ext.{REPOSITORY}.texloom")
     yield
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -20,10 +21,11 @@ class Here(Context):
         super().__init__(300)
         self.space_data = type("Space", (), {"type": "IMAGE_EDITOR" if editor else "VIEW_3D", "image": image})
         self.space_data.show_repeat = False
+        self.space_data.shading = type("Shading", (), {"type": "SOLID", "color_type": "MATERIAL"})
         self.screen = None
         self.view_layer = bpy.context.view_layer
         self.selected_objects = [obj for obj in bpy.context.scene.objects if obj.select_get()]
-        self.active_object = bpy.context.view_layer.objects.active
+        self.active_object = self.object = bpy.context.view_layer.objects.active
 
 
 def drawn(texloom: ModuleType, part: str, context: Any = None) -> Noted:
@@ -34,6 +36,68 @@ def drawn(texloom: ModuleType, part: str, context: Any = None) -> Noted:
     panel.layout = Layout(noted)
     panel.draw(context or Here())
     return noted
+
+
+class Nested(Layout):
+    """A layout that knows what stands in it: ``inside`` has layouts and, as ``(kind, call)``, what is drawn."""
+
+    def __init__(self, kind: str = "layout", **options: Any) -> None:
+        super().__init__([])
+        self.kind, self.options, self.inside = kind, options, []
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _PLACES:
+
+            def place(**options: Any) -> Nested:
+                found = Nested(name, **options)
+                self.inside.append(found)
+                return found
+
+            return place
+        note = super().__getattr__(name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            made = note(*arguments, **named)
+            self.inside.append((name, self.drawn[-1][1]))
+            return made
+
+        return call
+
+    def all(self) -> Noted:
+        """All that is drawn, from the first to the last."""
+        found: Noted = []
+        for item in self.inside:
+            found += item.all() if isinstance(item, Nested) else [item]
+        return found
+
+    def places(self) -> Iterator[Nested]:
+        """This layout and all in it."""
+        yield self
+        for item in self.inside:
+            if isinstance(item, Nested):
+                yield from item.places()
+
+    def around(self, kind: str, wanted: Callable[[dict[str, Any]], bool]) -> list[Nested]:
+        """The layouts around the first thing of a kind that is wanted, the closest first."""
+        for item in self.inside:
+            if isinstance(item, Nested):
+                if found := item.around(kind, wanted):
+                    return [*found, self]
+            elif item[0] == kind and wanted(item[1]):
+                return [self]
+        return []
+
+
+_PLACES = ("row", "column", "box", "split", "grid_flow")
+
+
+def nested(texloom: ModuleType, part: str, context: Any = None) -> Nested:
+    """What ``panels.<module>.<class>`` draws, as it stands in each other."""
+    name, _, kind = part.rpartition(".")
+    panel = getattr(module(texloom, f"panels.{name}"), kind)()
+    panel.layout = Nested()
+    panel.draw(context or Here())
+    return panel.layout
 
 
 def buttons(noted: Noted) -> list[str]:

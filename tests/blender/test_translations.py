@@ -21,6 +21,17 @@ SAME = re.compile(
     r"|cuDNN|FlashAttention [23]|SageAttention|xFormers|)"
 )
 TAKE_TEXT = {"iface", "poll_message_set"}
+# What a layout is told by name, wherever it is drawn.
+SHOWN_BY_NAME = ("text", "heading", "placeholder", "title", "message", "confirm_text")
+# A word that begins a label, or several words: what the interface would say, wherever it stands in a drawing.
+LIKE_TEXT = re.compile(r"[A-Z][a-z]+(?:[ …]|$)|[A-Z]?[a-z]+ [a-zA-Z].*")
+NOT_SHOWN = {
+    "style image",  # where a value comes from, as the engine says it
+    "weathered red brick wall with white mortar",  # prompts of the examples
+    "mossy cobblestone, wet",
+    "dark walnut herringbone parquet, polished, clean",
+    "Marigold",  # a name
+}
 
 
 @pytest.fixture
@@ -58,7 +69,7 @@ def texts_of_classes(texloom: ModuleType) -> Iterator[str]:
 
 
 def texts_in_code(folder: Path) -> Iterator[str]:
-    """Constants that are shown: ``text=`` and ``placeholder=`` of layouts, and what goes through ``iface``."""
+    """Constants that are shown: ``text=``, ``heading=`` and the like, and what goes through ``iface``."""
     for path in folder.glob("**/*.py"):
         if "core" in path.relative_to(folder).parts:
             continue
@@ -67,7 +78,7 @@ def texts_in_code(folder: Path) -> Iterator[str]:
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             # What draws stands outside the folder scene, where ``text`` is something else.
-            drawn = ("text", "placeholder") if "scene" not in path.relative_to(folder).parts else ()
+            drawn = SHOWN_BY_NAME if "scene" not in path.relative_to(folder).parts else ()
             shown = [item.value for item in node.keywords if item.arg in drawn]
             shown += node.args[:1] if called in TAKE_TEXT else []
             shown += node.args[1:2] if called == "report" else []
@@ -82,14 +93,58 @@ def texts_in_code(folder: Path) -> Iterator[str]:
                         yield part.value
 
 
+def texts_in_drawings(folder: Path) -> Iterator[str]:
+    """Constants that look like texts in what draws, also those that reach a layout through a table or a loop."""
+    for path in folder.glob("**/*.py"):
+        place = path.relative_to(folder).parts
+        if place[0] in ("core", "scene", "translations", "data"):
+            continue
+        tree: Any = ast.parse(path.read_text(encoding="utf-8"))
+        whole = place[0] == "panels"
+        draws = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and "draw" in node.name]
+        for part in [tree] if whole else draws:
+            left_out = set()
+            for node in ast.walk(part):
+                if isinstance(node, ast.Expr):
+                    left_out.add(node.value)  # docstrings
+                elif isinstance(node, ast.JoinedStr):
+                    left_out.update(node.values)  # looked at by texts_in_code
+            for node in ast.walk(part):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in left_out:
+                    if LIKE_TEXT.match(node.value) and node.value not in NOT_SHOWN:
+                        yield node.value
+
+
+def texts_of_groups(texloom: ModuleType) -> Iterator[str]:
+    """Names and tooltips of the sockets and panels of the node groups, which Blender translates when it shows them."""
+    groups = importlib.import_module(f"{texloom.__name__}.scene.groups")
+    for kind in groups.NAMES:
+        for _ in groups.ensure(kind):
+            pass
+        for item in groups.find(kind).interface.items_tree:
+            yield item.name
+            yield item.description
+
+
 def all_texts(texloom: ModuleType) -> set[str]:
-    return {*texts_of_classes(texloom), *texts_in_code(Path(texloom.__file__).parent)}
+    folder = Path(texloom.__file__).parent
+    found = {*texts_of_classes(texloom), *texts_in_code(folder), *texts_in_drawings(folder)}
+    return found | {*texts_of_groups(texloom)}
 
 
 def test_every_text_has_a_translation(texloom: ModuleType, dictionary: dict[str, str]) -> None:
     texts = {text for text in all_texts(texloom) if not SAME.fullmatch(text)}
     assert len(texts) > 120
     assert sorted(texts - set(dictionary)) == []
+
+
+def test_texts_are_found_wherever_they_stand(texloom: ModuleType) -> None:
+    folder = Path(texloom.__file__).parent
+    # A heading; texts that a loop or a table passes on; names and tooltips of sockets, a panel of a group.
+    assert "Show" in {*texts_in_code(folder)}
+    assert {"Condition", "Lock All", "Unlock All", "Brick"} <= {*texts_in_drawings(folder)}
+    groups = {*texts_of_groups(texloom)}
+    assert {"Tint", "How much of the tint is applied", "Measures", "Width of one tile on the object"} <= groups
 
 
 def test_stages_that_the_engine_reports_have_one(texloom: ModuleType, dictionary: dict[str, str]) -> None:

@@ -86,7 +86,9 @@ TEXTS: dict[str, str] = {
     "Nothing is being downloaded": "没有正在进行的下载",
     "Cancel Download": "取消下载",
     "End the download; what was loaded stays, so that it can go on later": "结束下载;已下载的部分会保留,以便以后继续",
-    "Take this message away": "移除此消息",
+    "Take away what was said of the last download or deletion of a model": "移除关于上次下载或删除模型的消息",
+    "Dismiss Message of Models": "移除模型消息",
+    "There is no message": "没有消息",
     "Delete Model": "删除模型",
     "Delete the files of this model that Texloom has downloaded; it can be downloaded again": (
         "删除 Texloom 下载的此模型文件;以后可以重新下载"

@@ -4,6 +4,17 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    # Brushes.
+    "No brush is in use.": "没有正在使用的笔刷。",
+    "Enter Sculpt Mode, Vertex Paint or Texture Paint first.": "请先进入雕刻模式、顶点绘制或纹理绘制。",
+    "No brush is active.": "没有活动笔刷。",
+    "Choose a brush first.": "请先选择一个笔刷。",
+    "The brush {name} belongs to a library and cannot be changed, and a copy could not be made active.": (
+        "笔刷 {name} 属于资产库,无法修改,也无法将其副本设为活动笔刷。"
+    ),
+    "Duplicate the brush in the asset shelf, and try again with the duplicate.": (
+        "请在资产架中复制该笔刷,然后用副本重试。"
+    ),
     # The panel.
     "Export": "导出",
     "The active object has no material of Texloom": "活动物体没有 Texloom 材质",
