@@ -201,7 +201,7 @@ def draw_engine(layout: Any, preferences: Any) -> None:
         layout.progress(factor=state.fraction, text=iface(state.stage))
         if state.detail:
             layout.label(text=state.detail)
-        layout.operator("texloom.cancel_setup", icon="X")
+        layout.operator("texloom.cancel_setup", text="Cancel", icon="X")
         return
     for text, icon in state.lines():
         layout.label(text=text, icon=icon)

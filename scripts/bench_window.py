@@ -104,7 +104,7 @@ def print_table(notes: dict[str, Any]) -> None:
     )
     say("")
     columns = ["While", "Between redraws: median", "99 of 100", "longest"]
-    columns += ["Add-on: longest turn", "most work in one", "longest panel"]
+    columns += ["Add-on: longest turn", "most work in one", "longest call else"]
     say(f"| {' | '.join(columns)} |")
     say("|" + "---|" * len(columns))
     for phase in notes["phases"]:
@@ -117,11 +117,11 @@ def print_table(notes: dict[str, Any]) -> None:
             gaps[-1],
             phase["turn"] * 1000,
             phase["work"] * 1000,
-            phase["draw"] * 1000,
+            phase["call"] * 1000,
         ]
         first, rest = cells[:3], cells[3:]
         shown = [f"{value:.0f}" for value in first] + [f"{value:.1f}" for value in rest]
-        say(f"| {phase['name']} | {' | '.join(shown)} |")
+        say(f"| {phase['name']} | {' | '.join(shown)} {phase['other']} |")
     times = sorted(notes["slider_seconds"])
     middle, last = times[len(times) // 2], times[-1]
     say("")

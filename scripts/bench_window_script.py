@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import sys
+import threading
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,57 @@ _drawn: list[float] = []
 
 def module(name: str) -> Any:
     return sys.modules[f"{NAME}.{name}"]
+
+
+class Calls:
+    """The longest call that Blender made of anything in the add-on: panels, operators, timers, handlers.
+
+    Only where Blender comes in is watched, as watching all that runs within would make it slower.
+    """
+
+    def __init__(self) -> None:
+        self.longest: dict[str, float] = {}
+        self._outer: Any = None
+        self._began = 0.0
+        watch = sys.monitoring
+        self._names = dict(_entries())
+        watch.use_tool_id(watch.PROFILER_ID, "texloom")
+        watch.register_callback(watch.PROFILER_ID, watch.events.PY_START, self._start)
+        for event in (watch.events.PY_RETURN, watch.events.PY_UNWIND):
+            watch.register_callback(watch.PROFILER_ID, event, self._end)
+        watch.set_events(watch.PROFILER_ID, watch.events.PY_UNWIND)  # cannot be had of single functions
+        for code in self._names:
+            watch.set_local_events(watch.PROFILER_ID, code, watch.events.PY_START | watch.events.PY_RETURN)
+
+    def _start(self, code: Any, offset: int) -> None:
+        if self._outer is None and threading.current_thread() is threading.main_thread():
+            self._outer, self._began = code, time.perf_counter()
+
+    def _end(self, code: Any, offset: int, result: object) -> None:
+        if code is self._outer and threading.current_thread() is threading.main_thread():
+            self._outer, name = None, self._names[code]
+            self.longest[name] = max(self.longest.get(name, 0.0), time.perf_counter() - self._began)
+
+
+def _entries() -> Iterator[tuple[Any, str]]:
+    """The code of everything that Blender calls, and how to name it."""
+    for module_name, found in list(sys.modules.items()):
+        if not module_name.startswith(f"{NAME}.") and module_name != NAME:
+            continue
+        for name, value in vars(found).items():
+            if isinstance(value, type) and hasattr(value, "bl_rna"):
+                for part in dir(value):  # with what panels inherit from one another
+                    function = inspect.getattr_static(value, part)
+                    function = getattr(function, "__func__", function)
+                    if isinstance(function, types.FunctionType) and function.__module__.startswith(NAME):
+                        yield function.__code__, f"{getattr(value, 'bl_idname', value.__name__)} {part}"
+            elif isinstance(value, types.FunctionType) and (name == "_tick" or name.startswith("draw")):
+                yield value.__code__, f"{value.__module__.rpartition('.')[2]} {name}"
+    for name in dir(bpy.app.handlers):
+        listeners = getattr(bpy.app.handlers, name)
+        for function in listeners if isinstance(listeners, list) else ():
+            if function.__module__.startswith(NAME):
+                yield function.__code__, f"handler {name}"
 
 
 def viewport() -> tuple[Any, Any]:
@@ -43,6 +97,7 @@ def phase(name: str, begin: Callable[[], Any], done: Callable[[], bool]) -> Iter
     bridge = module("bridge").get()
     bridge.slowest.clear()
     bridge.busiest.clear()
+    calls.longest.clear()
     _drawn.clear()
     begin()
     end = time.monotonic() + 300
@@ -53,7 +108,9 @@ def phase(name: str, begin: Callable[[], Any], done: Callable[[], bool]) -> Iter
         yield
     gaps = [later - earlier for earlier, later in itertools.pairwise(_drawn)]
     longest = {"turn": bridge.slowest.get("turn", 0.0), "work": bridge.busiest.get("turn", 0.0)}
-    notes["phases"].append({"name": name, "gaps": gaps, **longest, "draw": bridge.slowest.get("draw", 0.0)})
+    others = {what: seconds for what, seconds in calls.longest.items() if what != "bridge _tick"}
+    other = max(others, key=lambda what: others[what], default="")
+    notes["phases"].append({"name": name, "gaps": gaps, **longest, "other": other, "call": others.get(other, 0.0)})
 
 
 def passed(seconds: float) -> Callable[[], bool]:
@@ -122,6 +179,9 @@ def scenario() -> Iterator[None]:
         notes["slider_seconds"].append(_drawn[-1] - drawing)
         while tuner.busy(material):
             yield
+
+
+calls = Calls()
 
 
 def run() -> None:

@@ -44,7 +44,7 @@ class TEXLOOM_OT_cancel_setup(bpy.types.Operator):
     """Stop setting up; what was there before stays"""
 
     bl_idname = "texloom.cancel_setup"
-    bl_label = "Cancel"
+    bl_label = "Cancel Set-Up"
 
     def execute(self, context: Any) -> set[Any]:
         setup_job.state().cancel()

@@ -146,7 +146,7 @@ class TEXLOOM_OT_cancel(bpy.types.Operator):
     """Stop this job; nothing of it stays"""
 
     bl_idname = "texloom.cancel"
-    bl_label = "Cancel"
+    bl_label = "Cancel Job"
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
@@ -384,7 +384,7 @@ class TEXLOOM_OT_open_folder(bpy.types.Operator):
     """Show the files of this result, or the library, in the file manager"""
 
     bl_idname = "texloom.open_folder"
-    bl_label = "Open Folder"
+    bl_label = "Open Library"
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 

@@ -211,7 +211,7 @@ class TEXLOOM_OT_cancel_export(bpy.types.Operator):
     """Stop the export; no file of it stays"""
 
     bl_idname = "texloom.cancel_export"
-    bl_label = "Cancel"
+    bl_label = "Cancel Export"
 
     def execute(self, context: Any) -> set[Any]:
         export_job.state().cancel()

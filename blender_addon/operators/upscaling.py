@@ -118,7 +118,7 @@ class TEXLOOM_OT_library_upscale(_Upscale, bpy.types.Operator):
     """Make all maps of this result larger, into a result of its own; materials that show it show the larger one"""
 
     bl_idname = "texloom.library_upscale"
-    bl_label = "Upscale"
+    bl_label = "Upscale Result"
 
     folder: StringProperty(
         name="Folder",

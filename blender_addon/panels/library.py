@@ -153,7 +153,7 @@ def _draw_card(layout: Any, context: Any, state: Any, card: Card) -> None:
     use.folder, use.index = card.name, index
     more = column.operator("texloom.library_variations", icon="MOD_ARRAY")
     more.folder, more.index = card.name, index
-    larger = column.operator("texloom.library_upscale", icon="FULLSCREEN_ENTER")
+    larger = column.operator("texloom.library_upscale", text="Upscale", icon="FULLSCREEN_ENTER")
     larger.folder, larger.index = card.name, index
     row = layout.row(align=True)
     save = row.operator("texloom.save_asset", icon="ASSET_MANAGER")

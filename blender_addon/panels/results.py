@@ -37,7 +37,7 @@ class Results(Part):
         ended.reverse()
         for entry in sorted(ended, key=lambda entry: not entry.pinned):
             draw_ended(layout.box(), entry, context, width)
-        layout.operator("texloom.open_folder", text="Open Library", icon="FILE_FOLDER")
+        layout.operator("texloom.open_folder", icon="FILE_FOLDER")
 
 
 def grid_size(context: Any, count: int) -> tuple[int, float]:

@@ -95,7 +95,7 @@ def _engine(layout: Any, online: bool, done: bool, width: int) -> None:
     state = setup_job.state()
     if state.running:
         column.progress(factor=state.fraction, text=iface(state.stage))
-        column.operator("texloom.cancel_setup", icon="X")
+        column.operator("texloom.cancel_setup", text="Cancel", icon="X")
     elif online and not done:
         for text, mark in state.lines():
             paragraph(column, text, width, mark)

@@ -39,6 +39,11 @@ def test_every_operator_is_found_by_search(texloom: ModuleType) -> None:
     assert hidden == set(NOT_FOUND)
 
 
+def test_no_two_of_them_have_one_name(texloom: ModuleType) -> None:
+    labels = [owner.bl_label for name, owner in registered() if name not in NOT_FOUND]
+    assert len(labels) == len(set(labels)), sorted(label for label in labels if labels.count(label) > 1)
+
+
 def test_names_begin_as_blender_s_do(texloom: ModuleType) -> None:
     for name, owner in registered():
         label = owner.bl_label

@@ -70,6 +70,9 @@ TEXTS: dict[str, str] = {
     "On {name}": "应用到 {name}",
     # Operators.
     "Cancel": "取消",
+    "Cancel Job": "取消任务",
+    "Cancel Export": "取消导出",
+    "Cancel Set-Up": "取消安装",
     "Stop this job; nothing of it stays": "停止此任务,不保留任何内容",
     "Retry": "重试",
     "Try this job once more, with the same prompt and seed; without a job the last that failed or was cancelled": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 TEXTS: dict[str, str] = {
     "Upscale": "放大",
+    "Upscale Result": "放大结果",
     "Upscale Material": "放大材质",
     "Upscaling": "正在放大",
     "Factor": "倍数",
