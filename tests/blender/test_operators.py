@@ -165,6 +165,15 @@ def test_the_log_folder_is_shown(
     assert Path(file_manager()) == logs
 
 
+def test_the_folder_of_the_settings_is_shown(
+    texloom: ModuleType, file_manager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(module(texloom, "operators.engine"), "settings_path", lambda: tmp_path / "home" / "settings")
+    assert bpy.ops.texloom.open_settings() == {"FINISHED"}
+    assert Path(file_manager()) == tmp_path / "home"
+
+
 def test_a_job_is_cancelled_and_the_others_go_on(fake: Any, api: Any, texloom: ModuleType, counts: Any) -> None:
     bridge = module(texloom, "bridge").get()
     fake.script = fake.Script(steps=4000, step_seconds=0.05)
