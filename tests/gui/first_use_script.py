@@ -225,10 +225,13 @@ def pick() -> Iterator[None]:
     yield from portrait("9_variation")
     notes["picked"] = newest().index
     notes["same_material"] = cube().active_material == before
-    in_viewport(lambda: bpy.ops.ed.undo())
-    notes["undone"] = cube().active_material["texloom_index"]
-    in_viewport(lambda: bpy.ops.ed.redo())
-    notes["redone"] = cube().active_material["texloom_index"]
+    hands.over_viewport()
+    yield from pause(0.3)
+    for key, name in (("ctrl+z", "undone"), ("ctrl+shift+z", "redone")):
+        shown = cube().active_material["texloom_index"]
+        yield from hands.press(key)
+        yield from wait(lambda shown=shown: cube().active_material["texloom_index"] != shown, 20)
+        notes[name] = cube().active_material["texloom_index"]
     yield from pause(1.0)
 
 

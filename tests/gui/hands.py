@@ -198,7 +198,10 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
             found = under_pointer(area, region)
             seen.append(found)
             if wanted in found:
-                return
+                # Right after another window was in between, the button there still answers that was left.
+                yield from pause(0.2)
+                if wanted in under_pointer(area, region):
+                    return
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
 
 
