@@ -242,7 +242,7 @@ def tune() -> Iterator[None]:
     notes["pixels_before"] = average(cube().active_material)
     before = recipe.parameters["moss"].amount
     number = [item.name for item in recipe.parameters].index("moss")
-    yield from hands.scroll(area, 8)  # past the results
+    yield from hands.scroll(area, 6)  # past the results
     yield from hands.hold(area, f"texloom.parameters[{number}].amount", across=0.3)
     amounts, sides = [], []
     for _ in range(_MOVES):
@@ -325,7 +325,7 @@ def keep() -> Iterator[None]:
     yield from hands.choose_file(OUT / "first.blend")
     yield from hands.accept_file()
     yield from wait(lambda: Path(bpy.data.filepath) == OUT / "first.blend", 60)
-    yield from hands.scroll(area, 8)  # past the results
+    yield from hands.scroll(area, 6)  # past the results
     yield from hands.click(area, "texloom.save_asset(material=", across=0.86)
     yield from pause(0.5)
     yield from hands.press("t")  # This File, as the line below its letter says

@@ -188,8 +188,8 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
     """
     region = _region(area, kind)
     seen = []
-    # As it stands, from its top, further down.
-    for turns in (0, -3 * _TURNS, _TURNS, _TURNS) if kind == "UI" else (0,):
+    # As it stands, from its top, further down, each time by less than what shows at once.
+    for turns in (0, -3 * _TURNS, *[_TURNS * 3 // 4] * 3) if kind == "UI" else (0,):
         if turns:
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):

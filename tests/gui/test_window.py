@@ -236,7 +236,7 @@ class TestFirstUse:
         marked, tags, files = first_use["asset"]
         assert marked and "Texloom" in tags
         # The other one, of the result in the library.
-        assert len(files) == 1 and Path(files[0]).name.startswith("weathered red brick wall")
+        assert len(files) == 1 and Path(files[0]).name.startswith("weathered-red-brick-wall")
         name, still, moss = first_use["reloaded"]
         # The material is called after the variation that it shows.
         assert name == "weathered red brick wall with white mortar 3" and still
