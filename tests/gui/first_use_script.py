@@ -352,6 +352,8 @@ def keep() -> Iterator[None]:
     library = OUT / "home" / "assets"
     yield from wait(lambda: bool(list(library.rglob("*.blend"))), 60)
     notes["asset"] += [[str(file.relative_to(library)) for file in library.rglob("*.blend")]]
+    # The add-on looks at asset browsers a moment later; in Blender 4.3 one that was not drawn yet would end Blender.
+    yield from pause(1.5)
     area.ui_type = "ASSETS"
     yield from pause(1.0)
     area.spaces.active.params.asset_library_reference = "LOCAL"
