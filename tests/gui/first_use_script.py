@@ -34,6 +34,10 @@ from driving import (
 )
 
 PROMPT = "weathered red brick wall with white mortar"
+_MOVES, _MOVE = 24, 6
+"""How the mouse drags a slider: so many times so many pixels."""
+_PATIENCE = 5
+"""How often a picture of the rendered scene is taken again that still changes."""
 
 
 def newest() -> Any:
@@ -63,20 +67,27 @@ def back_to_the_scene() -> Iterator[None]:
 
 
 def install() -> Iterator[None]:
-    yield from in_preferences("EXTENSIONS")
-    bpy.ops.extensions.package_install_files(
-        filepath=str(OUT / "texloom.zip"), repo="user_default", enable_on_install=True
-    )
+    """Edit › Preferences › Get Extensions › Install from Disk…, and the zip in the file browser."""
+    yield from hands.show_preferences("EXTENSIONS")
+    (area,) = hands.areas("PREFERENCES")
+    yield from hands.open_right_menu(area, "extension_search")
+    screenshot("1_install_from_disk")
+    yield from hands.choose("extensions.package_install_files", across=-40)
+    yield from hands.choose_file(OUT / "texloom.zip")
+    screenshot("1_zip_chosen")
+    yield from hands.accept_file()
+    yield from wait(lambda: NAME in bpy.context.preferences.addons, 60)
     yield from pause(2.0)
     screenshot("1_installed")
     notes["installed"] = NAME in bpy.context.preferences.addons
-    yield from back_to_the_scene()
+    yield from hands.close_window(area)
 
 
 def three_clicks() -> Iterator[None]:
     """From the fresh install to the first texture with the card's own buttons."""
     _, area = viewport()
     show_base_color(area)
+    hands.watch_parts()
     yield from show_sidebar(area)
     screenshot("2_first_run")
     notes["online_before"] = bpy.app.online_access
@@ -142,9 +153,16 @@ def portrait(name: str) -> Iterator[None]:
     scene.cycles.preview_samples = 32
     scene.cycles.use_preview_denoising = False
     shading.type = "RENDERED"
-    # Rendering is done by other threads; Blender stays responsive meanwhile.
-    yield from pause(14.0)
+    # Rendering is done by other threads; Blender stays responsive meanwhile, and tells every sample.
+    yield from pause(4.0)
     screenshot(name)
+    for _ in range(_PATIENCE):
+        (OUT / f"{name}.png").replace(OUT / "before.png")
+        yield from pause(2.0)
+        screenshot(name)
+        if not pixels_changed("before", name):
+            break
+    (OUT / "before.png").unlink(missing_ok=True)
     lamp.type, lamp.energy, background.default_value = kept
     show_base_color(area)
     yield from pause(1.0)
@@ -170,6 +188,36 @@ def generate() -> Iterator[None]:
     notes["on_cube"] = cube().active_material.name
 
 
+def keys() -> Iterator[None]:
+    """Enter alone confirms the prompt, Ctrl+Enter generates, and so does Enter where the preferences say so."""
+    _, area = viewport()
+    settings, preferences = bpy.context.scene.texloom, bpy.context.preferences.addons[NAME].preferences
+    settings.size, settings.count = "512", 1
+    before = len(bridge().entries)
+    jobs = lambda: len(bridge().entries) - before  # noqa: E731 - a name for what is asked several times
+    yield from hands.find(area, "texloom.prompt")
+    yield from hands.write("white marble")
+    yield from pause(1.0)
+    notes["keys"] = [jobs()]
+    hands.over_viewport()
+    yield from pause(0.3)
+    yield from hands.press("ctrl+Return")
+    yield from wait(lambda: jobs() > 0, 20)
+    notes["keys"] += [jobs(), newest().view.request.prompt]
+    yield from wait(settled, 240)
+    preferences.enter = True
+    yield from hands.find(area, "texloom.prompt")
+    yield from hands.write("old oak planks")
+    yield from wait(lambda: jobs() > 1, 20)
+    yield from pause(0.5)
+    notes["keys"] += [jobs(), newest().view.request.prompt]
+    preferences.enter = False
+    yield from wait(settled, 240)
+    notes["keys"] += [entry.problem for entry in bridge().entries.values() if entry.problem]
+    for job in list(bridge().entries)[before:]:
+        bpy.ops.texloom.dismiss(job=job)  # the panel stays short
+
+
 def pick() -> Iterator[None]:
     before = cube().active_material
     yield from hands.click(viewport()[1], f'texloom.apply(job="{newest().id}", index=2', across=0.3)
@@ -177,29 +225,42 @@ def pick() -> Iterator[None]:
     yield from portrait("9_variation")
     notes["picked"] = newest().index
     notes["same_material"] = cube().active_material == before
-    in_viewport(lambda: bpy.ops.ed.undo())
-    notes["undone"] = cube().active_material["texloom_index"]
-    in_viewport(lambda: bpy.ops.ed.redo())
-    notes["redone"] = cube().active_material["texloom_index"]
+    hands.over_viewport()
+    yield from pause(0.3)
+    for key, name in (("ctrl+z", "undone"), ("ctrl+shift+z", "redone")):
+        shown = cube().active_material["texloom_index"]
+        yield from hands.press(key)
+        yield from wait(lambda shown=shown: cube().active_material["texloom_index"] != shown, 20)
+        notes[name] = cube().active_material["texloom_index"]
     yield from pause(1.0)
 
 
 def tune() -> Iterator[None]:
+    _, area = viewport()
     recipe = cube().active_material.texloom
     bridge().slowest.clear()
     notes["pixels_before"] = average(cube().active_material)
-    in_viewport(lambda: bpy.ops.ed.undo_push(message="Before"))
-    for amount in (0.2, 0.4, 0.6, 0.8):  # as a mouse drags
-        recipe.parameters["moss"].amount = amount
+    before = recipe.parameters["moss"].amount
+    number = [item.name for item in recipe.parameters].index("moss")
+    yield from hands.scroll(area, 6)  # past the results
+    yield from hands.hold(area, f"texloom.parameters[{number}].amount", across=0.3)
+    amounts, sides = [], []
+    for _ in range(_MOVES):
+        hands.slide(_MOVE)
         yield from pause(0.1)
-    # Blender itself does this when the mouse lets go of a slider.
-    in_viewport(lambda: bpy.ops.ed.undo_push(message="Moss"))
+        amounts.append(recipe.parameters["moss"].amount)
+        sides.append(base_color(cube().active_material).size[0])
+    screenshot("10_dragging")
+    hands.let_go()
+    yield from pause(0.3)
+    moss = recipe.parameters["moss"].amount
     yield from drawn()
+    notes["dragged"] = {"from": before, "to": moss, "amounts": amounts, "sides": sides}
     yield from pause(1.0)
     times: list[float] = []
     began = time.monotonic()
     seen = bpy.types.SpaceView3D.draw_handler_add(lambda: times.append(time.monotonic()), (), "WINDOW", "POST_PIXEL")
-    recipe.parameters["moss"].amount = 0.81
+    recipe.parameters["moss"].amount = moss - 0.01
     yield from wait(lambda: not tuner().drawing(cube().active_material), 60)
     there = time.monotonic()
     yield from wait(lambda: bool(times) and times[-1] > there, 60)
@@ -207,19 +268,22 @@ def tune() -> Iterator[None]:
     yield from drawn()
     notes["seconds_to_kept"] = time.monotonic() - began
     bpy.types.SpaceView3D.draw_handler_remove(seen, "WINDOW")
-    recipe.parameters["moss"].amount = 0.8
+    recipe.parameters["moss"].amount = moss
     yield from drawn()
     notes["tuning"] = dict(bridge().slowest)
     notes["tuning_problem"] = tuner().problem(cube().active_material)
     notes["pixels_after"] = average(cube().active_material)
     notes["size_after"] = list(base_color(cube().active_material).size)
     yield from portrait("10_tuned")
-    in_viewport(lambda: bpy.ops.ed.undo())
+    hands.over_viewport()
+    yield from pause(0.3)
+    yield from hands.press("ctrl+z")
     yield from drawn()
     notes["undone_moss"] = cube().active_material.texloom.parameters["moss"].amount
     notes["pixels_undone"] = average(cube().active_material)
-    in_viewport(lambda: bpy.ops.ed.redo())
+    yield from hands.press("ctrl+shift+z")
     yield from drawn()
+    notes["redone_moss"] = cube().active_material.texloom.parameters["moss"].amount
     notes["pixels_redone"] = average(cube().active_material)
     # Another kind of material is one step that comes with its pictures.
     in_viewport(lambda: bpy.ops.texloom.tune_family("EXEC_DEFAULT", True, family="cobblestone"))
@@ -253,15 +317,43 @@ def average(material: Any) -> list[float]:
 
 
 def keep() -> Iterator[None]:
-    path = OUT / "first.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path))
-    in_viewport(
-        lambda: bpy.ops.texloom.save_asset("EXEC_DEFAULT", True, material=cube().active_material.name, target="FILE")
-    )
-    bpy.ops.wm.save_mainfile()
-    material = cube().active_material
-    notes["asset"] = [material.asset_data is not None, sorted(tag.name for tag in material.asset_data.tags)]
+    """Save, make an asset of the material in this file, another one of the result in the library, and look at it."""
     _, area = viewport()
+    hands.over_viewport()
+    yield from pause(0.3)
+    yield from hands.press("ctrl+shift+s")
+    yield from hands.choose_file(OUT / "first.blend")
+    yield from hands.accept_file()
+    yield from wait(lambda: Path(bpy.data.filepath) == OUT / "first.blend", 60)
+    yield from hands.scroll(area, 6)  # past the results
+    yield from hands.click(area, "texloom.save_asset(material=", across=0.86)
+    yield from pause(0.5)
+    yield from hands.press("t")  # This File, as the line below its letter says
+    yield from pause(0.5)
+    screenshot("11_dialog_this_file")
+    yield from hands.press("Return")
+    material = cube().active_material
+    yield from wait(lambda: material.asset_data is not None, 60)
+    notes["asset"] = [True, sorted(tag.name for tag in material.asset_data.tags)]
+    hands.over_viewport()
+    yield from pause(0.3)
+    yield from hands.press("ctrl+s")
+    yield from wait(lambda: not bpy.data.is_dirty, 60)
+    yield from hands.only(area, "library")
+    yield from hands.click(area, "texloom.library_select(", across=0.2)
+    yield from pause(1.0)
+    yield from hands.scroll(area, 24)
+    yield from hands.click(area, "texloom.save_asset(", across=0.3)
+    yield from pause(0.5)
+    yield from hands.press("a")  # Asset Library
+    yield from pause(0.5)
+    screenshot("11_dialog_library")
+    yield from hands.press("Return")
+    library = OUT / "home" / "assets"
+    yield from wait(lambda: bool(list(library.rglob("*.blend"))), 60)
+    notes["asset"] += [[str(file.relative_to(library)) for file in library.rglob("*.blend")]]
+    # The add-on looks at asset browsers a moment later; in Blender 4.3 one that was not drawn yet would end Blender.
+    yield from pause(1.5)
     area.ui_type = "ASSETS"
     yield from pause(1.0)
     area.spaces.active.params.asset_library_reference = "LOCAL"
@@ -339,19 +431,19 @@ def reload() -> Iterator[None]:
     show_base_color(area)
     yield from pause(2.0)
     yield from portrait("13_reloaded")
-    view = bpy.context.preferences.view
-    try:
-        view.language = "zh_HANS"
-    except TypeError:
-        return  # built without other languages
-    yield from pause(2.0)
-    yield from portrait("14_zh_HANS")
-    view.language = "en_US"
+    notes["languages"] = list(bpy.app.translations.locales)
+    if "zh_HANS" in notes["languages"]:
+        bpy.context.preferences.view.language = "zh_HANS"
+        yield from pause(2.0)
+        yield from portrait("14_zh_HANS")
+        notes["chinese"] = bpy.app.translations.pgettext_iface("What you make appears here.")
+        notes["pixels_chinese"] = pixels_changed("13_reloaded", "14_zh_HANS")
+        bpy.context.preferences.view.language = "en_US"
 
 
 def scenario() -> Iterator[None]:
     yield from pause(1.0)
-    for step in (install, three_clicks, generate, pick, tune, leave_dialogs, keep, reload):
+    for step in (install, three_clicks, keys, generate, pick, tune, leave_dialogs, keep, reload):
         notes["at"] = step.__name__
         yield from step()
 

@@ -7,6 +7,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -16,6 +17,13 @@ _TURNS = 8
 _REACTION = 0.3
 _HEADER = 26
 """Pixels from one closed part of the panel to the next."""
+_ENTRY = 20
+"""Pixels from one entry of a menu to the next."""
+_LONGEST_MENU = 500
+_EDIT_MENU = (78, 12)
+"""Where the top bar of the first window has it."""
+_PULLED = (300, 120)
+"""Where the preferences are pulled to: they may open half beside the screen."""
 _drawn: list[str] = []
 _places: dict[str, int] = {}
 """How far below Generate each part's header was last, with everything closed."""
@@ -29,10 +37,23 @@ def _region(area: Any, kind: str) -> Any:
     return next(region for region in area.regions if region.type == kind)
 
 
+def _window(region: Any) -> Any:
+    """The window that a region is part of."""
+    windows = bpy.context.window_manager.windows
+    every = ((window, area) for window in windows for area in window.screen.areas)
+    return next((window for window, area in every if any(one == region for one in area.regions)), windows[0])
+
+
+def _on_screen(region: Any) -> tuple[int, int]:
+    """Where a region's lower left corner is on the screen, whose y grows downwards while a region's grows upwards."""
+    first, window = bpy.context.window_manager.windows[0], _window(region)
+    return window.x + region.x, first.y + first.height - 1 - window.y - region.y
+
+
 def _move(region: Any, x: int, y: int) -> None:
-    """Put the pointer at a place in a region, whose y grows upwards while the screen's grows downwards."""
-    window = bpy.context.window_manager.windows[0]
-    _xdotool("mousemove", region.x + x, window.height - 1 - (region.y + y))
+    """Put the pointer at a place in a region."""
+    left, bottom = _on_screen(region)
+    _xdotool("mousemove", left + x, bottom - y)
 
 
 def watch_parts() -> None:
@@ -124,12 +145,14 @@ def stroke(area: Any, points: list[tuple[float, float]]) -> Iterator[None]:
     yield from pause(0.4)
 
 
-def _pointer(region: Any) -> tuple[int, int]:
-    """Where the pointer is in a region."""
+def _pointer(region: Any = None) -> tuple[int, int]:
+    """Where the pointer is in a region, or on the screen."""
     told = subprocess.run(["xdotool", "getmouselocation"], capture_output=True, text=True, check=True).stdout
     x, y = (int(word.partition(":")[2]) for word in told.split()[:2])
-    window = bpy.context.window_manager.windows[0]
-    return x - region.x, window.height - 1 - y - region.y
+    if region is None:
+        return x, y
+    left, bottom = _on_screen(region)
+    return x - left, bottom - y
 
 
 def over_viewport() -> None:
@@ -141,10 +164,9 @@ def over_viewport() -> None:
 
 def under_pointer(area: Any, region: Any) -> str:
     """What the button under the pointer does: the call of its operator or the path of its property, else nothing."""
-    window = bpy.context.window_manager.windows[0]
     manager = bpy.context.window_manager
     manager.clipboard = ""
-    with bpy.context.temp_override(window=window, area=area, region=region):
+    with bpy.context.temp_override(window=_window(region), area=area, region=region):
         for copy in (bpy.ops.ui.copy_python_command_button, bpy.ops.ui.copy_data_path_button):
             try:
                 if copy.poll():
@@ -166,8 +188,8 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
     """
     region = _region(area, kind)
     seen = []
-    # As it stands, from its top, further down.
-    for turns in (0, -3 * _TURNS, _TURNS) if kind == "UI" else (0,):
+    # As it stands, from its top, further down, each time by less than what shows at once.
+    for turns in (0, -3 * _TURNS, *[_TURNS * 3 // 4] * 3) if kind == "UI" else (0,):
         if turns:
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
@@ -176,7 +198,10 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
             found = under_pointer(area, region)
             seen.append(found)
             if wanted in found:
-                return
+                # Right after another window was in between, the button there still answers that was left.
+                yield from pause(0.2)
+                if wanted in under_pointer(area, region):
+                    return
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
 
 
@@ -209,3 +234,135 @@ def write(text: str) -> Iterator[None]:
     _xdotool("type", "--delay", 12, text)
     yield from pause(0.4)
     yield from press("Return")
+
+
+def open_menu(x: int, y: int) -> Iterator[None]:
+    """Click on a place of the screen, which opens a menu."""
+    _xdotool("mousemove", x, y)
+    yield from pause(_REACTION)
+    _xdotool("click", 1)
+    yield from pause(2 * _REACTION)
+
+
+def choose(wanted: str, across: int = 20) -> Iterator[None]:
+    """Click on the entry of the open menu whose call holds ``wanted``, going down from the pointer.
+
+    What lies in a menu has no editor to ask about it, but tells its call to Ctrl+C.
+
+    Raises:
+        LookupError: no entry does that.
+    """
+    manager = bpy.context.window_manager
+    x, y = _pointer()
+    seen = []
+    for place in range(y + _ENTRY, y + _LONGEST_MENU, _ENTRY // 2 + 2):
+        _xdotool("mousemove", x + across, place)
+        yield from pause(0.08)
+        manager.clipboard = ""
+        _xdotool("key", "ctrl+c")
+        yield from pause(0.1)
+        seen.append(str(manager.clipboard))
+        if wanted in seen[-1]:
+            _xdotool("click", 1)
+            yield from pause(_REACTION)
+            return
+    raise LookupError(f"No entry of {wanted} among {sorted(set(seen))}.")
+
+
+def areas(kind: str) -> list[Any]:
+    """The editors of a kind, in all windows."""
+    windows = bpy.context.window_manager.windows
+    return [area for window in windows for area in window.screen.areas if kind in (area.type, area.ui_type)]
+
+
+def show_preferences(section: str) -> Iterator[None]:
+    """Open the preferences from the menu Edit, pull their window onto the screen, and choose a section."""
+    yield from open_menu(*_EDIT_MENU)
+    yield from choose("screen.userpref_show")
+    yield from wait(lambda: bool(areas("PREFERENCES")), 20)
+    yield from pause(1.0)
+    _xdotool("search", "--name", "Preferences$", "windowmove", *_PULLED)
+    yield from wait(lambda: _on_screen(areas("PREFERENCES")[0].regions[0])[0] == _PULLED[0], 20)
+    yield from pause(1.0)
+    area = areas("PREFERENCES")[0]
+    kinds = ("NAVIGATION_BAR", "UI")  # the newer one has a field to search above them
+    tabs = next(region for region in area.regions if region.type in kinds and region.height > 1)
+    for y in range(tabs.height - _ENTRY // 2, 0, -_ENTRY // 2):
+        _move(tabs, tabs.width // 2, y)
+        yield from pause(0.1)
+        _xdotool("click", 1)
+        yield from pause(0.2)
+        if bpy.context.preferences.active_section == section:
+            yield from pause(1.0)
+            return
+    raise LookupError(f"No tab of the preferences shows {section}.")
+
+
+def open_right_menu(area: Any, beside: str) -> Iterator[None]:
+    """Open the menu at the right end of the line that begins with the field ``beside``."""
+    yield from find(area, beside, kind="WINDOW", across=0.2, step=8)
+    region = _region(area, "WINDOW")
+    _, y = _pointer(region)
+    left, bottom = _on_screen(region)
+    yield from open_menu(left + region.width - _ENTRY, bottom - y)
+
+
+def choose_file(path: Path) -> Iterator[None]:
+    """Type a path in the file browser that is opening, folder and name, and press what accepts it."""
+    yield from wait(lambda: bool(areas("FILE_BROWSER")), 20)
+    yield from pause(1.5)
+    (area,) = areas("FILE_BROWSER")
+    parameters = area.spaces.active.params
+    yield from find(area, "params.directory", across=0.35)
+    yield from write(str(path.parent))
+    yield from wait(lambda: Path(parameters.directory.decode()) == path.parent, 20)
+    below = _region(area, "EXECUTE")
+    _move(below, below.width // 3, below.height // 2)
+    yield from write(path.name)
+    yield from wait(lambda: parameters.filename == path.name, 20)
+    yield from pause(0.5)
+
+
+def accept_file() -> Iterator[None]:
+    """Press the button of the file browser that accepts."""
+    (area,) = areas("FILE_BROWSER")
+    yield from click(area, "file.execute(", kind="EXECUTE", across=0.9)
+    yield from wait(lambda: not areas("FILE_BROWSER"), 20)
+
+
+def windows_on_screen() -> list[str]:
+    """The windows that the screen shows, the newest last."""
+    told = subprocess.run(["xdotool", "search", "--name", "."], capture_output=True, text=True, check=True).stdout
+    return sorted(told.split(), key=int)
+
+
+def make_room(left: int, top: int) -> Iterator[None]:
+    """Make the newest window small and pull it to a place where it covers no sidebar."""
+    newest = windows_on_screen()[-1]
+    _xdotool("windowsize", newest, 500, 350)
+    _xdotool("windowmove", newest, left, top)
+    yield from pause(1.0)
+
+
+def close_window(area: Any) -> Iterator[None]:
+    """Close the window of an editor; a virtual screen gives windows no frame with a button for it."""
+    with bpy.context.temp_override(window=_window(area.regions[0])):
+        bpy.ops.wm.window_close()
+    yield from pause(0.5)
+
+
+def hold(area: Any, wanted: str, **where: Any) -> Iterator[None]:
+    """Press the mouse on a button and keep it pressed."""
+    yield from find(area, wanted, **where)
+    _xdotool("mousedown", 1)
+    yield from pause(0.1)
+
+
+def slide(across: int) -> None:
+    """Move the mouse sideways."""
+    _xdotool("mousemove_relative", "--", across, 0)
+
+
+def let_go() -> None:
+    """Release the mouse."""
+    _xdotool("mouseup", 1)

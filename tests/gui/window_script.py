@@ -7,16 +7,74 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import hands
 from driving import OUT, bridge, in_viewport, notes, pause, run, screenshot, settled, show_sidebar, viewport, wait
+
+TILES = 3
+
+
+def filled(area: Any) -> float:
+    """How much of an image editor its image fills when it stands there three times each way."""
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    space = area.spaces.active
+    return TILES * float(space.image.size[0] * space.zoom[0]) / min(region.width, region.height)
+
+
+def preview(area: Any, image: Any) -> Iterator[None]:
+    """3×3 in a window of its own, beside one of the user's that looks the same, and in an image editor itself."""
+    windows = bpy.context.window_manager.windows
+    bpy.context.scene.texloom_images.image = image
+    yield from hands.only(area, "from_image")
+    in_viewport(lambda: bpy.ops.wm.window_new())
+    yield from wait(lambda: len(windows) == 2, 20)
+    own = windows[-1]
+    own.screen.areas[0].ui_type = "IMAGE_EDITOR"
+    space = own.screen.areas[0].spaces.active
+    space.image, space.show_repeat = image, True
+    yield from pause(1.0)
+    yield from hands.make_room(20, 600)
+
+    yield from hands.click(area, "texloom.tile_preview(")
+    yield from wait(lambda: len(windows) == 3, 20)
+    opened = windows[-1]
+    space = opened.screen.areas[0].spaces.active
+    yield from pause(2.0)
+    screenshot("preview_window")
+    notes["preview"] = {"repeats": space.show_repeat, "image": space.image == image}
+    notes["preview"]["fit"] = [filled(opened.screen.areas[0])]
+    yield from hands.make_room(20, 120)
+    yield from hands.click(area, "texloom.tile_preview(")
+    yield from wait(lambda: len(windows) == 2, 20)
+    notes["preview"]["own_stays"] = own in list(windows) and own.screen.areas[0].type == "IMAGE_EDITOR"
+    yield from hands.close_window(own.screen.areas[0])
+
+    area.ui_type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = image
+    yield from show_sidebar(area)
+    yield from hands.only(area, "from_image")
+    notes["preview"]["here"] = [space.show_repeat]
+    for _ in range(2):
+        yield from hands.click(area, "texloom.tile_preview(")
+        notes["preview"]["here"].append(space.show_repeat)
+        if space.show_repeat:
+            yield from pause(1.0)
+            screenshot("preview_here")
+            notes["preview"]["fit"].append(filled(area))
+    notes["preview"]["windows"] = len(windows)
+    area.ui_type = "VIEW_3D"
+    yield from pause(1.0)
 
 
 def scenario() -> Iterator[None]:
     window, area = viewport()
+    hands.watch_parts()
     yield from show_sidebar(area)
     settings = bpy.context.scene.texloom
     settings.prompt = "weathered red brick wall with white mortar"
@@ -28,12 +86,9 @@ def scenario() -> Iterator[None]:
     screenshot("panel")
 
     view = bpy.context.preferences.view
-    notes["chinese"] = ""
-    try:
+    notes["languages"] = list(bpy.app.translations.locales)
+    if "zh_HANS" in notes["languages"]:
         view.language = "zh_HANS"
-    except TypeError:
-        pass  # built without other languages
-    else:
         yield from pause(1.5)
         screenshot("panel_zh_HANS")
         notes["chinese"] = bpy.app.translations.pgettext_iface("What you make appears here.")
@@ -76,6 +131,7 @@ def scenario() -> Iterator[None]:
     now = bpy.data.objects["Cube"].active_material
     notes["after_redo"] = now.name if now else ""
     yield from pause(0.5)
+    yield from preview(area, bpy.data.images[entry.built.images[0]])
 
     # A job survives another workspace, undo, and is cancelled by its button.
     settings = bpy.context.scene.texloom
