@@ -61,23 +61,30 @@ class Calls:
 
 def _entries() -> Iterator[tuple[Any, str]]:
     """The code of everything that Blender calls, and how to name it."""
-    for module_name, found in list(sys.modules.items()):
-        if not module_name.startswith(f"{NAME}.") and module_name != NAME:
-            continue
+    for base in (bpy.types.Panel, bpy.types.Operator, bpy.types.Menu, bpy.types.UIList, bpy.types.AddonPreferences):
+        for owner in _below(base):
+            for part in dir(owner):  # with what panels inherit from one another
+                function = inspect.getattr_static(owner, part)
+                function = getattr(function, "__func__", function)
+                if isinstance(function, types.FunctionType) and function.__module__.startswith(NAME):
+                    # Panels share what draws them.
+                    what = "a panel" if base is bpy.types.Panel else getattr(owner, "bl_idname", owner.__name__)
+                    yield function.__code__, f"{what} {part}"
+    for found in [found for name, found in sys.modules.items() if name.startswith(f"{NAME}.")]:
         for name, value in vars(found).items():
-            if isinstance(value, type) and hasattr(value, "bl_rna"):
-                for part in dir(value):  # with what panels inherit from one another
-                    function = inspect.getattr_static(value, part)
-                    function = getattr(function, "__func__", function)
-                    if isinstance(function, types.FunctionType) and function.__module__.startswith(NAME):
-                        yield function.__code__, f"{getattr(value, 'bl_idname', value.__name__)} {part}"
-            elif isinstance(value, types.FunctionType) and (name == "_tick" or name.startswith("draw")):
+            if isinstance(value, types.FunctionType) and (name == "_tick" or name.startswith("draw")):
                 yield value.__code__, f"{value.__module__.rpartition('.')[2]} {name}"
     for name in dir(bpy.app.handlers):
         listeners = getattr(bpy.app.handlers, name)
         for function in listeners if isinstance(listeners, list) else ():
             if function.__module__.startswith(NAME):
                 yield function.__code__, f"handler {name}"
+
+
+def _below(owner: type) -> Iterator[type]:
+    for below in owner.__subclasses__():
+        yield below
+        yield from _below(below)
 
 
 def viewport() -> tuple[Any, Any]:

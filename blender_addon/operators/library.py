@@ -371,7 +371,10 @@ def _refresh_asset_browsers() -> None:
     refresh: Any = bpy.ops.asset.library_refresh
     for window in manager.windows:
         for area in window.screen.areas:
-            if area.type == "FILE_BROWSER" and area.ui_type == "ASSETS":
+            if area.type != "FILE_BROWSER" or area.ui_type != "ASSETS":
+                continue
+            # One that was never drawn reads them then; refreshing it before makes Blender 4.3 crash.
+            if area.spaces.active.params is not None:
                 override: Any = bpy.context.temp_override(window=window, area=area)
                 with override:
                     if refresh.poll():
