@@ -39,7 +39,7 @@ def model(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer = flow.Trainer(learned, flow.Options(steps=400, batch=16, rate=3e-3), config=NETWORK)
     for _ in range(200):
         trainer._one()
-    write_folder(folder / "model", vae=vae, network=trainer.average.model, training={})
+    write_folder(folder / "model", vae=vae, network=trainer.average.model, layout=learned.layout, training={})
     return folder / "model"
 
 
@@ -162,9 +162,10 @@ class TestComparison:
             trainer = flow.Trainer(learned, options, kind="unet", config=UNET)
             for _ in range(60 if kind == "trained" else 0):
                 trainer._one()
-            write_folder(tmp_path / kind, vae=vae, network=trainer.average.model, training={})
+            network = trainer.average.model
+            write_folder(tmp_path / kind, vae=vae, network=network, layout=learned.layout, training={})
         few = {"distilled_steps": distill.DISTILLED_STEPS}
-        write_folder(tmp_path / "few", vae=vae, network=read_network(model), training=few)
+        write_folder(tmp_path / "few", vae=vae, network=read_network(model), layout=learned.layout, training=few)
         command = [str(tmp_path / name) for name in ("trained", "fresh", "few")]
         command += ["--autoencoder", str(model / "vae"), "--corpus", str(shards), "--threads", "1", "--count", "6"]
         command += ["--judge", str(tmp_path / "judge.safetensors"), "--judge-steps", "2"]

@@ -242,6 +242,25 @@ class TestLatents:
         assert states.shape[0] == 2
         assert mask[0].sum() == 2  # the two marks around nothing
         assert (states[0, 2:] == 0).all()
+        assert states.shape[2] == learned.width == 384 + learned.layout.width
+        assert not states[0, :, 384:].any()
+
+    def test_of_a_tile_any_part_of_the_truth_is_told(self, learned: latents.Learned, tiles: Tiles) -> None:
+        train, _ = tiles.split()
+        picked = [3] * 200
+        found = learned.partly_told(np.random.default_rng(0), picked)
+        place = learned.layout.families.index(tiles.rows[int(train[3])]["family"])
+        assert (found[:, place] > 0).all()
+        groups = learned.layout.groups()
+        said = [number for number in range(len(learned.layout.keys)) if learned.truth[3][groups == number].any()]
+        assert len(said) > 3
+        shares = [
+            float((found[:, groups == number] == learned.truth[3][groups == number]).all(1).float().mean())
+            for number in said
+        ]
+        assert all(0.35 < share < 0.65 for share in shares)
+        whole = (found == learned.truth[3]).all(1).float().mean()
+        assert 0.0 < float(whole) < 0.4
 
     def test_the_cache_gives_the_same(self, tiles: Tiles, tmp_path: Path) -> None:
         torch.manual_seed(0)
@@ -307,11 +326,37 @@ class TestFlow:
         # One to one: nothing is left out, only its share changes.
         torch.testing.assert_close(moved, 4.0 * plain / (1.0 + 3.0 * plain))
 
+    def test_a_network_that_reads_words_alone_learns_meanings_besides(self, learned: latents.Learned) -> None:
+        torch.manual_seed(0)
+        before = flow.make_network(config=NETWORK)
+        with torch.no_grad():
+            before.proj_out.weight.normal_(std=0.3)
+        trainer = flow.Trainer(learned, flow.Options(steps=40, batch=8, told=0.0), config=NETWORK)
+        trainer.begin_with(before)
+        states, mask = learned.text([4, 9])
+        noisy, at = torch.randn(2, 4, SIDE // 16, SIDE // 16), torch.full((2,), 900.0)
+
+        def seen(network: Any, text: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                found: torch.Tensor = network(
+                    noisy, encoder_hidden_states=text, encoder_attention_mask=mask, timestep=at
+                ).sample
+            return found
+
+        torch.testing.assert_close(seen(trainer.network, states), seen(before, states[..., :384]))
+        for _ in range(20):
+            trainer._one()
+        silent = torch.cat((states[..., :384], torch.zeros_like(states[..., 384:])), dim=-1)
+        assert float((seen(trainer.network, states) - seen(trainer.network, silent)).abs().max()) > 1e-4
+        other = flow.make_network(config=NETWORK | {"caption_channels": 1000})
+        with pytest.raises(ModelInvalidError, match="another shape"):
+            trainer.begin_with(other)
+
     def test_a_share_of_captions_is_left_out(self, learned: latents.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
         trainer = flow.Trainer(learned, flow.Options(steps=100, batch=50, unsaid=0.3), config=NETWORK)
         asked: list[int] = []
         kept = learned.text
-        monkeypatch.setattr(learned, "text", lambda chosen: asked.extend(chosen) or kept(chosen))
+        monkeypatch.setattr(learned, "text", lambda chosen, meaning: asked.extend(chosen) or kept(chosen, meaning))
         for _ in range(6):
             trainer._one()
         assert asked.count(0) / len(asked) == pytest.approx(0.3, abs=0.1)

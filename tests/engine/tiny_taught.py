@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from test_learned import NETWORK, VAE
 from texloom.engine.learned_channels import Surface, to_channels
+from texloom.engine.learned_text import embedded_head
+from texloom.engine.meaning import Layout
 from texloom.engine.text_encoder import TextEncoder
 from texloom.training import autoencoder, flow, latents
 from texloom.training.learned_folder import write_folder
@@ -56,16 +58,18 @@ def save_learned(folder: Path) -> Path:
     known = torch.cat([latents.encoded_tiles(vae, _paints(16, 1000 + part)) for part in range(8)])
     autoencoder.fold(vae, known.mean((0, 2, 3)), known.std((0, 2, 3)))
     known = (known - known.mean((0, 2, 3), keepdim=True)) / known.std((0, 2, 3), keepdim=True)
-    states, lengths = latents._encoded(["", "plain paint"], TextEncoder())
+    layout = Layout.of(embedded_head().schema)
+    states, lengths, meant = latents._encoded(["", "plain paint"], TextEncoder(), layout)
     learned = latents.Learned(
-        latents=known[:, None].half(), states=states, lengths=lengths, captions=[[1]] * len(known),
+        latents=known[:, None].half(), states=states, lengths=lengths, meanings=meant,
+        truth=meant[1:].float().expand(len(known), -1), layout=layout, captions=[[1]] * len(known),
         texts=["", "plain paint"], rows=[{}] * len(known),
     )  # fmt: skip
     config = NETWORK | {"in_channels": 8, "out_channels": 8}
     trainer = flow.Trainer(learned, flow.Options(steps=300, batch=16, rate=3e-3), config=config)
     for _ in range(300):
         trainer._one()
-    write_folder(folder, vae=vae, network=trainer.average.model, training={})
+    write_folder(folder, vae=vae, network=trainer.average.model, layout=layout, training={})
     return folder
 
 

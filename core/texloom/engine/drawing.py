@@ -113,7 +113,7 @@ class Drawing:
             named |= control_arguments(self.parameters, guides)
         negative = named.pop("negative_prompt", "")
         if model.encoder is not None:
-            named |= family.text(model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
+            named |= family.text(folder, model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
             _tell_dropped(model.encoder, request.prompt, model.info.name, context)
         else:
             words = None if model.words is None else model.words.taught

@@ -28,12 +28,13 @@ from torch.nn.attention import sdpa_kernel
 
 from .. import __version__
 from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
+from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
 from .flow import Trainer as FlowTrainer
-from .flow import add_arguments, moved
+from .flow import Words, add_arguments, moved
 from .heads import report
 from .latents import Learned, prepare
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
@@ -170,13 +171,13 @@ class Trainer(FlowTrainer):
         self.begin_with(teacher)
         self.pairs = pairs
 
-    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, list[int]]:
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
         picked = rng.integers(len(self.pairs.texts), size=self.options.batch)
         index = torch.from_numpy(picked)
         # A noise that is moved leads to the moved picture.
         both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
         clean, noise = both.chunk(2, dim=1)
-        return clean, noise, [self.pairs.texts[int(number)] for number in picked]
+        return clean, noise, self.learned.text([self.pairs.texts[int(number)] for number in picked])
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         # Half of them where the few steps begin, for these are what it will be asked.
@@ -201,6 +202,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         vae, teacher = read_autoencoder(arguments.model / "vae"), read_network(arguments.model)
         learned = prepare(Tiles(arguments.corpus), vae, cache=cache, variants=arguments.variants, device=device)
+        if Layout.load(arguments.model) != learned.layout:
+            raise ModelInvalidError(
+                f"The model in {arguments.model} reads prompts in another way than this version teaches.",
+                advice="Train it further first: texloom train flow --start.",
+            )
         pairs = make_pairs(teacher, learned, options, cache=cache, device=device)
         trainer = Trainer(learned, pairs, options, teacher=teacher, device=device, compiled=arguments.compile)
         if arguments.resume:
@@ -216,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "seconds": round(trainer.seconds), "torch": torch.__version__, "device": device,
         "teacher": json.loads(known.read_text(encoding="utf-8")) if known.is_file() else None,
     }  # fmt: skip
-    write_folder(arguments.out, vae=vae, network=trainer.average.model, training=facts)
+    write_folder(arguments.out, vae=vae, network=trainer.average.model, layout=learned.layout, training=facts)
     report(f"wrote {arguments.out}")
     return 0 if finished else 3
 

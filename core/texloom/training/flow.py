@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
+from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
@@ -71,12 +72,19 @@ UNET_CONFIG: dict[str, Any] = {
 """Of UNet2DConditionModel, which the transformer is measured against."""
 
 NETWORKS = ("transformer", "unet")
+_TEXT_INPUT = "caption_projection.linear_1.weight"
+
+Words = tuple[Tensor, Tensor]
+"""Token states and mask, as :meth:`.latents.Learned.text` gives them."""
+
 _CHOSEN = ("steps", "total", "rate", "batch", "shift", "seed")
 
 
 @dataclass(frozen=True)
 class Options:
     """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
+
+    ``told`` is the part whose meaning is told from the truth instead of read in a caption.
 
     ``total`` minutes, where given, decide instead of the steps how far training is.  ``shift`` moves the times towards
     noise, as that of the schedule does (P. Esser et al., 2024, section 5.3.2).
@@ -87,6 +95,7 @@ class Options:
     rate: float = 6e-4
     batch: int = 32
     unsaid: float = 0.1
+    told: float = 0.5
     average: float = 0.999
     shift: float = SHIFT
     seed: int = 5
@@ -107,6 +116,13 @@ def make_network(kind: str = "transformer", config: dict[str, Any] | None = None
     return network
 
 
+def with_text(kind: str, config: dict[str, Any] | None, width: int) -> dict[str, Any]:
+    """The configuration for token states of ``width`` channels."""
+    if kind == "unet":
+        return (config or UNET_CONFIG) | {"cross_attention_dim": width}
+    return (config or CONFIG) | {"caption_channels": width}
+
+
 class Trainer:
     """Owns the network, its average and optimizer; every step is decided by the seed and its number."""
 
@@ -122,7 +138,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(options.seed)
         self.learned, self.options, self.device = learned, options, device
-        self.network = make_network(kind, config).to(device)
+        self.network = make_network(kind, with_text(kind, config, learned.width)).to(device)
         # Its many small operations become few; compiling takes a minute or two on processors.
         self._forward = torch.compile(self.network) if compiled else self.network
         self.average = Average(self.network, options.average)
@@ -134,14 +150,20 @@ class Trainer:
         self._attention = self.kernels(device)
 
     def begin_with(self, network: Any) -> None:
-        """Take over the weights of ``network``.
+        """Take over the weights of ``network``; one that reads words alone learns to read meanings besides.
 
         Raises:
             ModelInvalidError: it is of another shape.
         """
+        weights = dict(network.state_dict())
+        wanted = self.network.state_dict().get(_TEXT_INPUT)
+        if wanted is not None and _TEXT_INPUT in weights and weights[_TEXT_INPUT].shape[1] < wanted.shape[1]:
+            # What it does not know yet says nothing at first.
+            missing = wanted.shape[1] - weights[_TEXT_INPUT].shape[1]
+            weights[_TEXT_INPUT] = nn.functional.pad(weights[_TEXT_INPUT], (0, missing))
         try:
             for own in (self.network, self.average.model):
-                own.load_state_dict(network.state_dict())
+                own.load_state_dict(weights)
         except RuntimeError as error:
             raise ModelInvalidError(
                 "That model is of another shape.", advice="Give the same --layers, --patch and --network."
@@ -186,14 +208,13 @@ class Trainer:
     def _keep(self, work: Path, out: Path | None, vae: Any) -> None:
         self.save(work)
         if out is not None:
-            write_folder(out, vae=vae, network=self.average.model)
+            write_folder(out, vae=vae, network=self.average.model, layout=self.learned.layout)
 
     def _one(self) -> Tensor:
         options = self.options
         rng = np.random.default_rng((options.seed, self.step))
         source = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        clean, noise, chosen = self._pairs(rng, source)
-        states, mask = self.learned.text(chosen)
+        clean, noise, (states, mask) = self._pairs(rng, source)
         at = self._times(len(clean), source)
         away = at.view(-1, 1, 1, 1)
         noisy = (clean * (1.0 - away) + noise * away).to(self.device)
@@ -209,15 +230,20 @@ class Trainer:
         self.average.update(self.network, self.step)
         return loss.detach()
 
-    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, list[int]]:
-        """A batch of latents, the noise that each shall come from, and the number of its text."""
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
+        """A batch of latents, the noise that each shall come from, and what is said of it."""
         options, learned = self.options, self.learned
         picked = rng.integers(len(learned.latents), size=options.batch)
         clean = moved(self._latents(rng, picked), rng)
         chosen = [
             0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)])) for index in picked
         ]
-        return clean, torch.randn(clean.shape, generator=source), chosen
+        meaning = learned.meanings[torch.as_tensor(chosen)].float()
+        # The head tells what captions say; half of the time more is told than they do, so that what each parameter
+        # looks like is learned from every picture that has it.
+        more = (rng.random((options.batch, 1)) < options.told) & (np.asarray(chosen) != 0)[:, None]
+        meaning = torch.where(torch.from_numpy(more), learned.partly_told(rng, picked), meaning)
+        return clean, torch.randn(clean.shape, generator=source), learned.text(chosen, meaning)
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         """How far on the way to noise each sample is, from 0 to 1."""
@@ -330,6 +356,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             compiled=arguments.compile,
         )
         if arguments.start is not None:
+            if Layout.load(arguments.start) not in (None, learned.layout):
+                raise ModelInvalidError(
+                    f"The model in {arguments.start} was trained for other families.", advice="Start without --start."
+                )
             trainer.begin_with(read_network(arguments.start))
         if arguments.resume:
             trainer.resume(arguments.work)
@@ -343,7 +373,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "captions": len(learned.texts), "seconds": round(trainer.seconds), "torch": torch.__version__,
         "parameters": sum(p.numel() for p in trainer.network.parameters()), "device": arguments.device,
     }  # fmt: skip
-    write_folder(arguments.out, vae=vae, network=trainer.average.model, training=facts)
+    write_folder(arguments.out, vae=vae, network=trainer.average.model, layout=learned.layout, training=facts)
     report(f"wrote {arguments.out}")
     return 0 if finished else 3
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..engine.learned_text import MAX_TOKENS
-from ..engine.procedural.family import families
+from ..engine.learned_text import MAX_TOKENS, embedded_head, with_meaning
+from ..engine.meaning import Layout, meanings
+from ..engine.procedural.family import Family, families
+from ..engine.procedural.parameters import Value
 from ..engine.text_encoder import TextEncoder
 from .captions import Grammar
 from .heads import report
@@ -38,22 +40,44 @@ class Learned:
     """Latents [N, variants, C, H, W] in half precision of N tiles, each variant moved by part of a latent, half of them
     mirrored; for each tile the captions ``captions[n]``, rows into ``states`` [texts, tokens, 384] with ``lengths``.
 
-    Row 0 of ``states`` is the empty text.
+    Row 0 of ``states`` is the empty text.  ``meanings`` [texts, W] is what the head reads in each text, in ``layout``,
+    and ``truth`` [N, W] the same with everything said that is true of a tile.
     """
 
     latents: Tensor
     states: Tensor
     lengths: Tensor
+    meanings: Tensor
+    truth: Tensor
+    layout: Layout
     captions: list[list[int]]
     texts: list[str]
     rows: list[dict[str, Any]]
 
-    def text(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Token states [B, T, 384] and mask [B, T] (1 where there is a token) of these texts."""
+    @property
+    def width(self) -> int:
+        """Channels of what :meth:`text` says of a token."""
+        return int(self.states.shape[-1]) + self.layout.width
+
+    def text(self, chosen: Sequence[int], meaning: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Token states [B, T, :attr:`width`] and mask [B, T] (1 where there is a token) of these texts.
+
+        ``meaning`` [B, W] takes the place of what the head reads in them.
+        """
         index = torch.as_tensor(list(chosen))
         lengths = self.lengths[index]
         longest = int(lengths.max())
-        return self.states[index, :longest].float(), (torch.arange(longest)[None] < lengths[:, None]).float()
+        states = self.states[index, :longest].float()
+        mask = (torch.arange(longest)[None] < lengths[:, None]).float()
+        return with_meaning(states, self.meanings[index].float() if meaning is None else meaning), mask
+
+    def partly_told(self, rng: np.random.Generator, picked: Sequence[int]) -> Tensor:
+        """[B, W] meanings of the tiles ``picked``: the family, and of all that is true a part of any size."""
+        groups = self.layout.groups()
+        kept = rng.random((len(picked), len(self.layout.keys))) < rng.random((len(picked), 1))
+        # The families are in group -1, which is the column added at the end.
+        kept = np.concatenate((kept, np.ones((len(picked), 1), dtype=bool)), axis=1)
+        return self.truth[torch.as_tensor(list(picked))] * torch.from_numpy(kept)[:, groups]
 
 
 def prepare(
@@ -72,8 +96,12 @@ def prepare(
     rows = [tiles.rows[int(index)] for index in train]
     texts, owners = _texts(rows, captions, seed)
     key = hashlib.sha256("\n".join(texts).encode())
-    states, lengths = _cached(
-        cache / f"text-{key.hexdigest()[:16]}.safetensors", ("states", "lengths"), lambda: _encoded(texts, encoder)
+    layout = Layout.of(embedded_head().schema)
+    key.update(embedded_head().schema.digest().encode())
+    states, lengths, meant = _cached(
+        cache / f"text-{key.hexdigest()[:16]}.safetensors",
+        ("states", "lengths", "meanings"),
+        lambda: _encoded(texts, encoder, layout),
     )
     for name, value in vae.state_dict().items():
         if name.startswith("encoder."):
@@ -84,7 +112,10 @@ def prepare(
         ("latents",),
         lambda: (_latents(tiles, train, vae, variants, seed, device),),
     )
-    return Learned(latents=latents, states=states, lengths=lengths, captions=owners, texts=texts, rows=rows)
+    return Learned(
+        latents=latents, states=states, lengths=lengths, meanings=meant, truth=_truth(rows, layout), layout=layout,
+        captions=owners, texts=texts, rows=rows,
+    )  # fmt: skip
 
 
 def _cached(path: Path, names: tuple[str, ...], make: Any) -> tuple[Tensor, ...]:
@@ -109,22 +140,35 @@ def _texts(rows: Sequence[dict[str, Any]], count: int, seed: int) -> tuple[list[
         kind = registry.get(row["family"])
         own = [row["caption"]]
         if kind is not None:
-            parameters = {item.name: item for item in kind.all_parameters()}
-            values = {
-                name: parameters[name].parse(value) for name, value in row["parameters"].items() if name in parameters
-            }
-            own += [recaption(grammar, rng, row["family"], values) for _ in range(count - 1)]
+            own += [recaption(grammar, rng, row["family"], _values(kind, row)) for _ in range(count - 1)]
         owners.append(list(range(len(texts), len(texts) + len(own))))
         texts += own
     return texts, owners
 
 
-def _encoded(texts: list[str], encoder: TextEncoder | None) -> tuple[Tensor, Tensor]:
+def _values(kind: Family, row: dict[str, Any]) -> dict[str, Value]:
+    """What a sample was drawn with, parsed; parameters that its family no longer has are left out."""
+    parameters = {item.name: item for item in kind.all_parameters()}
+    return {name: parameters[name].parse(value) for name, value in row["parameters"].items() if name in parameters}
+
+
+def _truth(rows: Sequence[dict[str, Any]], layout: Layout) -> Tensor:
+    registry = families()
+    found: list[Tensor] = []
+    for row in rows:
+        kind = registry.get(row["family"])
+        values = {} if kind is None else _values(kind, row)
+        found.append(layout.told(row["family"], () if kind is None else kind.all_parameters(), values))
+    return torch.stack(found)
+
+
+def _encoded(texts: list[str], encoder: TextEncoder | None, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
     encoder = encoder or TextEncoder()
     encoder.load()
     order = np.argsort([len(text) for text in texts], kind="stable")
     states = torch.zeros(len(texts), MAX_TOKENS, 384, dtype=torch.float16)
     lengths = torch.zeros(len(texts), dtype=torch.int64)
+    meant = torch.zeros(len(texts), layout.width, dtype=torch.float16)
     for start in range(0, len(order), 64):
         index = order[start : start + 64]
         with autocast("cpu"):
@@ -132,9 +176,12 @@ def _encoded(texts: list[str], encoder: TextEncoder | None) -> tuple[Tensor, Ten
         count = min(MAX_TOKENS, found.mask.shape[1])
         states[index, :count] = found.token_states[:, :count].half()
         lengths[index] = found.mask[:, :count].sum(1)
+        meant[index] = meanings(embedded_head(), layout, found).half().cpu()
         if start // 64 % 40 == 0:
             report(f"encoded {start} of {len(texts)} captions")
-    return states[:, : int(lengths.max())].contiguous(), lengths
+    # No text means nothing, whatever the head reads in its two marks.
+    meant[[not text for text in texts]] = 0.0
+    return states[:, : int(lengths.max())].contiguous(), lengths, meant
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from torch.nn.attention import sdpa_kernel
 
 from ..engine.families.learned import STEPS, distilled_steps
 from ..engine.learned_text import token_states
+from ..engine.meaning import Layout
 from ..engine.procedural.family import families
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
@@ -53,12 +54,11 @@ class Ground:
     """What all networks are measured on: held-out captions with their true materials, and held-out latents."""
 
     captions: list[Caption]
-    text: tuple[Tensor, Tensor]
-    none: tuple[Tensor, Tensor]
     noise: Tensor
     latents: Tensor
-    latent_text: tuple[Tensor, Tensor]
+    latent_captions: list[str]
     features: Any
+    encoder: TextEncoder
 
 
 def prepare_ground(tiles: Tiles, vae: Any, judge: Judge, *, count: int, encoder: TextEncoder | None = None) -> Ground:
@@ -76,12 +76,11 @@ def prepare_ground(tiles: Tiles, vae: Any, judge: Judge, *, count: int, encoder:
     source = torch.Generator().manual_seed(SEED)
     return Ground(
         captions=captions,
-        text=token_states(encoder, [caption.text for caption in captions], "cpu"),
-        none=token_states(encoder, [""], "cpu"),
         noise=torch.randn((count, *latents.shape[1:]), generator=source),
         latents=latents,
-        latent_text=token_states(encoder, [tiles.rows[int(index)]["caption"] for index in kept], "cpu"),
+        latent_captions=[tiles.rows[int(index)]["caption"] for index in kept],
         features=np.concatenate(features),
+        encoder=encoder,
     )
 
 
@@ -91,7 +90,9 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     Raises:
         ModelInvalidError: there is none.
     """
-    network = read_network(model)
+    network, layout = read_network(model), Layout.load(model)
+    text = token_states(ground.encoder, [caption.text for caption in ground.captions], "cpu", layout)
+    unsaid = token_states(ground.encoder, [""], "cpu", layout)
     few = distilled_steps(model)
     steps = STEPS if few is None else few
     made: list[Tensor] = []
@@ -99,12 +100,12 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     with circular([network]), sdpa_kernel(Trainer.kernels("cpu")):
         for start in range(0, len(ground.noise), _BATCH):
             part = slice(start, start + _BATCH)
-            states, mask = (value[part] for value in ground.text)
-            empty, unmasked = (value.expand(len(states), *value.shape[1:]) for value in ground.none)
+            states, mask = (value[part] for value in text)
+            empty, unmasked = (value.expand(len(states), *value.shape[1:]) for value in unsaid)
             none = (empty, unmasked) if few is None else None
             made.append(carried(network, ground.noise[part], (states, mask), none, steps=steps))
         spent = time.perf_counter() - began
-        loss = _loss(network, ground)
+        loss = _loss(network, ground, token_states(ground.encoder, ground.latent_captions, "cpu", layout))
     with torch.no_grad(), circular([vae]):
         pictures = torch.cat([vae.decode(part).sample for part in torch.cat(made).split(8)])
     verdict = judge_all(judge, pictures.split(_BATCH))
@@ -121,13 +122,13 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
 
 
 @torch.inference_mode()
-def _loss(network: Any, ground: Ground) -> float:
+def _loss(network: Any, ground: Ground, text: tuple[Tensor, Tensor]) -> float:
     """Mean squared error of the velocity at four times each."""
     source = torch.Generator().manual_seed(1)
     found: list[float] = []
     for start in range(0, len(ground.latents), _BATCH):
         clean = ground.latents[start : start + _BATCH]
-        states, mask = (value[start : start + _BATCH] for value in ground.latent_text)
+        states, mask = (value[start : start + _BATCH] for value in text)
         for at in (0.2, 0.4, 0.6, 0.8):
             noise = torch.randn(clean.shape, generator=source)
             seen = network(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.families.learned import TRAINING_FILE
+from ..engine.meaning import Layout
 from ..errors import ModelInvalidError
 from ..storage import write_bytes_atomic
 
@@ -61,8 +62,12 @@ def _read(kind: Any, folder: Path, what: str, training: str, *, subfolder: str |
     return network.eval()
 
 
-def write_folder(folder: Path, *, vae: Any, network: Any, training: dict[str, Any] | None = None) -> None:
+def write_folder(
+    folder: Path, *, vae: Any, network: Any, layout: Layout | None = None, training: dict[str, Any] | None = None
+) -> None:
     """Write the model; with a transformer it is a SanaPipeline, with a UNet parts for measuring only.
+
+    ``layout`` is that of the meanings that the network reads; None for one that reads words alone.
 
     ``training`` are facts for the record, in ``training.json`` beside what the vae's has.
 
@@ -90,6 +95,8 @@ def write_folder(folder: Path, *, vae: Any, network: Any, training: dict[str, An
     }
     if place == "transformer":
         write_bytes_atomic(folder / "model_index.json", (json.dumps(index, indent=2) + "\n").encode())
+    if layout is not None:
+        layout.save(folder)
     card = folder / "README.md"
     if not card.is_file():
         write_bytes_atomic(card, f"---\nlicense: {LICENCE}\n---\n# Texloom learned materials\n".encode())

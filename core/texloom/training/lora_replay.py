@@ -138,7 +138,7 @@ class Replay:
         named.pop("negative_prompt", None)
         with torch.no_grad():
             if model.encoder is not None:
-                named |= family.text(model.encoder, prompt, "", self._context.device)
+                named |= family.text(model.folder, model.encoder, prompt, "", self._context.device)
             else:
                 named |= read_prompts(pipeline, family, prompt, "", model.info.name, self._context)
             named |= {"num_inference_steps": 2, "generator": torch.Generator("cpu").manual_seed(0)}

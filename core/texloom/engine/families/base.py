@@ -160,7 +160,9 @@ class Family:
         """Whether that folder is of this family."""
         return folder.class_name in self.members
 
-    def text(self, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str) -> dict[str, Any]:
+    def text(
+        self, folder: ModelFolder, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str
+    ) -> dict[str, Any]:
         """Arguments of the pipeline's call that say the prompt, of families with ``shared_text``."""
         raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
 

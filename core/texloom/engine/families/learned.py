@@ -18,6 +18,7 @@ from ...storage import read_json
 from .. import pbr
 from ..learned_channels import CHANNELS, from_channels
 from ..learned_text import token_states
+from ..meaning import Layout
 from ..model_folder import ModelFolder
 from ..text_encoder import TextEncoder
 from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
@@ -68,9 +69,11 @@ class Learned(Family):
         """See ``Family``; the negative prompt goes with the prompt, in :meth:`text`."""
         return super().arguments(parameters, steps=steps, guidance=guidance, negative_prompt="")
 
-    def text(self, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str) -> dict[str, Any]:
+    def text(
+        self, folder: ModelFolder, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str
+    ) -> dict[str, Any]:
         """See ``Family``; no negative prompt means what training meant by no caption: an empty text."""
-        states, mask = token_states(encoder, [prompt, negative_prompt], device)
+        states, mask = token_states(encoder, [prompt, negative_prompt], device, Layout.load(folder.path))
         return {
             "prompt": None,
             "negative_prompt": None,
