@@ -352,11 +352,28 @@ class TestFlow:
         with pytest.raises(ModelInvalidError, match="another shape"):
             trainer.begin_with(other)
 
+    def test_pieces_of_tiles_are_learned_from_with_few_words(self, learned: latents.Learned) -> None:
+        """Small ones, and the whole still fits the network afterwards."""
+        options = flow.Options(steps=120, batch=32, rate=3e-3, crop=2)
+        trainer = flow.Trainer(learned, options, config=NETWORK)
+        clean, noise, (states, mask) = trainer._pairs(np.random.default_rng(0), torch.Generator().manual_seed(0))
+        assert clean.shape == noise.shape == (32, 4, 2, 2)
+        assert states.shape[1] == mask.shape[1] == 3
+        tiles = learned.latents.flatten(0, 1).float()
+        places = tiles.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+        inside = [bool((places == one).all((1, 2, 3)).any()) for one in clean]
+        assert sum(inside) > 12  # the others lie across a border
+        losses = [float(trainer._one()) for _ in range(120)]
+        assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:5])
+        whole = flow.Trainer(learned, flow.Options(steps=20, batch=4), config=NETWORK)
+        whole.begin_with(trainer.average.model)
+        assert np.isfinite(float(whole._one()))
+
     def test_a_share_of_captions_is_left_out(self, learned: latents.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
         trainer = flow.Trainer(learned, flow.Options(steps=100, batch=50, unsaid=0.3), config=NETWORK)
         asked: list[int] = []
         kept = learned.text
-        monkeypatch.setattr(learned, "text", lambda chosen, meaning: asked.extend(chosen) or kept(chosen, meaning))
+        monkeypatch.setattr(learned, "text", lambda chosen, *rest: asked.extend(chosen) or kept(chosen, *rest))
         for _ in range(6):
             trainer._one()
         assert asked.count(0) / len(asked) == pytest.approx(0.3, abs=0.1)

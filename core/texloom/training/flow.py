@@ -72,19 +72,22 @@ UNET_CONFIG: dict[str, Any] = {
 """Of UNet2DConditionModel, which the transformer is measured against."""
 
 NETWORKS = ("transformer", "unet")
+_FEW_TOKENS = 3  # Of small pieces: else most of the work would be reading.
 _TEXT_INPUT = "caption_projection.linear_1.weight"
 
 Words = tuple[Tensor, Tensor]
 """Token states and mask, as :meth:`.latents.Learned.text` gives them."""
 
-_CHOSEN = ("steps", "total", "rate", "batch", "shift", "seed")
+_CHOSEN = ("steps", "total", "rate", "batch", "crop", "shift", "seed")
 
 
 @dataclass(frozen=True)
 class Options:
     """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
 
-    ``told`` is the part whose meaning is told from the truth instead of read in a caption.
+    ``told`` is the part whose meaning is told from the truth instead of read in a caption.  ``crop`` latents a side
+    of each tile are seen, 0 for all: what words look like is learned from many small pieces at a fraction of the work,
+    and afterwards how the pieces hang together from a few whole tiles.
 
     ``total`` minutes, where given, decide instead of the steps how far training is.  ``shift`` moves the times towards
     noise, as that of the schedule does (P. Esser et al., 2024, section 5.3.2).
@@ -96,6 +99,7 @@ class Options:
     batch: int = 32
     unsaid: float = 0.1
     told: float = 0.5
+    crop: int = 0
     average: float = 0.999
     shift: float = SHIFT
     seed: int = 5
@@ -234,7 +238,7 @@ class Trainer:
         """A batch of latents, the noise that each shall come from, and what is said of it."""
         options, learned = self.options, self.learned
         picked = rng.integers(len(learned.latents), size=options.batch)
-        clean = moved(self._latents(rng, picked), rng)
+        clean = cropped(moved(self._latents(rng, picked), rng), options.crop)
         chosen = [
             0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)])) for index in picked
         ]
@@ -243,7 +247,11 @@ class Trainer:
         # looks like is learned from every picture that has it.
         more = (rng.random((options.batch, 1)) < options.told) & (np.asarray(chosen) != 0)[:, None]
         meaning = torch.where(torch.from_numpy(more), learned.partly_told(rng, picked), meaning)
-        return clean, torch.randn(clean.shape, generator=source), learned.text(chosen, meaning)
+        return (
+            clean,
+            torch.randn(clean.shape, generator=source),
+            learned.text(chosen, meaning, _FEW_TOKENS if options.crop else None),
+        )
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         """How far on the way to noise each sample is, from 0 to 1."""
@@ -310,6 +318,11 @@ def moved(latents: Tensor, rng: np.random.Generator) -> Tensor:
     rows, columns = latents.shape[-2:]
     moves = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in latents]
     return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(latents, moves, strict=True)])
+
+
+def cropped(latents: Tensor, side: int) -> Tensor:
+    """The corner [..., side, side] of [..., H, W]; all of it where ``side`` is 0 or it is smaller."""
+    return latents[..., :side, :side].contiguous() if side > 0 else latents
 
 
 def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequence[str], work: Path) -> None:

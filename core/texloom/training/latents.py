@@ -59,13 +59,15 @@ class Learned:
         """Channels of what :meth:`text` says of a token."""
         return int(self.states.shape[-1]) + self.layout.width
 
-    def text(self, chosen: Sequence[int], meaning: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def text(
+        self, chosen: Sequence[int], meaning: Tensor | None = None, most: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Token states [B, T, :attr:`width`] and mask [B, T] (1 where there is a token) of these texts.
 
-        ``meaning`` [B, W] takes the place of what the head reads in them.
+        ``meaning`` [B, W] takes the place of what the head reads in them; ``most`` tokens are given at most.
         """
         index = torch.as_tensor(list(chosen))
-        lengths = self.lengths[index]
+        lengths = self.lengths[index] if most is None else self.lengths[index].clamp(max=most)
         longest = int(lengths.max())
         states = self.states[index, :longest].float()
         mask = (torch.arange(longest)[None] < lengths[:, None]).float()
