@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import RequestError
 from ..request import IMAGE_MAP, MAPS, GenerationRequest
 from . import chinese
+from .blend_plan import COLOR, Pair
 from .chinese import Translation
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .head import CONFIG_FILE, MAX_TOKENS, WEIGHTS_FILE, Head, Reading
@@ -62,11 +63,13 @@ class _Plan:
     seed: int
     width_m: float
     style: dict[str, Any] = field(default_factory=dict)
+    blended: Family | None = None
+    second: dict[str, Any] = field(default_factory=dict)
 
     def drawing(self, width: int, height: int, supersample: bool | None = None) -> Drawing:
         """The order for a picture of that many pixels."""
         return Drawing(
-            family=self.family,
+            family=self.blended or self.family,
             values=self.values,
             width=width,
             height=height,
@@ -174,15 +177,18 @@ class InstantGenerator:
         _check_parameters(request.parameters)
         began = time.perf_counter()
         translated = chinese.translate(request.prompt)
-        encoding = self._encoder.encode([translated.text if translated is not None else request.prompt])
+        text = translated.text if translated is not None else request.prompt
+        encoding = self._encoder.encode([text])
         reading = self._head.read(encoding)
         self._warn_about_prompt(request, translated, encoding, reading, context)
         avoided = self._read_negative(request.negative_prompt, context)
         if translated is not None and translated.avoided:
             avoided = avoided.joined(self._vocabulary.avoid(translated.avoided, self._head.schema.registry))
+        pair = Pair.read(text, self._head, self._encoder, avoided=avoided, locked=request.parameters.get("family"))
+        reading = pair.first if pair is not None else reading
         context.timing("read", time.perf_counter() - began)
         look = _Look.of(request, avoided)
-        plans = [self._plan(request, reading, avoided, index, context, look) for index in range(request.count)]
+        plans = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
         yield from self._draw(request, translated, context, reading, plans)
 
     def _warn_about_prompt(
@@ -299,16 +305,20 @@ class InstantGenerator:
         index: int,
         context: Context,
         look: _Look,
+        pair: Pair | None,
     ) -> _Plan:
         """Decide family and values: the request's own come first, then the prompt, the negative prompt, the seed."""
         seed = request.variation_seed(index)
         rng = np.random.default_rng((seed, 0))
         locked = request.parameters.get("family")
-        picked = reading.pick_family(rng, avoid=avoided.families)
+        picked = reading.pick_family(rng, avoid=avoided.families) if pair is None else pair.said.first
         family = families()[str(locked) if locked is not None else picked]
         stated = reading.given(family.name, rng)
         given: dict[str, Value] = {**avoided.given(family), **stated}
         sources = dict.fromkeys(given, "negative prompt") | dict.fromkeys(stated, "prompt")
+        other = {} if pair is None else pair.other(avoided, seed)
+        if pair is not None and not pair.covers:
+            given[COLOR], sources[COLOR] = pair.color(other)
         for name, value in request.parameters.items():
             if name == "family":
                 continue
@@ -327,7 +337,7 @@ class InstantGenerator:
             sources[name] = "request"
         values = _sample(family, rng, given, avoided)
         # Colors that words or the request name stay; those that only keep clear of others do not matter here.
-        named = {name for name in given if sources[name] != "negative prompt"}
+        named = {name for name in given if sources[name] not in ("negative prompt", "seed")}
         shown = set_colors(family, values, named, look.colors, look.share)
         if look.colors and not shown and "prompt" in sources.values():
             context.warn(
@@ -337,10 +347,13 @@ class InstantGenerator:
             )
         values |= shown
         sources |= dict.fromkeys(shown, "style image")
-        clear = len(reading.candidates(avoided.families)) == 1 and not reading.outside
+        clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
         width_m = request.real_world_width or family.tile_width_m
-        return _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
+        plan = _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
+        if pair is not None:
+            plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
+        return plan
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -466,6 +479,7 @@ def _details(prompt: str | Translation, reading: Reading, plan: _Plan) -> dict[s
             "families": {key: round(value, 4) for key, value in likely},
             "material_probability": round(reading.in_domain, 4),
             "parameters": read,
+            **({"second": plan.second} if plan.second else {}),
         }
     }
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two materials of one prompt, read apart, and what the second one adds to a plan of the instant model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .head import Head, Reading
+from .procedural.blending import COVER, PRINT, Blended, Second
+from .procedural.family import Family, families
+from .procedural.parameters import Value
+from .text_encoder import TextEncoder
+from .two_materials import TwoMaterials, find
+from .vocabulary import Avoided
+
+COLOR = "color"
+"""The parameter of the main color, which every family has."""
+
+_SECOND_COLOR = "second_color"
+_SAME = 0.08
+"""Distance in OKLab up to which two colors are taken to be of one word."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two materials, and what the prompt says of each."""
+
+    said: TwoMaterials
+    first: Reading
+    second: Reading
+
+    @classmethod
+    def read(
+        cls, text: str, head: Head, encoder: TextEncoder, *, avoided: Avoided, locked: object = None
+    ) -> Pair | None:
+        """What the English ``text`` says of two materials; None where it names no two.
+
+        Args:
+            text: the prompt.
+            head, encoder: as for any prompt.
+            avoided: the second is none of these families.
+            locked: the family that a request asks for, which must be the first then.
+        """
+        said = find(text)
+        if said is None or locked not in (None, said.first) or avoided.families & {said.first, said.second}:
+            return None
+        first, second = head.read_all(encoder.encode([said.first_text, said.second_text]))
+        return cls(said, first, second)
+
+    @property
+    def covers(self) -> bool:
+        """Whether the second lies on the first and so has a color of its own."""
+        return self.said.mode == COVER
+
+    def other(self, avoided: Avoided, seed: int) -> dict[str, Value]:
+        """Values of the second: what is said of it, and what is natural."""
+        rng = np.random.default_rng((seed, 1))
+        family = families()[self.said.second]
+        stated = self.second.given(family.name, rng)
+        ground = self.first.given(self.said.first, rng).get(COLOR) if self.said.mode == PRINT else None
+        if ground is not None:
+            # "Black leather with golden dots": the ground is the leather's, and the print has the other color.
+            own = stated.get(COLOR)
+            if own is not None and _SECOND_COLOR not in stated and _apart(own, ground) > _SAME:
+                stated[_SECOND_COLOR] = own
+            stated[COLOR] = ground
+        return family.sample(rng, {**avoided.given(family), **stated})
+
+    def color(self, other: Mapping[str, Value]) -> tuple[Value, str]:
+        """The main color that both have, where the first is made of the second, and who decided it."""
+        stated = COLOR in self.second.stated(self.said.second)
+        stated |= self.said.mode == PRINT and COLOR in self.first.stated(self.said.first)
+        return other[COLOR], "prompt" if stated else "seed"
+
+    def drawn(self, family: Family, other: Mapping[str, Value], color: Value) -> tuple[Family, dict[str, Any]]:
+        """What draws both, and facts of the second for the manifest; ``color`` is the main color of the first."""
+        kind = families()[self.said.second]
+        values = dict(other) if self.covers else {**other, COLOR: color}
+        second = Second(mode=self.said.mode, family=kind, values=values, amount=self.said.amount)
+        facts: dict[str, Any] = {
+            "name": kind.name,
+            "title": kind.title,
+            "mode": self.said.mode,
+            "parameters": kind.to_json(values),
+        }
+        if self.covers:
+            facts["amount"] = self.said.amount
+        return Blended(family, second), facts
+
+
+def _apart(one: Value, other: Value) -> float:
+    return float(np.linalg.norm(np.subtract(one, other)))  # type: ignore[arg-type]
