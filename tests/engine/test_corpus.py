@@ -6,10 +6,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from texloom.engine.procedural.family import families
+from texloom.engine.two_materials import find
 from texloom.training import corpus
+from texloom.training.blended import blended
+from texloom.training.captions import Grammar, reserved_text
 
 
 def test_a_sample_depends_on_seed_and_number_alone() -> None:
@@ -29,3 +33,31 @@ def test_shards_are_whole_and_a_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "000002.jsonl").unlink()
     assert corpus.main(words) == 0
     assert (tmp_path / "000000.safetensors").stat().st_mtime_ns == before and (tmp_path / "000002.jsonl").is_file()
+
+
+def test_a_part_of_the_samples_is_two_materials_at_once(tmp_path: Path) -> None:
+    words = ["--count", "6", "--shard", "6", "--size", "32", "--blends", "1", "--out", str(tmp_path)]
+    assert corpus.main(words) == 0
+    rows = [json.loads(line) for line in (tmp_path / "000000.jsonl").read_text().splitlines()]
+    for row in rows:
+        second = row["second"]
+        found = find(row["caption"])
+        assert found is not None
+        assert (found.first, found.second, found.mode) == (row["family"], second["family"], second["mode"])
+        assert set(second["parameters"]) == {item.name for item in families()[second["family"]].all_parameters()}
+    alone, mixed = (list(corpus.samples(0, 60, size=8, blends=part)) for part in (0.0, 0.3))
+    pairs = [both for both in zip(alone, mixed, strict=True) if both[1].second is None]
+    assert 30 <= len(pairs) <= 54
+    assert all(one.caption == other.caption for one, other in pairs)
+
+
+def test_captions_of_two_materials_are_of_all_kinds() -> None:
+    grammar = Grammar(families())
+    rng = np.random.default_rng(1)
+    made = [blended(grammar, rng) for _ in range(60)]
+    assert {blend.second.mode for blend in made} == {"matter", "print", "cover"}
+    assert len({(blend.first, blend.second.family.name) for blend in made}) > 50
+    assert not [blend.text for blend in made if reserved_text(blend.text)]
+    assert [blend.values["color"] == blend.second.values["color"] for blend in made] == [
+        blend.second.mode != "cover" for blend in made
+    ]

@@ -20,25 +20,43 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from ..engine.procedural.blending import Blended
 from ..engine.procedural.draw import Drawn, draw
 from ..engine.procedural.family import families
 from ..errors import TexloomError
 from ..storage import write_bytes_atomic
+from .blended import blended
 from .captions import Grammar
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One material: its ``caption``, ``family``, ``parameters`` in JSON types, maps, and tile width in metres."""
+    """One material: its ``caption``, ``family``, ``parameters`` in JSON types, maps, and tile width in metres.
+
+    ``second`` is the other material of a blend: ``family``, ``mode``, ``amount`` and ``parameters``.
+    """
 
     caption: str
     family: str
     parameters: dict[str, str | float]
     width_m: float
     maps: Drawn
+    second: dict[str, Any] | None = None
 
 
-def sample(number: int, *, size: int, seed: int = 0, grammar: Grammar | None = None, device: str = "cpu") -> Sample:
+BLENDS = 0.1
+"""The part of the samples that are two materials at once."""
+
+
+def sample(
+    number: int,
+    *,
+    size: int,
+    seed: int = 0,
+    grammar: Grammar | None = None,
+    device: str = "cpu",
+    blends: float = BLENDS,
+) -> Sample:
     """Sample ``number`` of the corpus ``seed``: what the caption leaves open is natural for the family.
 
     Args:
@@ -47,10 +65,15 @@ def sample(number: int, *, size: int, seed: int = 0, grammar: Grammar | None = N
         seed: of the corpus.
         grammar: to save making one each time.
         device: draws the maps.
+        blends: the part of all samples that are two materials at once; the others are the same for any part.
     """
     registry = families()
+    grammar = grammar or Grammar(registry)
+    chance = np.random.default_rng((seed, number, 2))
+    if chance.random() < blends:
+        return _blend(grammar, chance, size, device)
     rng = np.random.default_rng((seed, number))
-    caption = (grammar or Grammar(registry)).caption(rng, "train")
+    caption = grammar.caption(rng, "train")
     family = registry[caption.family]
     # Anywhere in the tile: a learned model must not take the border for a place of its own.
     phase = (float(rng.random()), float(rng.random()))
@@ -62,11 +85,32 @@ def sample(number: int, *, size: int, seed: int = 0, grammar: Grammar | None = N
     return Sample(caption=caption.text, family=family.name, parameters=told, width_m=family.tile_width_m, maps=maps)
 
 
-def samples(start: int, stop: int, *, size: int, seed: int = 0, device: str = "cpu") -> Iterator[Sample]:
+def _blend(grammar: Grammar, rng: np.random.Generator, size: int, device: str) -> Sample:
+    made = blended(grammar, rng)
+    first, second = families()[made.first], made.second
+    phase = (float(rng.random()), float(rng.random()))
+    maps = draw(
+        Blended(first, second), made.values, width=size, height=size, width_m=first.tile_width_m,
+        seed=int(rng.integers(2**31)), device=device, phase=phase,
+    )  # fmt: skip
+    told = {"family": second.family.name, "mode": second.mode, "amount": second.amount}
+    return Sample(
+        caption=made.text,
+        family=first.name,
+        parameters=first.to_json(made.values),
+        width_m=first.tile_width_m,
+        maps=maps,
+        second={**told, "parameters": second.family.to_json(second.values)},
+    )
+
+
+def samples(
+    start: int, stop: int, *, size: int, seed: int = 0, device: str = "cpu", blends: float = BLENDS
+) -> Iterator[Sample]:
     """Samples ``start`` to ``stop`` (excluded)."""
     grammar = Grammar(families())
     for number in range(start, stop):
-        yield sample(number, size=size, seed=seed, grammar=grammar, device=device)
+        yield sample(number, size=size, seed=seed, grammar=grammar, device=device, blends=blends)
 
 
 def write_shard(folder: Path, index: int, found: Sequence[Sample]) -> Path:
@@ -85,6 +129,7 @@ def write_shard(folder: Path, index: int, found: Sequence[Sample]) -> Path:
     aside.replace(folder / f"{index:06d}.safetensors")
     rows: list[dict[str, Any]] = [
         {"caption": item.caption, "family": item.family, "width_m": item.width_m, "parameters": item.parameters}
+        | ({"second": item.second} if item.second is not None else {})
         for item in found
     ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -100,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard", type=int, default=250, help="samples a shard")
+    parser.add_argument("--blends", type=float, default=BLENDS, help="part of samples that are two materials at once")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -109,7 +155,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             first = index * arguments.shard
             last = min(arguments.count, first + arguments.shard)
-            found = list(samples(first, last, size=arguments.size, seed=arguments.seed, device=arguments.device))
+            options = {"size": arguments.size, "seed": arguments.seed, "device": arguments.device}
+            found = list(samples(first, last, **options, blends=arguments.blends))
             sys.stderr.write(f"{write_shard(arguments.out, index, found)}\n")
     except (TexloomError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -141,7 +141,8 @@ def _texts(rows: Sequence[dict[str, Any]], count: int, seed: int) -> tuple[list[
         rng = np.random.default_rng((seed, number))
         kind = registry.get(row["family"])
         own = [row["caption"]]
-        if kind is not None:
+        # Of two materials only its own caption tells; others would speak of the first alone.
+        if kind is not None and "second" not in row:
             own += [recaption(grammar, rng, row["family"], _values(kind, row)) for _ in range(count - 1)]
         owners.append(list(range(len(texts), len(texts) + len(own))))
         texts += own
@@ -160,7 +161,13 @@ def _truth(rows: Sequence[dict[str, Any]], layout: Layout) -> Tensor:
     for row in rows:
         kind = registry.get(row["family"])
         values = {} if kind is None else _values(kind, row)
-        found.append(layout.told(row["family"], () if kind is None else kind.all_parameters(), values))
+        meaning = layout.told(row["family"], () if kind is None else kind.all_parameters(), values)
+        second = row.get("second", {}).get("family")
+        if second in layout.families:
+            shares = meaning[: len(layout.families)]
+            shares *= 0.5
+            shares[layout.families.index(second)] = shares.max()
+        found.append(meaning)
     return torch.stack(found)
 
 

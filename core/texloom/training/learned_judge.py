@@ -139,7 +139,8 @@ def train_judge(tiles: Tiles, *, steps: int = 1500, batch: int = 32, seed: int =
     torch.manual_seed(seed)
     names = sorted({row["family"] for row in tiles.rows})
     judge = Judge(names).to(device)
-    train, _ = tiles.split()
+    # Two materials at once are neither; they are what the judge is asked about.
+    train = np.array([index for index in tiles.split()[0] if "second" not in tiles.rows[int(index)]])
     truth = targets_of(tiles.rows, names)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-2)
     rng = np.random.default_rng(seed)
