@@ -191,6 +191,8 @@ class TexloomMaterial(bpy.types.PropertyGroup):
     family: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     family_title: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     family_words: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    # Of a prompt that names two materials; what the sliders change is the first.
+    second_title: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     family_locked: BoolProperty(
         name="Lock", description="Keep this kind of material whatever the prompt says", update=_tell_lock
     )  # type: ignore[valid-type]
@@ -231,7 +233,7 @@ def _note(material: Any, result: ResultImages, locked: Mapping[str, Any]) -> Non
     reading = result.extra.get("reading")
     with _silently():
         recipe.parameters.clear()
-        recipe.family = recipe.family_title = recipe.family_words = ""
+        recipe.family = recipe.family_title = recipe.family_words = recipe.second_title = ""
         if REQUEST in material:
             del material[REQUEST]
         if not isinstance(reading, Mapping) or not isinstance(reading.get("family"), Mapping):
@@ -240,6 +242,8 @@ def _note(material: Any, result: ResultImages, locked: Mapping[str, Any]) -> Non
         recipe.family_locked = locked.get(FAMILY) == str(family.get("name", ""))
         recipe.family, recipe.family_title = str(family.get("name", "")), str(family.get("title", ""))
         recipe.family_words = ", ".join(map(str, family.get("words", ())))
+        second = reading.get("second")
+        recipe.second_title = str(second.get("title", "")) if isinstance(second, Mapping) else ""
         values = result.extra.get("parameters", {})
         for entry in reading.get("parameters", ()):
             _add(recipe.parameters.add(), entry, values.get(entry["name"]), locked)
@@ -336,8 +340,9 @@ def request_of(material: Any) -> GenerationRequest | None:
 
 
 def title(recipe: Any) -> str:
-    """What kind of material it is, in the user's language."""
-    return iface(recipe.family_title or recipe.family)
+    """What kind of material it is, in the user's language; both where there are two."""
+    titles = [recipe.family_title or recipe.family, *([recipe.second_title] if recipe.second_title else [])]
+    return " + ".join(iface(one) for one in titles)
 
 
 _CLASSES = (TexloomParameter, TexloomMaterial)

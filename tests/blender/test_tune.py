@@ -114,6 +114,21 @@ class TestRedraw:
         for label, before in old.items():
             assert np.array_equal(pixels(wall, label), before), label
 
+    def test_two_materials_stay_two(self, engine: Any, cube: Any, texloom: ModuleType) -> None:
+        obj = cube()
+        bpy.context.view_layer.objects.active = obj
+        engine.generate("knitted lava", target=obj, size=128, seed=5)
+        material, title = obj.active_material, module(texloom, "parameters").title
+        assert material.texloom.family == "knit"
+        assert title(material.texloom) == "Knitted wool + Lava"
+        engine.tune(material, wetness=0.9)
+        assert title(material.texloom) == "Knitted wool + Lava"
+        old = pixels(material)
+        engine.tune(material, color="#2244cc")
+        assert pixels(material)[..., 2].mean() > old[..., 2].mean() + 0.02  # of the rock as well
+        assert bpy.ops.texloom.tune_family(family="cobblestone") == {"FINISHED"}
+        assert title(material.texloom) == "Cobblestone"
+
     def test_relief_follows(self, engine: Any, wall: Any) -> None:
         before = wall["texloom_height_max_m"] - wall["texloom_height_min_m"]
         engine.tune(wall, joint_width=0.04, moss=0.0)
