@@ -178,6 +178,23 @@ class TestAutoencoder:
         torch.testing.assert_close(_weights(again.average.model.encoder), encoder, rtol=1e-6, atol=1e-6)
         assert (_weights(again.vae.decoder) != decoder).any()
 
+    def test_a_decoder_learns_on_from_a_written_autoencoder(self, tiles: Tiles, tmp_path: Path) -> None:
+        """Latents stay what they are, to the last bit, so that generators of them go on drawing."""
+        before = autoencoder.Trainer([tiles], _options(), config=VAE)
+        before._one()
+        before.export(tmp_path / "vae")
+        written = read_autoencoder(tmp_path / "vae")
+        trainer = autoencoder.Trainer([tiles], _options(), config=VAE)
+        trainer.begin_with(written, frozen=True)
+        for _ in range(2):
+            trainer._one()
+        trainer.export(tmp_path / "after")
+        after = read_autoencoder(tmp_path / "after")
+        torch.testing.assert_close(_weights(after.encoder), _weights(written.encoder), rtol=0.0, atol=0.0)
+        assert (_weights(after.decoder) != _weights(written.decoder)).any()
+        with pytest.raises(ModelInvalidError, match="another shape"):
+            trainer.begin_with(autoencoder.make_autoencoder(VAE | {"latent_channels": 8}))
+
     def test_local_spectra_do_not_care_where_grain_lies(self) -> None:
         torch.manual_seed(0)
         grain = torch.randn(2, 6, 64, 64)

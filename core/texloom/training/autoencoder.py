@@ -36,6 +36,7 @@ from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .heads import report
+from .learned_folder import read_autoencoder
 from .learned_state import Average, autocast, default_device, load_checkpoint, progress, read_facts, save_checkpoint
 from .tiles import Tiles
 
@@ -184,6 +185,20 @@ class Trainer:
     def done(self) -> float:
         """How far training is, from 0 to 1."""
         return progress(self.step, self.options.steps, self.seconds, self.options.total)
+
+    def begin_with(self, vae: Any, *, frozen: bool = False) -> None:
+        """Take over the weights of ``vae``; ``frozen`` leaves its encoder, and so all latents, exactly as they are.
+
+        Raises:
+            ModelInvalidError: it is of another shape.
+        """
+        try:
+            for own in (self.vae, self.average.model):
+                own.load_state_dict(vae.state_dict())
+        except RuntimeError as error:
+            raise ModelInvalidError("That autoencoder is of another shape.", advice="Start without --start.") from error
+        if frozen:
+            self._hold_encoder()
 
     def freeze_encoder(self) -> None:
         """From here on only the decoder learns, from latents that stay what they are: mean 0 and deviation 1.
@@ -394,8 +409,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the autoencoder")
     parser.add_argument("--work", type=Path, default=WORK_FOLDER)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start", type=Path, help="folder of an autoencoder whose weights it begins with")
     parser.add_argument(
-        "--freeze-encoder", action="store_true", help="with --resume: only the decoder learns from here on"
+        "--freeze-encoder", action="store_true", help="with --resume or --start: only the decoder learns from here on"
     )
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
@@ -403,6 +419,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         tiles = [Tiles(folder, device=arguments.device) for folder in arguments.corpus]
         trainer = Trainer(tiles, Options(**given), device=arguments.device)
+        if arguments.start is not None:
+            trainer.begin_with(read_autoencoder(arguments.start), frozen=arguments.freeze_encoder)
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")
