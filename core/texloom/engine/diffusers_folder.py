@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from .. import settings
 from ..catalog_rows import CatalogRow
-from ..errors import RequestError, TexloomError
+from ..errors import OutOfMemoryError, RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
+from ..shortage import MAY_SAY, is_out_of_memory
 from ..style_models import Adapter
 from . import controls, seam_repair, style, tiled_drawing
 from .acceleration import Acceleration
 from .control_stack import ControlStack, check_task
 from .controls import Wanted
-from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
@@ -150,6 +150,13 @@ class DiffusersFolderGenerator:
         wanted = self._memory.plans(self._demand(self._expected), device)[0].forecast
         return max(0, wanted - self._memory.resident())
 
+    def fits_main_memory(self, device: str) -> bool:
+        """See ``LargeGenerator``."""
+        try:
+            return bool(self._memory.possible(self._demand(self._expected), device))
+        except OutOfMemoryError:
+            return False
+
     def load(self, context: Context) -> None:
         """See ``Generator``."""
         if self.loaded:
@@ -158,6 +165,8 @@ class DiffusersFolderGenerator:
 
     def _load(self, context: Context, plan: MemoryPlan | None) -> None:
         check_packages(self._folder.path, self._row.needs if self._row is not None else ())
+        # Before gigabytes are read that main memory has no room for.
+        self._memory.possible(self._demand(self._expected), context.device)
         context.loading("Checking files", 0.0)
         files = hash_files(self._folder, lambda part: context.loading("Checking files", FIRST * part))
         context.loading("Importing libraries", FIRST)
@@ -184,17 +193,25 @@ class DiffusersFolderGenerator:
 
     def _read(self, kind: Any, plan: MemoryPlan, context: Context) -> bool:
         """Load the weights as ``plan`` wants them; False when memory ran out, and nothing of them is left."""
+        pipeline: Any = None
         try:
             pipeline = self._loader.pipeline(kind, plan, context)
             self._family.prepare(pipeline)
             context.loading("Moving to the device", LAST)
             self._memory.place(pipeline, plan, context.device)
-        except (RuntimeError, MemoryError) as error:
+            self._take(pipeline, plan, context)
+            return True
+        except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
-            self._memory.forget()
-            self._memory.plan = plan
-            return False
+        # Out here, where the exception holds nothing of it any more.
+        pipeline = None
+        self.unload()
+        self._memory.plan = plan
+        return False
+
+    def _take(self, pipeline: Any, plan: MemoryPlan, context: Context) -> None:
+        """The pipeline is the model from now on."""
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
         self._style = StyleStack(pipeline, self._info.name)
@@ -203,7 +220,6 @@ class DiffusersFolderGenerator:
         self._speed.choose_attention(context)
         self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
         self._tiny = preview_decoder(self._folder, context)
-        return True
 
     @property
     def opened(self) -> LoadedModel:
@@ -212,6 +228,8 @@ class DiffusersFolderGenerator:
 
     def unload(self) -> None:
         """See ``Generator``."""
+        if self._controls is not None:
+            self._controls.drop()
         self._pipeline = None
         self._others.clear()
         self._loras = None
@@ -252,7 +270,7 @@ class DiffusersFolderGenerator:
                     ready = ready or self._prepared(request, task, context)
                     together = self._together(ready, request.count - done, context)
                     images = self._variations(ready, request, range(done, done + together), context)
-                except (RuntimeError, MemoryError) as error:
+                except MAY_SAY as error:
                     if not is_out_of_memory(error):
                         raise
                 if not images:
@@ -271,7 +289,7 @@ class DiffusersFolderGenerator:
                 begun = (self._whole(request, context), start)
                 ready = ready or self._prepared(request, IMAGE_TO_IMAGE, context, begun)
                 return self._variations(ready, request, range(index, index + 1), context)[0]
-            except (RuntimeError, MemoryError) as error:
+            except MAY_SAY as error:
                 if not is_out_of_memory(error):
                     raise
             demand, ready = ready.demand if ready else self._demand(request), None
@@ -449,7 +467,7 @@ class DiffusersFolderGenerator:
             self._words.forget()
         try:
             self._memory.place(self._pipeline, plan, context.device)
-        except (RuntimeError, MemoryError) as error:
+        except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
             return False
