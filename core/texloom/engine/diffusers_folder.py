@@ -6,7 +6,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from .controls import Wanted
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
-from .families import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Drawn, Family, family_of
+from .families import IMAGE_TO_IMAGE, INPAINT, Drawn, Family, family_of
 from .families.control_way import Guide
 from .folder_facts import Facts, with_file
 from .folder_loading import FIRST, LAST, FolderLoader
@@ -37,34 +36,19 @@ from .memory_keeper import MemoryKeeper
 from .memory_plan import Demand, MemoryPlan
 from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
-from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
+from .pipelines import check_call, check_packages, pipeline_class
 from .preview_decoder import PreviewDecoder, preview_decoder
+from .ready import Ready, demand_of, pictured, tile_width
 from .style import StyleStack
+from .task_pipelines import TaskPipelines
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
-
-DEFAULT_TILE_M: Final = 1.0
 
 STRENGTH: Final = 0.6
 """How much of a picture is drawn anew where the request does not tell; in masks it is all."""
 
 USUAL_SIDE: Final = 1024
 """What models like to draw where the catalogue does not tell."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ready:
-    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it.
-
-    ``controls`` is what it follows, ``added`` what the manifest says of its style and its learned words.
-    """
-
-    drawing: Drawing
-    demand: Demand
-    started: bool
-    loras: list[dict[str, Any]]
-    controls: list[dict[str, Any]]
-    added: dict[str, Any]
 
 
 class DiffusersFolderGenerator:
@@ -107,9 +91,6 @@ class DiffusersFolderGenerator:
         self._encoder = (encoder or TextEncoder()) if self._family.shared_text else None
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
-        self._main_task = main_task(folder)
-        # Pipelines of other tasks with the very same parts, made when they are first needed.
-        self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
         self._style: StyleStack | None = None
         self._words: LearnedWords | None = None
@@ -119,6 +100,7 @@ class DiffusersFolderGenerator:
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._facts = Facts(folder, self._family, row, file)
+        self._pipelines = TaskPipelines(folder, self._family, self._facts)
         self._info = self._facts.info({}, {})
         self._memory = MemoryKeeper(
             folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
@@ -176,9 +158,9 @@ class DiffusersFolderGenerator:
         diffusers.utils.logging.disable_progress_bar()
         context.timing("import", time.perf_counter() - started)
         context.check_cancelled()
-        kind = pipeline_class(self._folder, self._main_task)
+        kind = pipeline_class(self._folder, self._pipelines.main_task)
         parameters = dict(inspect.signature(kind.__call__).parameters)
-        check_call(self._folder, parameters, self._main_task)
+        check_call(self._folder, parameters, self._pipelines.main_task)
         if self._encoder is not None:
             context.loading("Loading the text encoder", FIRST)
             self._encoder.load(context.device, context.check_cancelled)
@@ -231,7 +213,7 @@ class DiffusersFolderGenerator:
         if self._controls is not None:
             self._controls.drop()
         self._pipeline = None
-        self._others.clear()
+        self._pipelines.clear()
         self._loras = None
         self._style = None
         self._words = None
@@ -259,7 +241,7 @@ class DiffusersFolderGenerator:
         # What it would never get to need no memory.
         if self._wanted_controls(request) is None:
             self._for_task(task)
-        ready: _Ready | None = None
+        ready: Ready | None = None
         done = 0
         while done < request.count:
             context.check_cancelled()
@@ -283,7 +265,7 @@ class DiffusersFolderGenerator:
 
     def _drawn_over(self, request: GenerationRequest, start: Start, index: int, context: Context) -> GeneratedImage:
         """See :class:`.tiled_drawing.DrawOver`; where memory runs out, the same window again by a leaner plan."""
-        ready: _Ready | None = None
+        ready: Ready | None = None
         while True:
             try:
                 begun = (self._whole(request, context), start)
@@ -297,7 +279,7 @@ class DiffusersFolderGenerator:
 
     def _prepared(
         self, request: GenerationRequest, task: str, context: Context, begun: tuple[Frame, Start] | None = None
-    ) -> _Ready:
+    ) -> Ready:
         whole, start = begun or self._start(request, context)
         found = self._wanted_controls(request)
         assert self._controls is not None
@@ -328,7 +310,7 @@ class DiffusersFolderGenerator:
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start, followed)
         drawing.tell_ignored()
         started = start is not None
-        return _Ready(drawing=drawing, demand=demand, started=started, loras=loras, controls=facts, added=added)
+        return Ready(drawing=drawing, demand=demand, started=started, loras=loras, controls=facts, added=added)
 
     def _wanted_controls(self, request: GenerationRequest) -> Wanted | None:
         """The networks that a request wants, which the plans count from now on; errors as :func:`.controls.wanted`."""
@@ -349,7 +331,7 @@ class DiffusersFolderGenerator:
             raise style.refuse(self._info.name)
         return style.find(request, self._folder, self._family.id, self._info.name)
 
-    def _together(self, ready: _Ready, left: int, context: Context) -> int:
+    def _together(self, ready: Ready, left: int, context: Context) -> int:
         """How many of the variations that are left are drawn at a time."""
         assert self._speed is not None
         drawing = ready.drawing
@@ -358,21 +340,11 @@ class DiffusersFolderGenerator:
         return self._memory.together(ready.demand, left, context)
 
     def _variations(
-        self, ready: _Ready, request: GenerationRequest, indexes: range, context: Context
+        self, ready: Ready, request: GenerationRequest, indexes: range, context: Context
     ) -> list[GeneratedImage]:
         seeds, drawing = [request.variation_seed(index) for index in indexes], ready.drawing
-        width_m = request.real_world_width or DEFAULT_TILE_M
         own = self._family.native_maps != (IMAGE_MAP,)
-        facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
-        if len(seeds) > 1:
-            facts["together"] = len(seeds)
-        if ready.started:
-            facts["strength"] = drawing.strength
-        if ready.loras:
-            facts["loras"] = ready.loras
-        if ready.controls:
-            facts["controls"] = ready.controls
-        facts |= ready.added
+        facts = ready.facts(len(seeds))
         first, demand = indexes.start, ready.demand.times(len(seeds))
         images = []
         assert self._speed is not None and self._memory.plan is not None
@@ -390,7 +362,7 @@ class DiffusersFolderGenerator:
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
             facts |= fast
-            maps: list[Drawn] = drawing.maps(first, seeds, width_m) if own else []
+            maps: list[Drawn] = drawing.maps(first, seeds, tile_width(request)) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
             if not own:
                 one = len(seeds) == 1
@@ -401,19 +373,10 @@ class DiffusersFolderGenerator:
                 if not own and request.operation == "create":
                     pixels, repair = self._repaired(pixels, request, index, seed, context)
                     details = facts | repair
-                images.append(
-                    GeneratedImage(
-                        index=index,
-                        seed=seed,
-                        maps=maps[place].maps if own else {IMAGE_MAP: pixels},
-                        height_min_m=maps[place].height_min_m if own else 0.0,
-                        height_max_m=maps[place].height_max_m if own else 0.0,
-                        tile_width_m=width_m,
-                        tile_height_m=width_m * request.height / request.width,
-                        # What the request left to the model.
-                        details={**details, "seam_ratio": self._seams(pixels)},
-                    )
-                )
+                found = maps[place].maps if own else {IMAGE_MAP: pixels}
+                heights = (maps[place].height_min_m, maps[place].height_max_m) if own else (0.0, 0.0)
+                details = {**details, "seam_ratio": self._seams(pixels)}
+                images.append(pictured(request, index, seed, found, heights, details))
         if "memory" in facts:
             for image in images:
                 image.details["memory"] = facts["memory"]
@@ -422,24 +385,13 @@ class DiffusersFolderGenerator:
     # Memory.
 
     def _demand(self, request: GenerationRequest | None, whole: Frame | None = None) -> Demand:
-        """What a request draws; without one, or for parts of a picture, what the model is made for."""
-        guidance = self._info.default_guidance_scale
-        wraps = True
-        side = self._side()
-        if request is not None:
-            wraps = request.tile_x or request.tile_y
-            guidance = request.guidance_scale if request.guidance_scale is not None else guidance
-            if whole is None and request.operation == "create":
-                whole = drawn_frame(request, self._family, self._folder).frame
-        whole = whole or Frame(width=side, height=side)
-        compares = guidance is not None and self._family.uses_negative_prompt(guidance)
-        return Demand(
-            width=whole.full_width,
-            height=whole.full_height,
-            decoded_width=whole.width,
-            decoded_height=whole.height,
-            batch=2 if compares else 1,
-            wraps=wraps,
+        return demand_of(
+            request,
+            whole,
+            info=self._info,
+            family=self._family,
+            folder=self._folder,
+            side=self._side(),
             extra=style.parts(self._adapter(request)),
         )
 
@@ -480,32 +432,10 @@ class DiffusersFolderGenerator:
         return self._row.size if self._row is not None else USUAL_SIDE
 
     def _task(self, request: GenerationRequest) -> str:
-        if request.operation != "create":
-            task = INPAINT
-        else:
-            own = self._family.follows_form and bool(request.controls)
-            task = self._family.source_task if request.source or own else TEXT_TO_IMAGE
-        if task not in self._facts.tasks:
-            if self._facts.tasks == (INPAINT,) and request.source:
-                raise RequestError(
-                    f"operation: {self._info.name} only fills in parts of a picture.",
-                    advice="Choose inpaint, outpaint or repair_seams.",
-                )
-            raise cannot(self._info.name, task)
-        return task
+        return self._pipelines.wanted(request, self._info.name)
 
     def _for_task(self, task: str) -> Any:
-        if task == self._main_task:
-            return self._pipeline
-        found = self._others.get(task)
-        if found is None:
-            kind = pipeline_class(self._folder, task)
-            check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
-            found = self._others[task] = joined(self._pipeline, kind)
-            self._family.prepare(found)
-            if self._speed is not None:
-                self._speed.prompts.attach(found)
-        return found
+        return self._pipelines.get(task, self._pipeline, self._speed.prompts if self._speed is not None else None)
 
     def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
         strength = request.strength
