@@ -49,7 +49,7 @@ def grid_size(context: Any, count: int) -> tuple[int, float]:
 
 
 def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) -> None:
-    """A job that goes on: bar, step, time left, its model in memory, previews; one that waits: its place and buttons."""
+    """A job that goes on: bar, step, time left, its model in memory, previews; one that waits: its place, buttons."""
     view = entry.view
     row = layout.row()
     row.label(text=view.request.prompt, icon="TIME" if entry.waiting else "SHADERFX", translate=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from texloom.engine import device as devices
 from texloom.engine import main_memory, memory_keeper, memory_plan
 from texloom.engine.context import JobContext
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
-from texloom.engine.memory_estimate import DENOISER, TEXT, parts_of
+from texloom.engine.memory_estimate import DENOISER, TEXT, Part, parts_of
 from texloom.engine.memory_plan import (
     BFLOAT16,
     FLOAT8,
@@ -143,6 +144,16 @@ class TestForecast:
         assert all((plan.main == plan.weights) is (plan.precision == FLOAT32) for plan in found)
         assert all(plan.main < plan.forecast for plan in found)
 
+    def test_mapped_files_count_as_free_already(self, stable_diffusion: Path) -> None:
+        generator = DiffusersFolderGenerator(stable_diffusion)
+        generator.load(Notes())
+        memory = generator._memory
+        assert memory.plan is not None and memory.plan.precision == FLOAT32
+        # As their file has them; of the other precision they are copies.
+        assert memory.resident() > 0 == memory.held("cpu")
+        memory.plan = dataclasses.replace(memory.plan, precision=BFLOAT16)
+        assert memory.held("cpu") == sum(2 * part.weights for part in memory.model.parts)
+
 
 class TestRefusal:
     @pytest.fixture
@@ -201,10 +212,8 @@ class TestRefusal:
             engine._idle.cancel()
 
 
-def _huge(generator: DiffusersFolderGenerator) -> tuple[object, ...]:
-    from dataclasses import replace
-
-    return tuple(replace(part, weights=part.weights * 20_000_000) for part in parts_of(generator._folder))
+def _huge(generator: DiffusersFolderGenerator) -> tuple[Part, ...]:
+    return tuple(dataclasses.replace(part, weights=part.weights * 20_000_000) for part in parts_of(generator._folder))
 
 
 class TestTryingAgain:

@@ -130,7 +130,7 @@ class DiffusersFolderGenerator:
     def missing_bytes(self, device: str) -> int:
         """See ``LargeGenerator``."""
         wanted = self._memory.plans(self._demand(self._expected), device)[0].forecast
-        return max(0, wanted - self._memory.resident())
+        return max(0, wanted - self._memory.held(device))
 
     def fits_main_memory(self, device: str) -> bool:
         """See ``LargeGenerator``."""

@@ -130,7 +130,10 @@ class MemoryKeeper:
         room = main_memory.available()
         if room is None:
             return found
-        room += self._placement.in_main_memory() if self._placement is not None else 0
+        if torch.device(device).type == "cpu":
+            room += self.held(device)
+        elif self._placement is not None:
+            room += self._placement.in_main_memory()
         now = self.plan
         left = tuple(p for p in found if memory_plan.fits_main(p, room) or (now is not None and p.same_way(now)))
         if left:
@@ -160,7 +163,14 @@ class MemoryKeeper:
     def _room(self, device: str) -> int | None:
         """Bytes on the device that are the model's or could be."""
         free = devices.free_memory(device)
-        return None if free is None else free + self.resident()
+        return None if free is None else free + self.held(device)
+
+    def held(self, device: str) -> int:
+        """Bytes on the device that would be free without the model; files that are mapped count as free already."""
+        there = self.resident()
+        if torch.device(device).type != "cpu" or self.plan is None:
+            return there
+        return min(there, memory_plan.copied(self.model.parts, self.plan.precision))
 
     def choose(self, demand: Demand, context: Context, *, told: bool = True) -> MemoryPlan:
         """The plan for that demand with the memory that is free now, told in one line.
@@ -260,7 +270,8 @@ class MemoryKeeper:
         if any(pixels <= demand.pixels and now.rank <= rank for pixels, rank in self._failures(context.device)):
             return False
         plan = next((plan for plan in self.plans(demand, context.device) if plan.same_way(now)), None)
-        if plan is None or plan.forecast > (free + self.resident()) * (1.0 - memory_plan.DEVICE_RESERVE):
+        room = (free + self.held(context.device)) * (1.0 - memory_plan.DEVICE_RESERVE)
+        if plan is None or plan.forecast > room:
             return False
         self.plan = plan
         return True

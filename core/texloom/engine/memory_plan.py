@@ -220,6 +220,11 @@ def fits_main(plan: MemoryPlan, room: int) -> bool:
     return plan.main <= room * (1.0 - MAIN_RESERVE)
 
 
+def copied(parts: Iterable[Part], precision: str) -> int:
+    """Bytes of weights in another precision than their file has: copies, which the file cannot be read for again."""
+    return sum(part.weights * ITEMSIZE[precision] for part in parts if part.stored != precision)
+
+
 def row_plan(row: CatalogRow, *, free: int | None, precision: str = BFLOAT16) -> MemoryPlan:
     """The plan for a model that is not on this machine yet, from its row; its forecast is rough.
 
@@ -308,7 +313,7 @@ def _main_memory(way: MemoryPlan, parts: tuple[Part, ...], kept: Callable[[Part]
     if device == "mps":
         return sum(kept(part) for part in parts)
     size = ITEMSIZE[way.precision]
-    # In another precision than their file has: these are copies, which no file can be read for again.
+    # The others are mapped files, see :func:`copied`.
     copies = [part for part in parts if part.stored != way.precision]
     if way.quantization == FLOAT8:
         read = sum(max(kept(part), part.weights * size) for part in copies)
