@@ -36,6 +36,7 @@ class Entry:
     restarts: int = 0
     pinned: set[int] = field(default_factory=set)
     _pictures: tuple[tuple[int, str], ...] | None = None
+    _plan: str | None = None
 
     @property
     def built(self) -> Built | None:
@@ -70,9 +71,18 @@ class Entry:
             self._pictures = _pictures(Path(self.view.folder))
         return self._pictures
 
+    @property
+    def plan(self) -> str:
+        """How its model was, or is, kept in memory, in one line; empty where that is not told."""
+        if self.view.state is not JobState.COMPLETED:
+            return self.view.plan
+        if self._plan is None:
+            self._plan = _plan(Path(self.view.folder))
+        return self._plan
+
     def forget_pictures(self) -> None:
         """The variations have changed on disk."""
-        self._pictures = None
+        self._pictures = self._plan = None
 
     @property
     def id(self) -> str:
@@ -88,6 +98,16 @@ class Entry:
     def waiting(self) -> bool:
         """Whether other jobs run before it."""
         return self.view.state is JobState.QUEUED
+
+
+def _plan(folder: Path) -> str:
+    """Of the last variation: when memory runs out on the way, the first ones were drawn by another plan."""
+    try:
+        results = read_manifest(folder)["results"]
+    except StorageError:
+        return ""
+    memory = results[-1].get("memory") if results else None
+    return str(memory.get("plan") or "") if isinstance(memory, dict) else ""
 
 
 def _pictures(folder: Path) -> tuple[tuple[int, str], ...]:

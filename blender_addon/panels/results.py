@@ -49,7 +49,7 @@ def grid_size(context: Any, count: int) -> tuple[int, float]:
 
 
 def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) -> None:
-    """A job that goes on: bar, step, time left, previews; one that waits: its place and how to change it."""
+    """A job that goes on: bar, step, time left, its model in memory, previews; one that waits: its place, buttons."""
     view = entry.view
     row = layout.row()
     row.label(text=view.request.prompt, icon="TIME" if entry.waiting else "SHADERFX", translate=False)
@@ -65,6 +65,8 @@ def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) 
         layout.label(text=stage(view), translate=False)
         return
     layout.progress(factor=progress(view), text=stage(view))
+    if entry.plan:
+        paragraph(layout, entry.plan, text_width(context), "MEMORY")
     shown = [(item, job_pictures.preview(entry, item)) for item in view.previews]
     if not any(picture for _, picture in shown):
         return
@@ -76,7 +78,7 @@ def draw_running(layout: Any, entry: bridge.Entry, context: Any, *, last: bool) 
 
 
 def draw_ended(layout: Any, entry: bridge.Entry, context: Any, width: int) -> None:
-    """A job that has ended: its variations to pick from, what was said about it."""
+    """A job that has ended: its variations to pick from, how its model was kept, what was said about it."""
     view = entry.view
     row = layout.row()
     symbol = {JobState.COMPLETED: "CHECKMARK", JobState.CANCELLED: "CANCEL"}.get(view.state, "ERROR")
@@ -96,6 +98,8 @@ def draw_ended(layout: Any, entry: bridge.Entry, context: Any, width: int) -> No
         _draw_remedies(layout, entry)
     if view.state is JobState.COMPLETED:
         _draw_variations(layout, entry, context)
+        if entry.plan:
+            paragraph(layout, entry.plan, width, "MEMORY")
     for notice in entry.notices:
         paragraph(layout, notice, width, "INFO")
 

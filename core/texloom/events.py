@@ -47,12 +47,16 @@ class Queued(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelLoading(Event):
-    """A model is being read; ``fraction`` 0 to 1, or None when it cannot be known; ``stage`` in plain words."""
+    """A model is being read; ``fraction`` 0 to 1, or None when it cannot be known; ``stage`` in plain words.
+
+    ``plan`` says in one line how it is kept in memory, once that is known.
+    """
 
     type: ClassVar[str] = "model_loading"
     model: str
     stage: str = ""
     fraction: float | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,9 +44,9 @@ class JobView:
     """All that is known of one job.
 
     ``fraction`` (0 to 1) is of the whole job and never falls; ``loading`` is the same of the model being
-    read, None when unknown.  ``position`` waiting jobs run before this one while it is queued.
-    ``previews`` are picture files that exist only while the job runs, the newest of each variation, in their
-    order.  ``seconds`` is how long a completed job took.
+    read, None when unknown, and ``plan`` how that is kept in memory.  ``position`` waiting jobs run before this
+    one while it is queued.  ``previews`` are picture files that exist only while the job runs, the newest of each
+    variation, in their order.  ``seconds`` is how long a completed job took.
     """
 
     request: GenerationRequest
@@ -58,6 +58,7 @@ class JobView:
     steps: int = 0
     index: int = 0
     stage: str = ""
+    plan: str = ""
     seconds_left: float | None = None
     previews: tuple[events.Preview, ...] = ()
     artifacts: tuple[events.Artifact, ...] = ()
@@ -93,7 +94,8 @@ def _changes(view: JobView, event: Event) -> dict[str, Any]:
         case events.Queued():
             return {"state": JobState.QUEUED, "position": event.position}
         case events.ModelLoading():
-            return {"state": JobState.LOADING, "stage": event.stage, "loading": event.fraction}
+            plan = event.plan or view.plan
+            return {"state": JobState.LOADING, "stage": event.stage, "loading": event.fraction, "plan": plan}
         case events.Progress():
             return {
                 "state": JobState.RUNNING,

@@ -36,6 +36,12 @@ def test_states_follow_the_events() -> None:
     assert fold(progress(0.5)).state is JobState.RUNNING
 
 
+def test_how_a_model_is_kept_stays_known() -> None:
+    planned = events.ModelLoading(request_id="a", model="m", stage="Loading unet", plan="bf16: about 9.1 of 12 GB")
+    later = events.ModelLoading(request_id="a", model="m", stage="Ready")
+    assert fold(planned, later, progress(0.5)).plan == "bf16: about 9.1 of 12 GB"
+
+
 def test_the_bar_never_goes_back_nor_over_the_end() -> None:
     assert fold(progress(0.5), progress(0.2)).fraction == 0.5
     assert fold(progress(7.0)).fraction == 1.0

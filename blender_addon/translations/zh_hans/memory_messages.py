@@ -10,8 +10,12 @@ MESSAGES: dict[str, str] = {
     "Choose a smaller size or a smaller model, or close other programs.": (
         "请选择更小的尺寸或更小的模型,或关闭其他程序。"
     ),
-    "Memory ran out with {0}; it goes on in a leaner way, which may take longer.": (
-        "{0} 的内存已用尽;将以更节省的方式继续,可能会更慢。"
+    "Memory ran out with {0}; it goes on in a leaner way, which may take longer: {list}.": (
+        "{0} 的内存已用尽;将以更节省的方式继续,可能会更慢: {list}。"
+    ),
+    "{0} needs {1} GB of main memory, and {2} GB are free.": "{0} 需要 {1} GB 主内存,目前空闲 {2} GB。",
+    "Close other programs, or choose a smaller model or one with weights in fewer bits.": (
+        "请关闭其他程序,或选择更小的模型,或位数更低的权重。"
     ),
     "Choose a smaller size or a smaller model to avoid that.": "要避免这种情况,请选择更小的尺寸或更小的模型。",
     "Attention cannot be computed by {0} here: {1}": "此处无法用 {0} 计算注意力: {1}",

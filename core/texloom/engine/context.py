@@ -14,7 +14,7 @@ from .. import events
 from ..errors import CancelledError
 from ..png import write_png
 from ..request import GenerationRequest
-from .generator import Pixels
+from .generator import Pixels, PlanLine
 
 Emit = Callable[[events.Event], None]
 
@@ -97,15 +97,22 @@ class JobContext(SilentContext):
         self._last = events.Progress(request_id=request.id, fraction=0.0, step=0, steps=1, count=request.count)
         self._sent_at = -_INTERVAL
         self._draws_since: float | None = None
+        self._plan = ""
         self._previews: set[Path] = set()
 
     def loading(self, stage: str, fraction: float | None = None) -> None:
         """See ``Context``."""
         self.check_cancelled()
         with self._lock:
+            if isinstance(stage, PlanLine):
+                self._plan = str(stage)
             self._emit(
                 events.ModelLoading(
-                    request_id=self._request.id, model=self._request.model, stage=stage, fraction=fraction
+                    request_id=self._request.id,
+                    model=self._request.model,
+                    stage=str(stage),
+                    fraction=fraction,
+                    plan=self._plan,
                 )
             )
             if fraction is not None:
@@ -165,7 +172,8 @@ class JobContext(SilentContext):
         """See ``Context``."""
         event = events.Warning(request_id=self._request.id, code=code, message=message, advice=advice, words=words)
         with self._lock:
-            if not any(known.code == code and known.words == words for known in self.warnings):
+            # The same code may come with another sentence: memory that runs out twice makes do with less twice.
+            if event not in self.warnings:
                 self.warnings.append(event)
                 self._emit(event)
 

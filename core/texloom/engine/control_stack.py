@@ -71,9 +71,6 @@ class ControlStack:
 
     def drop(self) -> None:
         """Let go of the networks; their memory is free once no picture is drawn with them."""
-        for pipeline in self._joined.values():
-            # What the cache put there holds the pipeline, and that the networks.
-            pipeline.__dict__.pop("encode_prompt", None)
         self._joined.clear()
         self._memory.leave(NAME)
         self._module, self._key, self._hashes = None, (), {}

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 
 import torch
 
 from ..errors import EngineBrokenError
+from ..shortage import is_out_of_memory as is_out_of_memory
+from . import main_memory
 
 KINDS = ("cuda", "xpu", "mps", "cpu")
 """Device types in order of preference.  torch calls AMD's ROCm ``cuda`` as well."""
@@ -69,7 +72,7 @@ def total_memory(device: str) -> int | None:
     elif kind == "xpu":
         total = int(torch.xpu.get_device_properties(device).total_memory)
     else:
-        total = _meminfo("MemTotal")
+        total = main_memory.total()
     found = [size for size in (total, memory_limit()) if size is not None]
     return min(found, default=None)
 
@@ -120,13 +123,10 @@ def empty_cache(device: str) -> None:
         getattr(torch, kind).empty_cache()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out.  The CPU's allocator has no exception of its own."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    signs = ("out of memory", "not enough memory", "can't allocate memory")
-    return type(error) is RuntimeError and any(sign in text for sign in signs)
+def give_back(device: str) -> None:
+    """Give back what is held by nothing but itself: hooks on networks hold them in circles.  Takes a moment."""
+    gc.collect()
+    empty_cache(device)
 
 
 def set_up(device: str) -> None:
@@ -157,34 +157,11 @@ def _free(device: str) -> int | None:
             return int(torch.xpu.mem_get_info(device)[0])
         except (AttributeError, RuntimeError):  # older drivers do not tell
             return None
-    found = _meminfo("MemAvailable")
-    if found is not None:
-        return found
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return int(psutil.virtual_memory().available)
-
-
-def _meminfo(name: str) -> int | None:
-    """Bytes of a line of Linux's account of its memory."""
-    return _line("/proc/meminfo", name)
+    return main_memory.available()
 
 
 def _status(name: str) -> int:
-    return _line("/proc/self/status", name) or 0
-
-
-def _line(path: str, name: str) -> int | None:
-    try:
-        with open(path, encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                if line.startswith(f"{name}:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+    return main_memory.line("/proc/self/status", name) or 0
 
 
 def _available(kind: str) -> bool:

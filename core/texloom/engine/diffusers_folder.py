@@ -6,7 +6,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,18 +14,18 @@ from numpy.typing import NDArray
 
 from .. import settings
 from ..catalog_rows import CatalogRow
-from ..errors import RequestError, TexloomError
+from ..errors import OutOfMemoryError, RequestError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
+from ..shortage import MAY_SAY, is_out_of_memory
 from ..style_models import Adapter
 from . import controls, seam_repair, style, tiled_drawing
 from .acceleration import Acceleration
 from .control_stack import ControlStack, check_task
 from .controls import Wanted
-from .device import is_out_of_memory
 from .drawing import Drawing, LoadedModel
 from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
-from .families import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Drawn, Family, family_of
+from .families import IMAGE_TO_IMAGE, INPAINT, Drawn, Family, family_of
 from .families.control_way import Guide
 from .folder_facts import Facts, with_file
 from .folder_loading import FIRST, LAST, FolderLoader
@@ -37,34 +36,19 @@ from .memory_keeper import MemoryKeeper
 from .memory_plan import Demand, MemoryPlan
 from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
-from .pipelines import cannot, check_call, check_packages, joined, main_task, pipeline_class
+from .pipelines import check_call, check_packages, pipeline_class
 from .preview_decoder import PreviewDecoder, preview_decoder
+from .ready import Ready, demand_of, pictured, tile_width
 from .style import StyleStack
+from .task_pipelines import TaskPipelines
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
-
-DEFAULT_TILE_M: Final = 1.0
 
 STRENGTH: Final = 0.6
 """How much of a picture is drawn anew where the request does not tell; in masks it is all."""
 
 USUAL_SIDE: Final = 1024
 """What models like to draw where the catalogue does not tell."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ready:
-    """A request that can be drawn; ``started`` says whether it starts from a picture, ``loras`` what changes it.
-
-    ``controls`` is what it follows, ``added`` what the manifest says of its style and its learned words.
-    """
-
-    drawing: Drawing
-    demand: Demand
-    started: bool
-    loras: list[dict[str, Any]]
-    controls: list[dict[str, Any]]
-    added: dict[str, Any]
 
 
 class DiffusersFolderGenerator:
@@ -107,9 +91,6 @@ class DiffusersFolderGenerator:
         self._encoder = (encoder or TextEncoder()) if self._family.shared_text else None
         self._pipeline: Any = None
         self._parameters: dict[str, inspect.Parameter] = {}
-        self._main_task = main_task(folder)
-        # Pipelines of other tasks with the very same parts, made when they are first needed.
-        self._others: dict[str, Any] = {}
         self._loras: LoraStack | None = None
         self._style: StyleStack | None = None
         self._words: LearnedWords | None = None
@@ -119,6 +100,7 @@ class DiffusersFolderGenerator:
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
         self._facts = Facts(folder, self._family, row, file)
+        self._pipelines = TaskPipelines(folder, self._family, self._facts)
         self._info = self._facts.info({}, {})
         self._memory = MemoryKeeper(
             folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
@@ -148,7 +130,14 @@ class DiffusersFolderGenerator:
     def missing_bytes(self, device: str) -> int:
         """See ``LargeGenerator``."""
         wanted = self._memory.plans(self._demand(self._expected), device)[0].forecast
-        return max(0, wanted - self._memory.resident())
+        return max(0, wanted - self._memory.held(device))
+
+    def fits_main_memory(self, device: str) -> bool:
+        """See ``LargeGenerator``."""
+        try:
+            return bool(self._memory.possible(self._demand(self._expected), device))
+        except OutOfMemoryError:
+            return False
 
     def load(self, context: Context) -> None:
         """See ``Generator``."""
@@ -158,6 +147,8 @@ class DiffusersFolderGenerator:
 
     def _load(self, context: Context, plan: MemoryPlan | None) -> None:
         check_packages(self._folder.path, self._row.needs if self._row is not None else ())
+        # Before gigabytes are read that main memory has no room for.
+        self._memory.possible(self._demand(self._expected), context.device)
         context.loading("Checking files", 0.0)
         files = hash_files(self._folder, lambda part: context.loading("Checking files", FIRST * part))
         context.loading("Importing libraries", FIRST)
@@ -167,9 +158,9 @@ class DiffusersFolderGenerator:
         diffusers.utils.logging.disable_progress_bar()
         context.timing("import", time.perf_counter() - started)
         context.check_cancelled()
-        kind = pipeline_class(self._folder, self._main_task)
+        kind = pipeline_class(self._folder, self._pipelines.main_task)
         parameters = dict(inspect.signature(kind.__call__).parameters)
-        check_call(self._folder, parameters, self._main_task)
+        check_call(self._folder, parameters, self._pipelines.main_task)
         if self._encoder is not None:
             context.loading("Loading the text encoder", FIRST)
             self._encoder.load(context.device, context.check_cancelled)
@@ -184,17 +175,25 @@ class DiffusersFolderGenerator:
 
     def _read(self, kind: Any, plan: MemoryPlan, context: Context) -> bool:
         """Load the weights as ``plan`` wants them; False when memory ran out, and nothing of them is left."""
+        pipeline: Any = None
         try:
             pipeline = self._loader.pipeline(kind, plan, context)
             self._family.prepare(pipeline)
             context.loading("Moving to the device", LAST)
             self._memory.place(pipeline, plan, context.device)
-        except (RuntimeError, MemoryError) as error:
+            self._take(pipeline, plan, context)
+            return True
+        except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
-            self._memory.forget()
-            self._memory.plan = plan
-            return False
+        # Out here, where the exception holds nothing of it any more.
+        pipeline = None
+        self.unload()
+        self._memory.plan = plan
+        return False
+
+    def _take(self, pipeline: Any, plan: MemoryPlan, context: Context) -> None:
+        """The pipeline is the model from now on."""
         self._pipeline = pipeline
         self._loras = LoraStack(pipeline, self._info.name)
         self._style = StyleStack(pipeline, self._info.name)
@@ -203,7 +202,6 @@ class DiffusersFolderGenerator:
         self._speed.choose_attention(context)
         self._controls = ControlStack(pipeline, self._folder, self._info.name, self._memory, self._speed.prompts)
         self._tiny = preview_decoder(self._folder, context)
-        return True
 
     @property
     def opened(self) -> LoadedModel:
@@ -212,8 +210,10 @@ class DiffusersFolderGenerator:
 
     def unload(self) -> None:
         """See ``Generator``."""
+        if self._controls is not None:
+            self._controls.drop()
         self._pipeline = None
-        self._others.clear()
+        self._pipelines.clear()
         self._loras = None
         self._style = None
         self._words = None
@@ -241,7 +241,7 @@ class DiffusersFolderGenerator:
         # What it would never get to need no memory.
         if self._wanted_controls(request) is None:
             self._for_task(task)
-        ready: _Ready | None = None
+        ready: Ready | None = None
         done = 0
         while done < request.count:
             context.check_cancelled()
@@ -252,7 +252,7 @@ class DiffusersFolderGenerator:
                     ready = ready or self._prepared(request, task, context)
                     together = self._together(ready, request.count - done, context)
                     images = self._variations(ready, request, range(done, done + together), context)
-                except (RuntimeError, MemoryError) as error:
+                except MAY_SAY as error:
                     if not is_out_of_memory(error):
                         raise
                 if not images:
@@ -265,13 +265,13 @@ class DiffusersFolderGenerator:
 
     def _drawn_over(self, request: GenerationRequest, start: Start, index: int, context: Context) -> GeneratedImage:
         """See :class:`.tiled_drawing.DrawOver`; where memory runs out, the same window again by a leaner plan."""
-        ready: _Ready | None = None
+        ready: Ready | None = None
         while True:
             try:
                 begun = (self._whole(request, context), start)
                 ready = ready or self._prepared(request, IMAGE_TO_IMAGE, context, begun)
                 return self._variations(ready, request, range(index, index + 1), context)[0]
-            except (RuntimeError, MemoryError) as error:
+            except MAY_SAY as error:
                 if not is_out_of_memory(error):
                     raise
             demand, ready = ready.demand if ready else self._demand(request), None
@@ -279,7 +279,7 @@ class DiffusersFolderGenerator:
 
     def _prepared(
         self, request: GenerationRequest, task: str, context: Context, begun: tuple[Frame, Start] | None = None
-    ) -> _Ready:
+    ) -> Ready:
         whole, start = begun or self._start(request, context)
         found = self._wanted_controls(request)
         assert self._controls is not None
@@ -310,7 +310,7 @@ class DiffusersFolderGenerator:
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start, followed)
         drawing.tell_ignored()
         started = start is not None
-        return _Ready(drawing=drawing, demand=demand, started=started, loras=loras, controls=facts, added=added)
+        return Ready(drawing=drawing, demand=demand, started=started, loras=loras, controls=facts, added=added)
 
     def _wanted_controls(self, request: GenerationRequest) -> Wanted | None:
         """The networks that a request wants, which the plans count from now on; errors as :func:`.controls.wanted`."""
@@ -331,7 +331,7 @@ class DiffusersFolderGenerator:
             raise style.refuse(self._info.name)
         return style.find(request, self._folder, self._family.id, self._info.name)
 
-    def _together(self, ready: _Ready, left: int, context: Context) -> int:
+    def _together(self, ready: Ready, left: int, context: Context) -> int:
         """How many of the variations that are left are drawn at a time."""
         assert self._speed is not None
         drawing = ready.drawing
@@ -340,21 +340,11 @@ class DiffusersFolderGenerator:
         return self._memory.together(ready.demand, left, context)
 
     def _variations(
-        self, ready: _Ready, request: GenerationRequest, indexes: range, context: Context
+        self, ready: Ready, request: GenerationRequest, indexes: range, context: Context
     ) -> list[GeneratedImage]:
         seeds, drawing = [request.variation_seed(index) for index in indexes], ready.drawing
-        width_m = request.real_world_width or DEFAULT_TILE_M
         own = self._family.native_maps != (IMAGE_MAP,)
-        facts: dict[str, Any] = {"steps": drawing.steps, "guidance_scale": drawing.guidance}
-        if len(seeds) > 1:
-            facts["together"] = len(seeds)
-        if ready.started:
-            facts["strength"] = drawing.strength
-        if ready.loras:
-            facts["loras"] = ready.loras
-        if ready.controls:
-            facts["controls"] = ready.controls
-        facts |= ready.added
+        facts = ready.facts(len(seeds))
         first, demand = indexes.start, ready.demand.times(len(seeds))
         images = []
         assert self._speed is not None and self._memory.plan is not None
@@ -372,7 +362,7 @@ class DiffusersFolderGenerator:
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
             facts |= fast
-            maps: list[Drawn] = drawing.maps(first, seeds, width_m) if own else []
+            maps: list[Drawn] = drawing.maps(first, seeds, tile_width(request)) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
             if not own:
                 one = len(seeds) == 1
@@ -383,19 +373,10 @@ class DiffusersFolderGenerator:
                 if not own and request.operation == "create":
                     pixels, repair = self._repaired(pixels, request, index, seed, context)
                     details = facts | repair
-                images.append(
-                    GeneratedImage(
-                        index=index,
-                        seed=seed,
-                        maps=maps[place].maps if own else {IMAGE_MAP: pixels},
-                        height_min_m=maps[place].height_min_m if own else 0.0,
-                        height_max_m=maps[place].height_max_m if own else 0.0,
-                        tile_width_m=width_m,
-                        tile_height_m=width_m * request.height / request.width,
-                        # What the request left to the model.
-                        details={**details, "seam_ratio": self._seams(pixels)},
-                    )
-                )
+                found = maps[place].maps if own else {IMAGE_MAP: pixels}
+                heights = (maps[place].height_min_m, maps[place].height_max_m) if own else (0.0, 0.0)
+                details = {**details, "seam_ratio": self._seams(pixels)}
+                images.append(pictured(request, index, seed, found, heights, details))
         if "memory" in facts:
             for image in images:
                 image.details["memory"] = facts["memory"]
@@ -404,24 +385,13 @@ class DiffusersFolderGenerator:
     # Memory.
 
     def _demand(self, request: GenerationRequest | None, whole: Frame | None = None) -> Demand:
-        """What a request draws; without one, or for parts of a picture, what the model is made for."""
-        guidance = self._info.default_guidance_scale
-        wraps = True
-        side = self._side()
-        if request is not None:
-            wraps = request.tile_x or request.tile_y
-            guidance = request.guidance_scale if request.guidance_scale is not None else guidance
-            if whole is None and request.operation == "create":
-                whole = drawn_frame(request, self._family, self._folder).frame
-        whole = whole or Frame(width=side, height=side)
-        compares = guidance is not None and self._family.uses_negative_prompt(guidance)
-        return Demand(
-            width=whole.full_width,
-            height=whole.full_height,
-            decoded_width=whole.width,
-            decoded_height=whole.height,
-            batch=2 if compares else 1,
-            wraps=wraps,
+        return demand_of(
+            request,
+            whole,
+            info=self._info,
+            family=self._family,
+            folder=self._folder,
+            side=self._side(),
             extra=style.parts(self._adapter(request)),
         )
 
@@ -449,7 +419,7 @@ class DiffusersFolderGenerator:
             self._words.forget()
         try:
             self._memory.place(self._pipeline, plan, context.device)
-        except (RuntimeError, MemoryError) as error:
+        except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
             return False
@@ -462,32 +432,10 @@ class DiffusersFolderGenerator:
         return self._row.size if self._row is not None else USUAL_SIDE
 
     def _task(self, request: GenerationRequest) -> str:
-        if request.operation != "create":
-            task = INPAINT
-        else:
-            own = self._family.follows_form and bool(request.controls)
-            task = self._family.source_task if request.source or own else TEXT_TO_IMAGE
-        if task not in self._facts.tasks:
-            if self._facts.tasks == (INPAINT,) and request.source:
-                raise RequestError(
-                    f"operation: {self._info.name} only fills in parts of a picture.",
-                    advice="Choose inpaint, outpaint or repair_seams.",
-                )
-            raise cannot(self._info.name, task)
-        return task
+        return self._pipelines.wanted(request, self._info.name)
 
     def _for_task(self, task: str) -> Any:
-        if task == self._main_task:
-            return self._pipeline
-        found = self._others.get(task)
-        if found is None:
-            kind = pipeline_class(self._folder, task)
-            check_call(self._folder, dict(inspect.signature(kind.__call__).parameters), task)
-            found = self._others[task] = joined(self._pipeline, kind)
-            self._family.prepare(found)
-            if self._speed is not None:
-                self._speed.prompts.attach(found)
-        return found
+        return self._pipelines.get(task, self._pipeline, self._speed.prompts if self._speed is not None else None)
 
     def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
         strength = request.strength

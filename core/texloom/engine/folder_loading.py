@@ -17,7 +17,7 @@ from .device import is_out_of_memory
 from .families import Family
 from .generator import Context
 from .memory_estimate import DENOISER, TEXT, role_of
-from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, MemoryPlan
+from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, MemoryPlan
 from .model_folder import MODULAR, Component, ModelFolder
 from .pipelines import check_packages, part_class
 from .placement import DTYPES
@@ -80,7 +80,10 @@ class FolderLoader:
         done = 0
         for item, size in zip(wanted, sizes, strict=True):
             context.loading(f"Loading {item.name.replace('_', ' ')}", FIRST + (LAST - FIRST) * done / sum(sizes))
-            parts[item.name] = self._part(item, plan)
+            part = parts[item.name] = self._part(item, plan)
+            if plan.offload == TOGETHER and isinstance(part, nn.Module):
+                # At once: main memory need not have room for all of them.
+                nn.Module.to(part, context.device)
             done += size
         context.check_cancelled()
         if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
@@ -116,7 +119,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
             if is_out_of_memory(error):
-                raise
+                raise _short(error) from error
             raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
@@ -150,7 +153,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
-                raise
+                raise _short(error) from error
             raise self._unreadable(item.name, error) from error
 
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
@@ -167,7 +170,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: as for whole models in one file.
             if is_out_of_memory(error):
-                raise
+                raise _short(error) from error
             raise self._unreadable(str(self._file), error) from error
         return part.eval()
 
@@ -176,6 +179,11 @@ class FolderLoader:
         return ModelInvalidError(
             f"{what} of the model in {self._folder.path} cannot be loaded: {text}", advice="Download the model again."
         )
+
+
+def _short(error: Exception) -> Exception:
+    """An error of a class that is caught where memory may run out; libraries have more of them."""
+    return MemoryError(" ".join(str(error).split())[:300])
 
 
 def best_precision(folder: ModelFolder, device: str) -> str:

@@ -11,6 +11,12 @@ from ..png import Pixels as Pixels
 from ..request import GenerationRequest
 
 
+class PlanLine(str):
+    """What a context is told to be loading when it is how a model is kept in memory, which holds for all of it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class GeneratorInfo:
     """What a model is and can do.
@@ -82,7 +88,7 @@ class Context(Protocol):
         ...
 
     def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
-        """Tell the user something; each code and words at most once a request."""
+        """Tell the user something; each sentence and words at most once a request."""
         ...
 
     def timing(self, stage: str, seconds: float) -> None:
@@ -138,4 +144,8 @@ class LargeGenerator(Protocol):
 
     def missing_bytes(self, device: str) -> int:
         """How much more memory on the device it would like for what is expected than it holds there."""
+        ...
+
+    def fits_main_memory(self, device: str) -> bool:
+        """Whether there is a way to keep it for which main memory has room, when it computes on that device."""
         ...

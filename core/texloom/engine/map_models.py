@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from .. import settings
+from ..shortage import MAY_SAY
 from . import device as devices
 from . import map_estimator
 from .map_estimator import Estimated
@@ -20,6 +22,8 @@ _kept: dict[tuple[str, ...], Marigold] = {}
 """The models that were used last, by the folders that the settings named; one at most."""
 _in_use = threading.RLock()
 """Held while they look at a picture, which a thread of the writer's has them do."""
+_ask: list[Callable[[], bool]] = []
+"""Whoever may make room for them; the last one counts."""
 
 
 def estimate(
@@ -38,8 +42,8 @@ def estimate(
         tile_width_m: metres across.
         tile_x, tile_y: whether the picture repeats.
         check: called between pieces; may raise to stop.
-        warn: as of :class:`~.generator.Context`; told when there is too little memory for Marigold's models, and the
-            small network's maps are taken.
+        warn: as of :class:`~.generator.Context`; told when there is too little memory for Marigold's models, also
+            when whoever may make room (:func:`may_ask`) has done so, and the small network's maps are taken.
 
     Raises:
         ModelNotFoundError, ModelInvalidError: a model that is set is missing or damaged.
@@ -50,20 +54,40 @@ def estimate(
     with _in_use:
         large = marigold()
         if large is not None:
-            try:
-                found = large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
-                facts["marigold"] = large.files()
-            except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error):
-                    raise
+
+            def refined() -> Estimated | None:
+                try:
+                    return large.refine(rgb, found, tile_width_m, tile_x=tile_x, tile_y=tile_y, check=check)
+                except MAY_SAY as error:
+                    if not devices.is_out_of_memory(error):
+                        raise
+                # Out here, where the exception holds nothing any more.
                 large.unload()
-                devices.empty_cache(str(rgb.device))
+                devices.give_back(str(rgb.device))
+                return None
+
+            better = refined()
+            if better is None and _ask and _ask[-1]():
+                better = refined()
+            if better is not None:
+                found, facts["marigold"] = better, large.files()
+            else:
                 warn(
                     "map_models_memory",
                     "There was too little memory for the Marigold models: the small network has seen the maps.",
                     advice="Choose a smaller size or a smaller model, or close other programs.",
                 )
     return found, facts
+
+
+@contextlib.contextmanager
+def may_ask(make_room: Callable[[], bool]) -> Iterator[None]:
+    """Within the block ``make_room`` is called once a picture when memory runs out; it says whether it freed any."""
+    _ask.append(make_room)
+    try:
+        yield
+    finally:
+        _ask.remove(make_room)
 
 
 def marigold() -> Marigold | None:

@@ -13,6 +13,7 @@ import functools
 import json
 import math
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..errors import ModelInvalidError
+from ..gguf_header import is_gguf
 from ..weights_header import read_header
 from .model_folder import Component, ModelFolder
 from .seamless import OWN_PADDING, circular
@@ -35,6 +37,7 @@ DENOISER: Final = "denoiser"
 DECODER: Final = "decoder"
 OTHER: Final = "other"
 
+_PRECISIONS: Final = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _TEXT_TOKENS: Final = 512
 _LAYER_MAPS: Final = 3.0
 _UNET_MAPS: Final = 24
@@ -50,6 +53,7 @@ class Part:
         weights: how many numbers it has.
         largest: how many its largest single tensor has.
         widest: inputs and outputs together of its widest layer of a token each.
+        stored: precision of the numbers in its files, as plans name them; empty: none of those, or not known.
         held: numbers a latent that it hands to the network that draws, and that are there while that draws.
     """
 
@@ -58,6 +62,7 @@ class Part:
     weights: int
     largest: int
     widest: int
+    stored: str = ""
     held: int = 0
 
 
@@ -72,17 +77,20 @@ def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, 
         ModelInvalidError: a file is damaged.
     """
     shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    stored: dict[str, set[str]] = {}
     for file in folder.weights:
         # A file from elsewhere is the network that draws, or everything.
         name = file.parts[0] if not file.is_absolute() else _drawing_part(folder)
         try:
             shapes.setdefault(name, {}).update(read_header(folder.path / file)[0])
+            stored.setdefault(name, set()).add(_stored(folder.path / file))
         except ModelInvalidError as error:
             raise ModelInvalidError(
                 f"{name} of the model in {folder.path} cannot be loaded: {error.message}",
                 advice="Download the model again.",
             ) from error
-    return tuple(_part(name, found) for name, found in sorted(shapes.items()) if name not in skipped)
+    every = (_part(name, found) for name, found in sorted(shapes.items()) if name not in skipped)
+    return tuple(replace(part, stored=_only(stored[part.name])) for part in every)
 
 
 def part_of(name: str, files: Sequence[Path], *, held: int = 0) -> Part:
@@ -94,7 +102,7 @@ def part_of(name: str, files: Sequence[Path], *, held: int = 0) -> Part:
     shapes: dict[str, tuple[int, ...]] = {}
     for file in files:
         shapes |= read_header(file)[0]
-    return replace(_part(name, shapes), held=held)
+    return replace(_part(name, shapes), stored=_only({_stored(file) for file in files}), held=held)
 
 
 def held_bytes(parts: tuple[Part, ...], *, latents: int, itemsize: int) -> int:
@@ -233,6 +241,23 @@ def _part(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Part:
         if len(shape) == 2 and not any(word in key for word in ("modulation", "norm", "embed", "relative", "shared"))
     ]
     return Part(name=name, role=role_of(name), weights=sum(sizes), largest=max(sizes), widest=max(wide, default=0))
+
+
+def _stored(file: Path) -> str:
+    """The precision of most of a file's numbers; the file has been checked."""
+    if is_gguf(file):
+        return ""
+    with open(file, "rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    found: Counter[str] = Counter()
+    for name, entry in header.items():
+        if name != "__metadata__":
+            found[str(entry.get("dtype"))] += math.prod(entry["shape"])
+    return _PRECISIONS.get(found.most_common(1)[0][0], "") if found else ""
+
+
+def _only(found: set[str]) -> str:
+    return found.pop() if len(found) == 1 else ""
 
 
 def _drawing_part(folder: ModelFolder) -> str:

@@ -14,9 +14,9 @@ from .. import settings
 from ..errors import OutOfMemoryError
 from ..gguf_header import is_gguf
 from . import device as devices
-from . import map_models, memory_plan
+from . import main_memory, map_models, memory_plan
 from .folder_loading import best_precision
-from .generator import Context
+from .generator import Context, PlanLine
 from .memory_estimate import DENOISER, Part, parts_of
 from .memory_plan import Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
@@ -29,6 +29,10 @@ LEAST_STRIPED: Final = 512 * 512
 MOST_TOGETHER: Final = 8
 """More pictures at a time bring no more speed, and the first of them is long in coming."""
 
+CLEARLY_MORE: Final = 1.25
+"""What has failed is tried again once there is so many times the memory that there was then."""
+
+_GIGA: Final = 10**9
 _ON: Final = ("1", "on", "yes", "true")
 _OFF: Final = ("0", "off", "no", "false")
 _UPCASTS: Final = ("StableDiffusionXL", "Kolors")
@@ -53,7 +57,10 @@ class MemoryKeeper:
         self._quantizes = quantizes
         self._placement: Placement | None = None
         self._vae: Any = None
+        self._device = "cpu"
         self._failed: list[tuple[int, int]] = []
+        # How much there was for the model then; less of a reason once there is clearly more.
+        self._room_then: dict[tuple[int, int], int] = {}
         self._beside: tuple[Part, ...] = ()
         self.plan: MemoryPlan | None = None
         self.told = ""
@@ -107,15 +114,71 @@ class MemoryKeeper:
         """
         kind = torch.device(device).type
         found = memory_plan.plans(self.model, demand, device=kind, precision=best_precision(self._folder, device))
-        failed = max((rank for pixels, rank in self._failed if pixels <= demand.pixels), default=-1)
+        failed = max((rank for pixels, rank in self._failures(device) if pixels <= demand.pixels), default=-1)
         return tuple(plan for plan in found if plan.rank > failed) or found[-1:]
 
+    def possible(self, demand: Demand, device: str) -> tuple[MemoryPlan, ...]:
+        """Those of :meth:`plans` that main memory has room for, and the one in use.
+
+        Raises:
+            OutOfMemoryError: there is none.
+            ModelInvalidError: a file is damaged.
+        """
+        return self._fitting(self.plans(demand, device), device)
+
+    def _fitting(self, found: tuple[MemoryPlan, ...], device: str) -> tuple[MemoryPlan, ...]:
+        room = main_memory.available()
+        if room is None:
+            return found
+        if torch.device(device).type == "cpu":
+            room += self.held(device)
+        elif self._placement is not None:
+            room += self._placement.in_main_memory()
+        now = self.plan
+        left = tuple(p for p in found if memory_plan.fits_main(p, room) or (now is not None and p.same_way(now)))
+        if left:
+            return left
+        least = min(plan.main for plan in found)
+        raise OutOfMemoryError(
+            f"{self._name} needs {least / _GIGA:.1f} GB of main memory, and {room / _GIGA:.1f} GB are free.",
+            advice="Close other programs, or choose a smaller model or one with weights in fewer bits.",
+        )
+
+    def _failures(self, device: str) -> list[tuple[int, int]]:
+        """Pixels and rank of what has failed; what failed with clearly less memory than there is now is forgotten."""
+        room = self._room(device) if self._room_then else None
+        if room is not None:
+            past = {failure for failure, then in self._room_then.items() if room > then * CLEARLY_MORE}
+            self._failed = [failure for failure in self._failed if failure not in past]
+            self._room_then = {key: then for key, then in self._room_then.items() if key not in past}
+        return self._failed
+
+    def _fails(self, failure: tuple[int, int], device: str) -> None:
+        """That many pixels at a time have been too many for the plan of that rank."""
+        self._failed.append(failure)
+        room = self._room(device)
+        if room is not None:
+            self._room_then[failure] = max(room, self._room_then.get(failure, 0))
+
+    def _room(self, device: str) -> int | None:
+        """Bytes on the device that are the model's or could be."""
+        free = devices.free_memory(device)
+        return None if free is None else free + self.held(device)
+
+    def held(self, device: str) -> int:
+        """Bytes on the device that would be free without the model; files that are mapped count as free already."""
+        there = self.resident()
+        if torch.device(device).type != "cpu" or self.plan is None:
+            return there
+        return min(there, memory_plan.copied(self.model.parts, self.plan.precision))
+
     def choose(self, demand: Demand, context: Context, *, told: bool = True) -> MemoryPlan:
-        """The plan for that demand with the memory that is free now, told in one line."""
-        free = devices.free_memory(context.device)
-        if free is not None:
-            free += self.resident()
-        plan = memory_plan.choose(self.plans(demand, context.device), free)
+        """The plan for that demand with the memory that is free now, told in one line.
+
+        Raises:
+            OutOfMemoryError, ModelInvalidError: as :meth:`possible`.
+        """
+        plan = memory_plan.choose(self.possible(demand, context.device), self._room(context.device))
         if told:
             self._tell(plan, context)
         return plan
@@ -143,20 +206,20 @@ class MemoryKeeper:
         """
         failed = self.plan
         map_models.unload()
-        devices.empty_cache(context.device)
+        devices.give_back(context.device)
         if failed is not None:
-            self._failed.append((demand.pixels, failed.rank))
-        rest = [p for p in self.plans(demand, context.device) if failed is None or p.rank > failed.rank]
+            self._fails((demand.pixels, failed.rank), context.device)
+        rest = tuple(p for p in self.plans(demand, context.device) if failed is None or p.rank > failed.rank)
         if failed is None or not rest:
             raise OutOfMemoryError(
                 f"{devices.device_name(context.device)} has too little memory for {self._name}, even in the leanest "
                 "way there is.",
                 advice="Choose a smaller size or a smaller model, or close other programs.",
             )
-        plan = rest[0]
+        plan = self._fitting(rest, context.device)[0]
         context.warn(
             "memory_leaner",
-            f"Memory ran out with {self._name}; it goes on in a leaner way, which may take longer.",
+            f"Memory ran out with {self._name}; it goes on in a leaner way, which may take longer: {plan.way}.",
             advice="Choose a smaller size or a smaller model to avoid that.",
         )
         self._tell(plan, context)
@@ -189,8 +252,8 @@ class MemoryKeeper:
         """
         if self.plan is None:
             return False
-        devices.empty_cache(context.device)
-        self._failed.append((demand.pixels, self.plan.rank))
+        devices.give_back(context.device)
+        self._fails((demand.pixels, self.plan.rank), context.device)
         context.warn(
             "batch_too_large",
             f"Memory ran out with {count} variations of {self._name} at a time; they go on with fewer.",
@@ -204,10 +267,11 @@ class MemoryKeeper:
         if now is None or free is None:
             return False
         # The leanest plan is there even where it has failed before.
-        if any(pixels <= demand.pixels and now.rank <= rank for pixels, rank in self._failed):
+        if any(pixels <= demand.pixels and now.rank <= rank for pixels, rank in self._failures(context.device)):
             return False
         plan = next((plan for plan in self.plans(demand, context.device) if plan.same_way(now)), None)
-        if plan is None or plan.forecast > (free + self.resident()) * (1.0 - memory_plan.DEVICE_RESERVE):
+        room = (free + self.held(context.device)) * (1.0 - memory_plan.DEVICE_RESERVE)
+        if plan is None or plan.forecast > room:
             return False
         self.plan = plan
         return True
@@ -220,6 +284,7 @@ class MemoryKeeper:
         """
         # Also when this fails: then it is this plan that was too much.
         self.plan = plan
+        self._device = device
         self._vae = getattr(pipeline, "vae", None)
         # Decoding in blended tiles would put seams inside the picture; stripes do not.
         if self._vae is not None and hasattr(self._vae, "disable_tiling"):
@@ -243,10 +308,13 @@ class MemoryKeeper:
         return self._placement.resident() if self._placement is not None else 0
 
     def forget(self) -> None:
-        """The pipeline is gone; what was learnt of its memory stays."""
-        self._placement = None
+        """The pipeline is gone, and its memory is given back; what was learnt of it stays."""
         self._vae = None
         self.plan = None
+        if self._placement is not None:
+            self._placement.release()
+            self._placement = None
+            devices.give_back(self._device)
 
     def decoding(self, tile_x: bool, tile_y: bool) -> AbstractContextManager[None]:
         """Within this, pictures are decoded as the plan says."""
@@ -266,7 +334,7 @@ class MemoryKeeper:
         line = plan.line(devices.total_memory(context.device))
         if line != self.told:
             self.told = line
-            context.loading(line)
+            context.loading(PlanLine(line))
 
 
 def _packed(folder: ModelFolder, parts: tuple[Part, ...]) -> float:

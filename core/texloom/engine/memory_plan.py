@@ -9,7 +9,7 @@ pictures are decoded whole or in stripes.  Weights are known exactly, by the hea
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -44,6 +44,8 @@ _PACKAGES: Final = {INT8: "torchao", NF4: "bitsandbytes"}
 
 DEVICE_RESERVE: Final = 0.08
 """Part of the free memory that is left alone: the allocator's gaps and other programs."""
+MAIN_RESERVE: Final = 0.05
+"""Part of the free main memory that is left alone."""
 _LEANER: Final = 0.97
 _GIGA: Final = 10**9
 _DECODER_WEIGHTS: Final = 84_000_000
@@ -92,6 +94,8 @@ class MemoryPlan:
         weights: bytes of all weights of all parts, as they are kept.
         text: bytes on the device at most while prompts are read; ``drawing`` and ``decoding`` likewise.
         working: how many of them are no weights, in the phase that takes most.
+        main: bytes of main memory that the weights take in any case, also where that is the device; files that are
+            read as they are can be read again, so that they take only what one phase needs.
         rank: its place among all ways there are for that device and precision.
     """
 
@@ -104,6 +108,7 @@ class MemoryPlan:
     drawing: int = 0
     decoding: int = 0
     working: int = 0
+    main: int = 0
     rank: int = 0
 
     @property
@@ -210,6 +215,16 @@ def choose(found: Iterable[MemoryPlan], free: int | None) -> MemoryPlan:
     return next((plan for plan in every if plan.forecast <= room), every[-1])
 
 
+def fits_main(plan: MemoryPlan, room: int) -> bool:
+    """Whether ``room`` bytes of main memory are enough for a plan."""
+    return plan.main <= room * (1.0 - MAIN_RESERVE)
+
+
+def copied(parts: Iterable[Part], precision: str) -> int:
+    """Bytes of weights in another precision than their file has: copies, which the file cannot be read for again."""
+    return sum(part.weights * ITEMSIZE[precision] for part in parts if part.stored != precision)
+
+
 def row_plan(row: CatalogRow, *, free: int | None, precision: str = BFLOAT16) -> MemoryPlan:
     """The plan for a model that is not on this machine yet, from its row; its forecast is rough.
 
@@ -289,7 +304,29 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     # Decoding in another precision makes the decoder larger meanwhile.
     grown = others + own * (decoder_size // size - 1)
     largest = max((part.largest for part in parts if part.role != DECODER), default=0) * size
-    return _together(way, sum(texts), max(texts, default=0), drawing, others, layers, largest, grown)
+    plan = _together(way, sum(texts), max(texts, default=0), drawing, others, layers, largest, grown)
+    return replace(plan, main=_main_memory(way, parts, kept, device))
+
+
+def _main_memory(way: MemoryPlan, parts: tuple[Part, ...], kept: Callable[[Part], int], device: str) -> int:
+    """What the weights of a plan take of main memory; ``kept`` says how many bytes a part has."""
+    if device == "mps":
+        return sum(kept(part) for part in parts)
+    size = ITEMSIZE[way.precision]
+    # The others are mapped files, see :func:`copied`.
+    copies = [part for part in parts if part.stored != way.precision]
+    if way.quantization == FLOAT8:
+        read = sum(max(kept(part), part.weights * size) for part in copies)
+    else:
+        read = sum(kept(part) for part in copies)
+    if way.offload == TOGETHER and device != "cpu":
+        # Each part goes to the device before the next one is read.
+        return max((kept(part) for part in copies), default=0)
+    if way.offload == TURNS or (way.offload == GROUPS and device != "cuda"):
+        # What has been on the device comes back as a copy.
+        return max(read, sum(kept(part) for part in parts if part.role in (TEXT, DENOISER)))
+    mapped = [part for part in parts if part.stored == way.precision]
+    return read + max(sum(kept(part) for part in mapped if part.role == role) for role in (TEXT, DENOISER, DECODER))
 
 
 def _together(

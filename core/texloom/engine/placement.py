@@ -21,6 +21,9 @@ from .memory_plan import FLOAT8, FLOAT32, GROUPS, TURNS, MemoryPlan
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """torch's names of the precisions."""
 
+_MAIN = ("cpu", "mps")
+"""Devices whose memory is the main memory."""
+
 
 class Placement:
     """Keeps the parts of one pipeline where a plan wants them.
@@ -85,6 +88,10 @@ class Placement:
         """Bytes of weights that are on the device now."""
         return sum(_bytes(part) for part in self._networks.values() if _device(part).type == self._device.type)
 
+    def in_main_memory(self) -> int:
+        """Bytes of weights that are in main memory now."""
+        return sum(_bytes(part) for part in self._networks.values() if _device(part).type in _MAIN)
+
     def join(self, name: str, network: nn.Module) -> None:
         """Keep one more network as the plan in use wants it.
 
@@ -111,7 +118,13 @@ class Placement:
         """Keep a network no longer; nothing where it is not kept."""
         network = self._networks.pop(name, None)
         if network is not None and self._plan is not None and self._plan.offload == TURNS:
-            remove_hook_from_module(network)
+            _unhooked(network)
+
+    def release(self) -> None:
+        """Let go of all networks: what was put on them to move them holds them, and this."""
+        self._free()
+        self._networks.clear()
+        self._plan = None
 
     def need(self, name: str) -> None:
         """Bring a part to the device, and send away those that it does not work together with."""
@@ -138,7 +151,7 @@ class Placement:
             hook.remove()
         self._hooks.clear()
         for part in self._networks.values():
-            remove_hook_from_module(part)
+            _unhooked(part)
 
     def _in_turns(self, plan: MemoryPlan) -> None:
         for name, part in self._networks.items():
@@ -222,6 +235,14 @@ class _Turn(ModelHook):  # type: ignore[misc]
         """See ``ModelHook``; autoencoders call it without arguments before they encode or decode."""
         self._placement.need(self._name)
         return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
+
+
+def _unhooked(part: nn.Module) -> None:
+    remove_hook_from_module(part)
+    # It leaves the network's own method on the network, which so would hold itself.
+    forward = part.__dict__.get("forward")
+    if getattr(forward, "__self__", None) is part and forward.__func__ is type(part).forward:
+        del part.__dict__["forward"]
 
 
 def _device(part: nn.Module) -> torch.device:

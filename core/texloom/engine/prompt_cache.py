@@ -7,8 +7,9 @@ on besides the encoders themselves.  So the method is wrapped on the pipeline, w
 
 from __future__ import annotations
 
-import functools
+import inspect
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
@@ -41,19 +42,24 @@ class PromptCache:
     def attach(self, pipeline: Any) -> None:
         """Let a pipeline look here first; pipelines that share parts share a cache."""
         plain = getattr(pipeline, "encode_prompt", None)
-        if plain is None or "encode_prompt" in pipeline.__dict__:
+        if not inspect.ismethod(plain) or "encode_prompt" in pipeline.__dict__:
             return
+        # What the pipeline holds must not hold the pipeline: it would stay in memory when nothing else does.
+        owner, method = weakref.ref(pipeline), weakref.WeakMethod(plain)
 
-        @functools.wraps(plain)
         def encode_prompt(*args: Any, **named: Any) -> Any:
+            found, encode = owner(), method()
+            assert found is not None and encode is not None
             started = time.perf_counter()
-            result = self.get(pipeline, plain, args, named)
+            result = self.get(found, encode, args, named)
             if self._told is not None:
-                if torch.device(pipeline._execution_device).type == "cuda":
+                if torch.device(found._execution_device).type == "cuda":
                     torch.cuda.synchronize()
                 self._told("text", time.perf_counter() - started)
             return result
 
+        # Callers look at what it takes; functools.wraps would keep the method itself.
+        encode_prompt.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]
         pipeline.__dict__["encode_prompt"] = encode_prompt
 
     def use(

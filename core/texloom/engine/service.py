@@ -19,6 +19,7 @@ from ..control_rows import cannot_follow
 from ..errors import CancelledError, OutOfMemoryError, RequestError, TexloomError
 from ..events import Artifact, Completed, Event
 from ..request import GenerationRequest
+from ..shortage import MAY_SAY
 from ..storage import JobFolder, Library
 from ..wildcards import has_choices, pick
 from . import catalog, map_models
@@ -122,7 +123,10 @@ class Engine:
                 kept = {name: keep_source(Path(path), job.path, name) for name, path in request.pictures.items()}
                 # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
                 drawn_from = request.with_pictures({name: str(job.path / copy.file) for name, copy in kept.items()})
-                with ResultWriter(request, generator.info, context, job.path, kept=kept) as writer:
+                with (
+                    map_models.may_ask(lambda: self._unload_idle(generator)),
+                    ResultWriter(request, generator.info, context, job.path, kept=kept) as writer,
+                ):
                     context.start_drawing()
                     for image in _drawn(generator, drawn_from, context):
                         writer.add(image)
@@ -175,7 +179,7 @@ class Engine:
         self._generators.clear()
         map_models.unload()
         self.encoder.unload()
-        devices.empty_cache(self.device)
+        devices.give_back(self.device)
 
     def _generator(self, model: str) -> Generator:
         key = catalog.model_key(model)
@@ -195,7 +199,7 @@ class Engine:
             # A half-read model must neither hold memory nor be taken for a whole one.
             generator.unload()
             self._generators.pop(catalog.model_key(model), None)
-            devices.empty_cache(self.device)
+            devices.give_back(self.device)
             raise
         context.check_cancelled()
 
@@ -206,13 +210,28 @@ class Engine:
         if request is not None:
             generator.expect(request)
         needed = generator.missing_bytes(self.device) / (1.0 - DEVICE_RESERVE)
-        others = [g for g in self._generators.values() if g is not generator and isinstance(g, LargeGenerator)]
-        for unload in (map_models.unload, *(other.unload for other in others if other.loaded)):
+        for unload in (lambda: None, map_models.unload, *(other.unload for other in self._others(generator))):
             free = devices.free_memory(self.device)
-            if free is not None and free >= needed:
+            if free is not None and free >= needed and generator.fits_main_memory(self.device):
                 return
             unload()
-            devices.empty_cache(self.device)
+            devices.give_back(self.device)
+
+    def _others(self, generator: Generator) -> list[Generator]:
+        """The large models in memory besides this one, those used longest ago first."""
+        others = [other for other in self._generators.values() if other is not generator and other.loaded]
+        return [other for other in others if isinstance(other, LargeGenerator)]
+
+    def _unload_idle(self, working: Generator) -> bool:
+        """Free the large models besides the one that works; whether there were any.
+
+        From any thread while a job runs: nobody else touches them then.
+        """
+        others = self._others(working)
+        for other in others:
+            other.unload()
+        devices.give_back(self.device)
+        return bool(others)
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -238,7 +257,7 @@ class Engine:
                 if generator.loaded and isinstance(generator, LargeGenerator):
                     generator.unload()
             map_models.unload()
-            devices.empty_cache(self.device)
+            devices.give_back(self.device)
         finally:
             self._lock.release()
 
@@ -246,7 +265,7 @@ class Engine:
     def _memory_guarded(self) -> Iterator[None]:
         try:
             yield
-        except (RuntimeError, MemoryError) as error:
+        except MAY_SAY as error:
             if not devices.is_out_of_memory(error):
                 raise
             devices.empty_cache(self.device)

@@ -21,6 +21,7 @@ from .. import __version__
 from ..errors import CancelledError, ErrorCode, OutOfMemoryError, ProtocolError, RequestError, TexloomError
 from ..events import Accepted, Cancelled, Event, Failed, Queued
 from ..request import GenerationRequest
+from ..shortage import is_out_of_memory as is_out_of_memory
 from ..wire import (
     MAX_LINE_BYTES,
     Cancel,
@@ -357,19 +358,6 @@ def failure(request_id: str, error: Exception) -> Failed:
         advice="Try again; if it comes back, report it with the log.",
         log_tail=_tail(error),
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` means too little memory, on any of torch's devices."""
-    if isinstance(error, (MemoryError, OutOfMemoryError)):
-        return True
-    torch = sys.modules.get("torch")
-    kind = getattr(torch, "OutOfMemoryError", None)
-    if isinstance(kind, type) and isinstance(error, kind):
-        return True
-    # The CPU and MPS allocators raise a plain RuntimeError.
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def _tail(error: BaseException) -> str:
