@@ -19,6 +19,7 @@ from ..generator import Pixels
 from ..model_folder import Component, ModelFolder
 from ..text_encoder import TextEncoder
 from .control_way import ControlWay
+from .prompt_room import PromptRoom, room
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -165,6 +166,17 @@ class Family:
     ) -> dict[str, Any]:
         """Arguments of the pipeline's call that say the prompt, of families with ``shared_text``."""
         raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """What is read of a prompt: of the prompt alone here, up to ``limit`` tokens as the pipeline's call has it.
+
+        Args:
+            pipeline: what reads it.
+            tokenizer: one of the pipeline's.
+            limit: None where there is none.
+            negative: whether it is the negative prompt, which some pipelines read in another way.
+        """
+        return room(tokenizer, limit)
 
     def preview(self, decoded: Tensor) -> Tensor:
         """Red, green and blue [3, H, W] from 0 to 1 of what the autoencoder decoded, [channels, H, W]."""

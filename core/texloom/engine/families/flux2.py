@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..model_folder import ModelFolder
 from .base import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, token_pixels
+from .prompt_room import PromptRoom, asked, chat_opening, room
 
 
 class Flux2(Family):
@@ -24,6 +25,17 @@ class Flux2(Family):
         IMAGE_TO_IMAGE: "Flux2Pipeline",
     }
     follows = (IMAGE_TO_IMAGE,)
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the pipeline cuts the whole chat, a system's sentence before the prompt among it."""
+        from diffusers.pipelines.flux2.pipeline_flux2 import format_input
+
+        def said(prompt: str) -> list[Any]:
+            (conversation,) = format_input([prompt], pipeline.system_message)
+            return list(conversation)
+
+        # The template sets the marks.
+        return room(tokenizer, limit, chat_opening(tokenizer, said, add_generation_prompt=False), marks=False)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -51,6 +63,11 @@ class Flux2Klein(Flux2):
         if folder.options.get("is_distilled") is True:
             return Defaults(steps=4, guidance=1.0)
         return Defaults(steps=50, guidance=4.0)
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the pipeline cuts the whole chat."""
+        opening = chat_opening(tokenizer, asked, add_generation_prompt=True, enable_thinking=False)
+        return room(tokenizer, limit, opening)
 
 
 def from_batch_norm(pipeline: Any, grid: Tensor, epsilon: float) -> Tensor:
