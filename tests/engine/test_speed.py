@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import tiny_families
 import torch
 from test_diffusers_folder import Notes
 from texloom.engine.acceleration import COMPILED_AFTER, Acceleration
+from texloom.engine.compiling import CompiledBlocks, lacking
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, MemoryPlan
 from texloom.engine.prompt_cache import PromptCache
+from texloom.errors import CancelledError
 from texloom.request import Lora
 from texloom.settings import Settings
 from tiny_loaded import Models, loaded_once, small_request
@@ -182,6 +186,82 @@ class TestCompiling:
         assert compiled and image.details["compiled"] is True
         assert np.abs(image.maps["image"].astype(int) - plain).max() <= 1
         torch._dynamo.reset()
+
+    @pytest.mark.parametrize("name", ["z-image", "sdxl"])
+    def test_a_compiler_that_fails_costs_no_picture(self, name: str, tmp_path: Path) -> None:
+        model, notes = DiffusersFolderGenerator(tiny_families.save(name, tmp_path / name)), Notes()
+        model.load(Notes())
+        plain = _picture(model)
+        assert model._speed is not None
+        tried: list[int] = []
+
+        def backend(_graph: Any, _inputs: Any) -> Any:
+            tried.append(1)
+            raise OSError("no compiler")
+
+        model._speed.compile(backend=backend)
+        image = next(model.generate(small_request(), notes))
+        assert len(tried) == 1 and set(notes.warnings) == {"compile_unavailable"}
+        assert "compiled" not in image.details and np.array_equal(image.maps["image"], plain)
+        # Nobody tries again.
+        assert np.array_equal(_picture(model), plain) and len(tried) == 1
+        torch._dynamo.reset()
+
+    def test_one_without_an_end_is_cancelled_all_the_same(self, tmp_path: Path) -> None:
+        model = DiffusersFolderGenerator(tiny_families.save("z-image", tmp_path / "z-image"))
+        model.load(Notes())
+        assert model._speed is not None
+        model._speed.compile(backend=lambda graph, _inputs: graph.forward)
+        with pytest.raises(CancelledError):
+            list(model.generate(small_request(steps=3), Notes(stop=lambda what: what == "step 1")))
+        assert model._speed._blocks.active
+        torch._dynamo.reset()
+
+    @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), CancelledError()])
+    def test_what_is_no_compilers_fault_comes_through(self, error: Exception) -> None:
+        class Block(nn.Module):
+            def forward(self, values: torch.Tensor) -> torch.Tensor:
+                raise error
+
+        class Network(nn.Module):
+            _repeated_blocks = ("Block",)
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.block = Block()
+
+        told: list[str] = []
+        network = Network()
+        blocks = CompiledBlocks([network], told.append)
+        blocks.start(backend=lambda graph, _inputs: graph.forward)
+        with pytest.raises(type(error)):
+            network.block(torch.zeros(1))
+        assert told == [] and blocks.active
+        torch._dynamo.reset()
+
+    def test_what_it_needs_is_looked_for_before(
+        self, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = models("z-image")
+        assert model._speed is not None
+        monkeypatch.setattr(model._speed, "_settings", Settings(compile="on"))
+        monkeypatch.setattr(model._speed, "_pays", lambda plan, loras: True)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        said: list[str] = []
+        for _ in range(COMPILED_AFTER):
+            notes = Notes()
+            monkeypatch.setattr(notes, "warn", lambda code, message, **rest: said.append(f"{code}: {message}"))
+            image = next(model.generate(small_request(seed=11), notes))
+        assert said == ["compile_unavailable: Networks cannot be compiled here: the package triton is missing."]
+        assert "compiled" not in image.details and not model._speed._blocks.active
+
+    def test_a_c_compiler_is_looked_for_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        monkeypatch.delenv("CC", raising=False)
+        assert "C compiler" in lacking()
+        monkeypatch.setenv("CC", "cc")
+        assert lacking() == ""
 
     def test_when_it_pays(self, models: Models) -> None:
         pipeline = models("z-image")._pipeline

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ..settings import Settings
+from .compiling import CompiledBlocks, lacking
 from .generator import Context
 from .memory_estimate import DENOISER, role_of
 from .memory_plan import GROUPS, Demand, MemoryPlan
@@ -48,7 +49,10 @@ class Acceleration:
         self._networks = {key: part for key, part in pipeline.components.items() if isinstance(part, nn.Module)}
         self._denoisers = [part for key, part in self._networks.items() if role_of(key) == DENOISER]
         self._drawn: Counter[tuple[int, int, int]] = Counter()
-        self._compiled = False
+        self._blocks = CompiledBlocks(self._denoisers, self._compiling_failed)
+        self._problem = ""
+        self._facts: dict[str, Any] = {}
+        self._context: Context | None = None
         self.prompts = PromptCache()
         self.prompts.attach(pipeline)
         if self._device.type == "cuda" and plan.offload != GROUPS:
@@ -98,6 +102,8 @@ class Acceleration:
     ) -> Iterator[dict[str, Any]]:
         """Within the block a picture is drawn as fast as the settings allow; yields what the manifest says of that.
 
+        What it says is known for certain once the picture is drawn.
+
         Args:
             plan: how the model is kept now.
             demand: what is drawn.
@@ -108,12 +114,13 @@ class Acceleration:
             controlled: whether another network adds to the layers, so that none of them may be left out.
         """
         facts: dict[str, Any] = {}
+        self._facts, self._context = facts, context
         self.prompts.use(loras, context.timing, words)
         size = (demand.width, demand.height, demand.batch)
         self._drawn[size] += 1
         if self._pays(plan, loras) and not demand.extra and self._drawn[size] >= COMPILED_AFTER:
-            self.compile()
-        if self._compiled:
+            self._compile(context)
+        if self._blocks.active:
             facts["compiled"] = True
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._timed(context))
@@ -125,15 +132,25 @@ class Acceleration:
 
     def compile(self, **options: Any) -> None:
         """Compile the blocks that the networks that draw repeat; ``options`` are those of ``torch.compile``."""
-        if self._compiled:
+        self._blocks.start(**options)
+
+    def _compile(self, context: Context) -> None:
+        """The same where this computer can; warns where it cannot."""
+        self._problem = self._problem or lacking()
+        if not self._problem:
+            self.compile()
             return
-        for network in self._denoisers:
-            names = getattr(network, "_repeated_blocks", None) or ()
-            for block in network.modules():
-                if type(block).__name__ in names:
-                    # The method, not the module: hooks before a block look whether the job was cancelled.
-                    block.forward = torch.compile(block.forward, **options)
-                    self._compiled = True
+        context.warn(
+            "compile_unavailable",
+            self._problem,
+            advice="Pictures are drawn without it. Install what is missing, or turn compiling off in the settings.",
+        )
+
+    def _compiling_failed(self, text: str) -> None:
+        self._problem = f"Compiling the networks failed: {text}"
+        self._facts.pop("compiled", None)
+        if self._context is not None:
+            self._compile(self._context)
 
     def _pays(self, plan: MemoryPlan, loras: Sequence[Mapping[str, Any]]) -> bool:
         wanted = self._settings.compile.strip().lower() in ("1", "on", "yes", "true")
