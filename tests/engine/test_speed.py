@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,41 @@ class TestCompiling:
         assert COMPILED_AFTER > 1
         speed._settings = Settings()
         assert not speed._pays(plans[0], [])
+
+
+class TestLoading:
+    @pytest.mark.parametrize("name", ["z-image", "sdxl"])
+    def test_files_of_a_network_are_read_side_by_side(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from diffusers.models import model_loading_utils, modeling_utils
+
+        folder = tiny_families.save(name, tmp_path / name)
+        model = DiffusersFolderGenerator(folder)
+        model.load(Notes())
+        whole = _picture(model)
+        part = "unet" if name == "sdxl" else "transformer"
+        network = getattr(model.opened.pipeline, part)
+        for file in (folder / part).glob("*.safetensors"):
+            file.unlink()
+        network.save_pretrained(folder / part, max_shard_size="40KB")
+        assert len(list((folder / part).glob("*.safetensors"))) > 2
+        threads: set[str] = set()
+        plain = model_loading_utils.load_state_dict
+
+        def read(*args: Any, **named: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return plain(*args, **named)
+
+        monkeypatch.setattr(model_loading_utils, "load_state_dict", read)
+        for parallel in (True, False):
+            threads.clear()
+            if not parallel:
+                monkeypatch.setattr(modeling_utils, "HF_ENABLE_PARALLEL_LOADING", False)
+            again = DiffusersFolderGenerator(folder)
+            again.load(Notes())
+            assert np.array_equal(_picture(again), whole)
+            assert any("ThreadPool" in thread for thread in threads) == parallel
 
 
 class TestAttention:
