@@ -67,6 +67,8 @@ class Family:
         masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
         unused: parts that are not loaded where the pipeline can do without.
         absent: parts that its folders never hold, which the pipeline is told.
+        late: parts that go into the pipeline once it stands: diffusers would not take :meth:`part`'s for what its
+            index names.
         begins: whether its pipeline draws from words alone, so that a picture to draw over becomes the latents that it
             begins with (:mod:`..from_latents`); :meth:`begun` makes them.
         batches: whether its pipeline draws several pictures at a time when it is told to.
@@ -90,6 +92,7 @@ class Family:
     masked_margins: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
     absent: ClassVar[tuple[str, ...]] = ()
+    late: ClassVar[tuple[str, ...]] = ()
     begins: ClassVar[bool] = False
     batches: ClassVar[bool] = True
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)

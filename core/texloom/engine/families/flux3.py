@@ -41,6 +41,7 @@ class Flux3(Flux2):
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: DISTILLED, IMAGE_TO_IMAGE: DISTILLED}
     guidance_argument = ""
     follows = ()
+    late = ()
     begins = True
     unused = ("prompt_upsampler", "prompt_upsampler_processor", "image_processor")
 
