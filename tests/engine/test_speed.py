@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 import tiny_families
 import torch
+from PIL import Image
 from test_diffusers_folder import Notes
 from texloom.engine.acceleration import COMPILED_AFTER, Acceleration
 from texloom.engine.compiling import CompiledBlocks, lacking
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, MemoryPlan
 from texloom.engine.prompt_cache import PromptCache
+from texloom.engine.step_cache import step_cache
 from texloom.errors import CancelledError
 from texloom.request import Lora
 from texloom.settings import Settings
 from tiny_loaded import Models, loaded_once, small_request
+from tiny_parts import sana_transformer
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -142,7 +145,10 @@ class TestPrompts:
 
 
 class TestStepCache:
-    @pytest.mark.parametrize("name", ["flux", "qwen-image"])
+    @pytest.mark.parametrize(
+        "name",
+        ["flux", "qwen-image", "z-image", "qwen-image-2.1", "krea2", "prx", "ernie-image", "lumina2", "pixart-sigma"],
+    )
     def test_steps_are_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models(name)
         plain = _picture(model, steps=14)
@@ -165,8 +171,74 @@ class TestStepCache:
         model = models("sdxl")
         plain = _picture(model, steps=14)
         monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
-        image = next(model.generate(small_request(steps=14), Notes()))
+        notes = Notes()
+        image = next(model.generate(small_request(steps=14), notes))
         assert "step_cache" not in image.details and np.array_equal(image.maps["image"], plain)
+        assert set(notes.warnings) == {"step_cache_unavailable"}
+
+    def test_steps_of_sana_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = tiny_families.save("sana", tmp_path / "sana")  # of one block, which is always computed
+        sana_transformer(3).save_pretrained(folder / "transformer")
+        model = DiffusersFolderGenerator(folder)
+        model.load(Notes())
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14), Notes()))
+        assert image.details["step_cache"] == 1000.0
+        assert 0.0 < np.abs(image.maps["image"].astype(float) - plain).mean() < 20.0
+
+    @pytest.mark.parametrize("name", ["flux", "z-image", "lumina2"])
+    def test_over_a_picture_too(
+        self, name: str, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Image.fromarray(np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+        model = models(name)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14, source=str(tmp_path / "a.png"), strength=0.9), Notes()))
+        assert image.details["step_cache"] == 1000.0
+
+    @pytest.mark.parametrize("name", ["flux", "z-image", "krea2"])
+    def test_of_no_change_none_is_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = models(name)
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="0.0000001"))
+        assert np.array_equal(_picture(model, steps=14), plain)
+
+    def test_the_rest_is_computed_where_the_first_block_changes(self) -> None:
+        class Block(nn.Module):
+            def __init__(self, factor: float) -> None:
+                super().__init__()
+                self.factor = factor
+                self.calls = 0
+
+            def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+                self.calls += 1
+                return tokens * self.factor
+
+        class SanaTransformer2DModel(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.transformer_blocks = nn.ModuleList([Block(2.0), Block(3.0), Block(5.0)])
+
+            def forward(self, tokens: torch.Tensor, timestep: float) -> torch.Tensor:
+                for block in self.transformer_blocks:
+                    tokens = block(tokens=tokens)
+                return tokens
+
+        network = SanaTransformer2DModel()
+        first, other = torch.full((1, 4), 1.0), torch.full((1, 4), 7.0)
+        with step_cache(network, 0.1):
+            # Two calls a step, as with guidance: each is compared with itself.
+            found = [
+                [float(network(tokens * drift, time)[0, 0]) for tokens in (first, other)]
+                for drift, time in ((1.0, 3.0), (1.05, 2.0), (2.0, 1.0))
+            ]
+        assert found[0] == [30.0, 210.0] and found[2] == [60.0, 420.0]
+        # What the others added is added again to what the first block does now.
+        assert found[1] == pytest.approx([2.1 + 28.0, 14.7 + 196.0])
+        assert [block.calls for block in network.transformer_blocks] == [6, 4, 4]
+        network(first, 3.0)
+        assert network.transformer_blocks[2].calls == 5 and "forward" not in network.__dict__
 
 
 class TestCompiling:

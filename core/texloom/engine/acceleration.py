@@ -23,9 +23,8 @@ from .generator import Context
 from .memory_estimate import DENOISER, role_of
 from .memory_plan import GROUPS, Demand, MemoryPlan
 from .prompt_cache import PromptCache
+from .step_cache import leaves_out, step_cache
 
-STEP_CACHED: Final = ("FluxTransformer2DModel", "QwenImageTransformer2DModel")
-"""Networks that diffusers' first-block cache works with, and whose models take many steps."""
 LEAST_CACHED_STEPS: Final = 12
 """With fewer steps each one changes too much to be left out."""
 COMPILED_AFTER: Final = 3
@@ -80,12 +79,16 @@ class Acceleration:
         """Whether several pictures may be drawn at a time: steps that are left out are left out for all of them."""
         return not any(True for _ in self._step_cached(steps))
 
+    def _leaves_out(self, steps: int) -> bool:
+        """Whether steps are to be left out."""
+        return self._settings.step_threshold is not None and steps >= LEAST_CACHED_STEPS
+
     def _step_cached(self, steps: int) -> Iterator[tuple[Any, float]]:
         """Networks of which steps are left out, and how much those change at most."""
         threshold = self._settings.step_threshold
-        if threshold is not None and steps >= LEAST_CACHED_STEPS:
+        if threshold is not None and self._leaves_out(steps):
             for network in self._denoisers:
-                if type(network).__name__ in STEP_CACHED:
+                if leaves_out(network):
                     yield network, threshold
 
     @contextlib.contextmanager
@@ -126,8 +129,13 @@ class Acceleration:
             stack.enter_context(self._timed(context))
             if not controlled:
                 for network, threshold in self._step_cached(steps):
-                    stack.enter_context(_step_cache(network, threshold))
+                    stack.enter_context(step_cache(network, threshold))
                     facts["step_cache"] = threshold
+                if "step_cache" not in facts and self._leaves_out(steps):
+                    context.warn(
+                        "step_cache_unavailable",
+                        "This model draws every step: leaving out those that change little is made for others.",
+                    )
             yield facts
 
     def compile(self, **options: Any) -> None:
@@ -183,15 +191,3 @@ class Acceleration:
         # Kernels run on behind the program; a stage ends when they do.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-
-
-@contextlib.contextmanager
-def _step_cache(network: Any, threshold: float) -> Iterator[None]:
-    """Within the block steps are left out in which the first block changes less than ``threshold``."""
-    from diffusers import FirstBlockCacheConfig
-
-    network.enable_cache(FirstBlockCacheConfig(threshold=threshold))
-    try:
-        yield
-    finally:
-        network.disable_cache()
