@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import shutil
 import threading
@@ -147,8 +148,9 @@ class TestPrompts:
 class TestStepCache:
     @pytest.mark.parametrize(
         "name",
-        ["flux", "qwen-image", "z-image", "qwen-image-2.1", "krea2", "prx", "ernie-image", "lumina2", "pixart-sigma"],
-    )
+        ["flux", "flux2", "flux2-klein", "chroma", "sd3", "qwen-image", "z-image", "qwen-image-2.1", "krea2", "prx",
+         "ernie-image", "lumina2", "pixart-sigma"],
+    )  # fmt: skip
     def test_steps_are_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models(name)
         plain = _picture(model, steps=14)
@@ -187,7 +189,19 @@ class TestStepCache:
         assert image.details["step_cache"] == 1000.0
         assert 0.0 < np.abs(image.maps["image"].astype(float) - plain).mean() < 20.0
 
-    @pytest.mark.parametrize("name", ["flux", "z-image", "lumina2"])
+    def test_steps_of_flux3_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = DiffusersFolderGenerator(tiny_families.save("flux3", tmp_path / "flux3"))
+        model.load(Notes())
+        network = model.opened.pipeline.transformer
+        blocks = [copy.deepcopy(network.single_transformer_blocks[0]) for _ in range(3)]
+        network.single_transformer_blocks = nn.ModuleList(blocks)
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14), Notes()))
+        assert image.details["step_cache"] == 1000.0
+        assert 0.0 < np.abs(image.maps["image"].astype(float) - plain).mean() < 20.0
+
+    @pytest.mark.parametrize("name", ["flux", "sd3", "z-image", "lumina2"])
     def test_over_a_picture_too(
         self, name: str, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -197,7 +211,7 @@ class TestStepCache:
         image = next(model.generate(small_request(steps=14, source=str(tmp_path / "a.png"), strength=0.9), Notes()))
         assert image.details["step_cache"] == 1000.0
 
-    @pytest.mark.parametrize("name", ["flux", "z-image", "krea2"])
+    @pytest.mark.parametrize("name", ["flux", "flux2", "chroma", "sd3", "z-image", "krea2"])
     def test_of_no_change_none_is_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models(name)
         plain = _picture(model, steps=14)

@@ -571,5 +571,5 @@ class DiffusersFolderGenerator:
             )
         return found.frame
 
-    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
+    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float | None]:
         return seam_repair.ratios(picture, self._family.size_step(self._folder))
