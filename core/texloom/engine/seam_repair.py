@@ -96,6 +96,8 @@ def repaired(
         draw: draws the seams along these two axes anew with a model; None where it cannot.
         context: is warned of a seam that is left.
     """
+    if not any(tile):
+        return pixels, {}
     before = ratios(pixels, period)
     x, y = tile[0] and shows(pixels, 1, period), tile[1] and shows(pixels, 0, period)
     if not x and not y:
