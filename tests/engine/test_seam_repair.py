@@ -61,6 +61,11 @@ class TestFinding:
         assert same is pixels
         assert facts == {"seam_repair": {"way": "none", "axes": ["x"], "why": seam_repair.AS_ROUGH}}
         assert seam_repair.repaired(pixels, (False, True), 1, lambda axes: None, Notes()) == (pixels, {})
+        # Beside one that is repaired as well.
+        pixels[:64] //= 2
+        _, facts = seam_repair.repaired(pixels, (True, True), 1, lambda axes: None, Notes())
+        told = facts["seam_repair"]
+        assert told["way"] == "strips" and told["left"] == ["x"] and told["why"] == seam_repair.AS_ROUGH
 
     def test_a_border_of_a_flat_picture_has_no_ratio(self) -> None:
         pixels = np.full((64, 64, 3), 7, np.uint8)

@@ -121,7 +121,11 @@ def repaired(
             "A seam may show where the picture repeats.",
             advice="Make another variation, or repair it with another model.",
         )
-    return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
+    told: dict[str, Any] = {"way": way, "before": before, "kept": kept}
+    others = unrepaired(pixels, (tile[0] and not x, tile[1] and not y), period, after if kept else before)
+    if others:
+        told |= {"left": others["seam_repair"]["axes"], "why": AS_ROUGH}
+    return pixels, {"seam_repair": told}
 
 
 def _worst(ratio: Mapping[str, float | None], axes: Iterable[str]) -> float:
