@@ -7,6 +7,7 @@ import copy
 import importlib.util
 import shutil
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -343,13 +344,13 @@ class TestCompiling:
         assert told == [] and blocks.active
         torch._dynamo.reset()
 
-    def test_what_it_needs_is_looked_for_before(
-        self, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_it_needs_is_looked_for_before(self, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models("z-image")
         assert model._speed is not None
         monkeypatch.setattr(model._speed, "_settings", Settings(compile="on"))
         monkeypatch.setattr(model._speed, "_pays", lambda plan, loras: True)
+        monkeypatch.setattr(model._speed, "_drawn", Counter())
+        monkeypatch.setattr(model._speed, "_problem", "")
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         said: list[str] = []
         for _ in range(COMPILED_AFTER):
