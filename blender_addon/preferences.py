@@ -131,7 +131,7 @@ class TexloomPreferences(bpy.types.AddonPreferences):
     )  # type: ignore[valid-type]
     step_cache: FloatProperty(
         name="Leave out steps",
-        description="FLUX.1 and Qwen-Image leave out steps that would change less than this: 0.05 can hardly be "
+        description="Many large models can leave out steps that would change less than this: 0.05 can hardly be "
         "seen, 0.2 is much faster and less exact; 0 draws every step",
         min=0.0,
         max=0.3,

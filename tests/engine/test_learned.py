@@ -239,6 +239,10 @@ class TestDrawing:
         list(generator.generate(_request(prompt="brick " * MAX_TOKENS + "purple"), notes))
         assert notes.warnings["prompt_too_long"][-1] == "purple"
         notes = Notes()
+        list(generator.generate(_request(prompt="红砖墙," * MAX_TOKENS, negative_prompt="dirt " * MAX_TOKENS), notes))
+        assert set(notes.warnings["prompt_too_long"]) <= {"红", "砖", "墙", "砖墙", "红砖", "红砖墙"}
+        assert set(notes.warnings["negative_prompt_too_long"]) == {"dirt"}
+        notes = Notes()
         list(generator.generate(_request(), notes))
         assert not notes.warnings
 

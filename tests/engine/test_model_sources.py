@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import shutil
@@ -20,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from test_diffusers_folder import Notes
 from texloom.catalog_rows import find, rows
 from texloom.engine import catalog
+from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.families import by_id
 from texloom.engine.families.base import CONTROL, IMAGE_TO_IMAGE, INPAINT
 from texloom.engine.service import Engine
@@ -135,13 +137,14 @@ class TestNames:
 
 
 class TestPackages:
-    def test_a_row_whose_package_is_missing(self, stable_diffusion: Path, store: Path) -> None:
-        shutil.copytree(stable_diffusion, store / "black-forest-labs--FLUX.2-dev")
-        if importlib.util.find_spec("torchvision") is not None:
-            pytest.skip("the package is there")
-        with pytest.raises(ModelInvalidError, match="needs the package torchvision") as told:
-            create("flux-2-dev").load(Notes())
-        assert "pip install torchvision" in told.value.advice
+    def test_a_row_whose_package_is_missing(self, stable_diffusion: Path) -> None:
+        known = find("sd-1.5")
+        assert known is not None
+        row = dataclasses.replace(known, needs=("notorch",))
+        assert any("needs notorch in the engine's Python" in said for said in row.terms)
+        with pytest.raises(ModelInvalidError, match="needs the package notorch") as told:
+            DiffusersFolderGenerator(stable_diffusion, row=row).load(Notes())
+        assert "pip install notorch" in told.value.advice
 
     def test_a_part_whose_package_is_missing(self, stable_diffusion: Path, tmp_path: Path) -> None:
         path = Path(shutil.copytree(stable_diffusion, tmp_path / "model"))

@@ -55,6 +55,25 @@ class TestFinding:
         shifted[:, 64:] = shifted[:, 64:] // 2
         assert shows(shifted, 1, 1)
 
+    def test_why_a_seam_is_left_is_told(self) -> None:
+        pixels = _bricks(joint_at_border=True)
+        same, facts = seam_repair.repaired(pixels, (True, True), 1, lambda axes: None, Notes())
+        assert same is pixels
+        assert facts == {"seam_repair": {"way": "none", "axes": ["x"], "why": seam_repair.AS_ROUGH}}
+        assert seam_repair.repaired(pixels, (False, True), 1, lambda axes: None, Notes()) == (pixels, {})
+        # Beside one that is repaired as well.
+        pixels[:64] //= 2
+        _, facts = seam_repair.repaired(pixels, (True, True), 1, lambda axes: None, Notes())
+        told = facts["seam_repair"]
+        assert told["way"] == "strips" and told["left"] == ["x"] and told["why"] == seam_repair.AS_ROUGH
+
+    def test_a_border_of_a_flat_picture_has_no_ratio(self) -> None:
+        pixels = np.full((64, 64, 3), 7, np.uint8)
+        pixels[:, 24:] = 90
+        assert seam_repair.ratios(pixels, 32) == {"x": None, "y": 1.0}
+        fixed, facts = seam_repair.repaired(pixels, (True, True), 32, lambda axes: None, Notes())
+        assert facts["seam_repair"]["before"] == {"x": None, "y": 1.0} and fixed.shape == (64, 64, 3)
+
     def test_flat_pictures_have_none(self) -> None:
         assert not shows(np.full((32, 32, 3), 7, np.uint8), 1, 8)
 

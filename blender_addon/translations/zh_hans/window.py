@@ -18,9 +18,9 @@ TEXTS: dict[str, str] = {
         "模型在设备上最多可占用的内存,为其他程序留出空间;0 表示可使用全部空闲内存"
     ),
     "Leave out steps": "跳过步数",
-    "FLUX.1 and Qwen-Image leave out steps that would change less than this: 0.05 can hardly be seen, 0.2 is much "
+    "Many large models can leave out steps that would change less than this: 0.05 can hardly be seen, 0.2 is much "
     "faster and less exact; 0 draws every step": (
-        "FLUX.1 和 Qwen-Image 会跳过变化小于此值的步: 0.05 几乎看不出差别,0.2 快得多但精度较低;0 表示执行每一步"
+        "许多大型模型可以跳过变化小于此值的步: 0.05 几乎看不出差别,0.2 快得多但精度较低;0 表示执行每一步"
     ),
     "Compile networks": "编译网络",
     "On NVIDIA and AMD cards, once three pictures of one size were drawn: the next one takes longer, all after it are "

@@ -18,13 +18,13 @@ import torch
 from torch import nn
 
 from ..settings import Settings
+from .compiling import CompiledBlocks, lacking
 from .generator import Context
 from .memory_estimate import DENOISER, role_of
 from .memory_plan import GROUPS, Demand, MemoryPlan
 from .prompt_cache import PromptCache
+from .step_cache import leaves_out, step_cache
 
-STEP_CACHED: Final = ("FluxTransformer2DModel", "QwenImageTransformer2DModel")
-"""Networks that diffusers' first-block cache works with, and whose models take many steps."""
 LEAST_CACHED_STEPS: Final = 12
 """With fewer steps each one changes too much to be left out."""
 COMPILED_AFTER: Final = 3
@@ -48,7 +48,10 @@ class Acceleration:
         self._networks = {key: part for key, part in pipeline.components.items() if isinstance(part, nn.Module)}
         self._denoisers = [part for key, part in self._networks.items() if role_of(key) == DENOISER]
         self._drawn: Counter[tuple[int, int, int]] = Counter()
-        self._compiled = False
+        self._blocks = CompiledBlocks(self._denoisers, self._compiling_failed)
+        self._problem = ""
+        self._facts: dict[str, Any] = {}
+        self._context: Context | None = None
         self.prompts = PromptCache()
         self.prompts.attach(pipeline)
         if self._device.type == "cuda" and plan.offload != GROUPS:
@@ -76,12 +79,16 @@ class Acceleration:
         """Whether several pictures may be drawn at a time: steps that are left out are left out for all of them."""
         return not any(True for _ in self._step_cached(steps))
 
+    def _leaves_out(self, steps: int) -> bool:
+        """Whether steps are to be left out."""
+        return self._settings.step_threshold is not None and steps >= LEAST_CACHED_STEPS
+
     def _step_cached(self, steps: int) -> Iterator[tuple[Any, float]]:
         """Networks of which steps are left out, and how much those change at most."""
         threshold = self._settings.step_threshold
-        if threshold is not None and steps >= LEAST_CACHED_STEPS:
+        if threshold is not None and self._leaves_out(steps):
             for network in self._denoisers:
-                if type(network).__name__ in STEP_CACHED:
+                if leaves_out(network):
                     yield network, threshold
 
     @contextlib.contextmanager
@@ -98,6 +105,8 @@ class Acceleration:
     ) -> Iterator[dict[str, Any]]:
         """Within the block a picture is drawn as fast as the settings allow; yields what the manifest says of that.
 
+        What it says is known for certain once the picture is drawn.
+
         Args:
             plan: how the model is kept now.
             demand: what is drawn.
@@ -108,32 +117,48 @@ class Acceleration:
             controlled: whether another network adds to the layers, so that none of them may be left out.
         """
         facts: dict[str, Any] = {}
+        self._facts, self._context = facts, context
         self.prompts.use(loras, context.timing, words)
         size = (demand.width, demand.height, demand.batch)
         self._drawn[size] += 1
         if self._pays(plan, loras) and not demand.extra and self._drawn[size] >= COMPILED_AFTER:
-            self.compile()
-        if self._compiled:
+            self._compile(context)
+        if self._blocks.active:
             facts["compiled"] = True
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._timed(context))
             if not controlled:
                 for network, threshold in self._step_cached(steps):
-                    stack.enter_context(_step_cache(network, threshold))
+                    stack.enter_context(step_cache(network, threshold))
                     facts["step_cache"] = threshold
+                if "step_cache" not in facts and self._leaves_out(steps):
+                    context.warn(
+                        "step_cache_unavailable",
+                        "This model draws every step: leaving out those that change little is made for others.",
+                    )
             yield facts
 
     def compile(self, **options: Any) -> None:
         """Compile the blocks that the networks that draw repeat; ``options`` are those of ``torch.compile``."""
-        if self._compiled:
+        self._blocks.start(**options)
+
+    def _compile(self, context: Context) -> None:
+        """The same where this computer can; warns where it cannot."""
+        self._problem = self._problem or lacking()
+        if not self._problem:
+            self.compile()
             return
-        for network in self._denoisers:
-            names = getattr(network, "_repeated_blocks", None) or ()
-            for block in network.modules():
-                if type(block).__name__ in names:
-                    # The method, not the module: hooks before a block look whether the job was cancelled.
-                    block.forward = torch.compile(block.forward, **options)
-                    self._compiled = True
+        context.warn(
+            "compile_unavailable",
+            self._problem,
+            advice="Pictures are drawn without it. Install what is missing, or turn compiling off in the settings.",
+        )
+
+    def _compiling_failed(self, text: str) -> None:
+        self._problem = f"Compiling the networks failed: {text}"
+        self._facts.pop("compiled", None)
+        if self._context is not None:
+            self._compile(self._context)
 
     def _pays(self, plan: MemoryPlan, loras: Sequence[Mapping[str, Any]]) -> bool:
         wanted = self._settings.compile.strip().lower() in ("1", "on", "yes", "true")
@@ -166,15 +191,3 @@ class Acceleration:
         # Kernels run on behind the program; a stage ends when they do.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-
-
-@contextlib.contextmanager
-def _step_cache(network: Any, threshold: float) -> Iterator[None]:
-    """Within the block steps are left out in which the first block changes less than ``threshold``."""
-    from diffusers import FirstBlockCacheConfig
-
-    network.enable_cache(FirstBlockCacheConfig(threshold=threshold))
-    try:
-        yield
-    finally:
-        network.disable_cache()

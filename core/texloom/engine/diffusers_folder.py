@@ -361,12 +361,12 @@ class DiffusersFolderGenerator:
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
-            facts |= fast
             maps: list[Drawn] = drawing.maps(first, seeds, tile_width(request)) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
             if not own:
                 one = len(seeds) == 1
                 pictures = [drawing.picture(first, seeds[0])] if one else drawing.pictures(first, seeds)
+            facts |= fast
             for place, (index, seed) in enumerate(zip(indexes, seeds, strict=True)):
                 pixels, details = pictures[place], facts
                 # Edges of a picture that only grew, or changed inside, are its owner's.
@@ -519,5 +519,5 @@ class DiffusersFolderGenerator:
             )
         return found.frame
 
-    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float]:
+    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float | None]:
         return seam_repair.ratios(picture, self._family.size_step(self._folder))

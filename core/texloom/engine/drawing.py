@@ -20,11 +20,11 @@ from .embeddings import LearnedWords
 from .families import Drawn, Family
 from .families.control_way import Guide, control_arguments
 from .generator import Context, GeneratorInfo
-from .learned_text import words_dropped
+from .learned_text import unread
 from .model_folder import ModelFolder
 from .operations import Start
 from .preview_decoder import PreviewDecoder
-from .prompts import read_prompts
+from .prompts import read_prompts, tell_dropped
 from .style import StyleStack
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
@@ -112,12 +112,18 @@ class Drawing:
         if guides:
             named |= control_arguments(self.parameters, guides)
         negative = named.pop("negative_prompt", "")
+        compares = family.uses_negative_prompt(self.guidance)
         if model.encoder is not None:
-            named |= family.text(folder, model.encoder, request.prompt, request.negative_prompt.strip(), context.device)
-            _tell_dropped(model.encoder, request.prompt, model.info.name, context)
+            negative = request.negative_prompt.strip()
+            named |= family.text(folder, model.encoder, request.prompt, negative, context.device)
+            tell_dropped(unread(model.encoder, request.prompt), model.info.name, context)
+            if compares:
+                tell_dropped(unread(model.encoder, negative), model.info.name, context, negative=True)
         else:
             words = None if model.words is None else model.words.taught
-            named |= read_prompts(pipeline, family, request.prompt, negative, model.info.name, context, words)
+            named |= read_prompts(
+                pipeline, family, request.prompt, negative, model.info.name, context, words, compares=compares
+            )
         if model.style is not None:
             named |= model.style.arguments(self.parameters, self.guidance)
         self._named = named | {"num_inference_steps": self.steps}
@@ -206,15 +212,4 @@ class Drawing:
             stage=stage,
             tiny=self._model.tiny,
             count=count,
-        )
-
-
-def _tell_dropped(encoder: TextEncoder, prompt: str, name: str, context: Context) -> None:
-    dropped = words_dropped(encoder.encode([prompt]), prompt)
-    if dropped:
-        context.warn(
-            "prompt_too_long",
-            f"The prompt is longer than {name} can read; it ends before “{dropped[0]}”.",
-            advice="Shorten the prompt, or put what matters first.",
-            words=dropped,
         )

@@ -92,7 +92,10 @@ class FolderLoader:
             if self._folder.class_name in MODULAR:
                 pipeline = kind(**parts)  # such a folder has no index that the class could read
             else:
-                pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **parts)
+                late = {name: parts[name] for name in self._family.late if name in parts}
+                given = parts | dict.fromkeys(late)
+                pipeline = kind.from_pretrained(self._folder.path, local_files_only=True, **given)
+                pipeline.register_modules(**late)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable("the pipeline", error) from error
         self._set_scheduler(pipeline)

@@ -68,3 +68,16 @@ def words_dropped(encoding: TextEncoding, prompt: str) -> tuple[str, ...]:
         return ()
     end = int(encoding.offsets[0, MAX_TOKENS - 1, 1])
     return tuple(prompt[end:].split())
+
+
+def unread(encoder: TextEncoder, prompt: str) -> tuple[str, ...]:
+    """Words of ``prompt``, as it was written, that the learned model does not get to see; none of an empty one."""
+    if not prompt:
+        return ()
+    translated = chinese.translate(prompt)
+    if translated is None:
+        return words_dropped(encoder.encode([prompt]), prompt)
+    found = encoder.encode([translated.text])
+    if found.mask.shape[1] <= MAX_TOKENS:
+        return ()
+    return tuple(translated.words_at([(int(found.offsets[0, MAX_TOKENS - 1, 1]), len(translated.text))]))

@@ -23,7 +23,7 @@ from .. import __version__
 from ..png import write_png
 from ..request import IMAGE_MAP, GenerationRequest
 from ..storage import MANIFEST_NAME, MANIFEST_SCHEMA, write_json_atomic
-from . import map_models, pbr
+from . import map_models, pbr, seam_repair
 from .context import JobContext
 from .generator import GeneratedImage, GeneratorInfo, Pixels
 from .map_estimator import Estimated
@@ -31,6 +31,12 @@ from .sources import KeptSource
 
 _COLORS: Final = ("base_color", IMAGE_MAP)
 _PENDING: Final = 2
+
+_SEAM_LEFT: Final = {
+    "inpaint": "Outside the part that was drawn the picture is as it was.",
+    "outpaint": "The picture grew only where it was told to.",
+    "repair_seams": "The seam was drawn anew already.",
+}
 
 THUMBNAIL_SIDE: Final = 256
 """The longer side of the small picture that stands for a variation in lists, in pixels."""
@@ -147,10 +153,11 @@ class ResultWriter:
         thumbnail = f"{image.index:02d}_thumbnail.png"
         write_png(self._folder / thumbnail, _thumbnail(maps.get(wanted_color(self._request.kind))), srgb=True)
         self._context.timing("derive", time.perf_counter() - started)
+        seams = _seams(image, maps.get(wanted_color(self._request.kind)), self._request)
         files = {file.map: file for file in (future.result() for future in futures)}
         ordered = [files[name] for name in wanted]
         self.files.extend(ordered)
-        self._results.append(_result(image, maps, ordered) | {"thumbnail": thumbnail})
+        self._results.append(_result(image, maps, ordered) | seams | {"thumbnail": thumbnail})
 
     def _file(self, image: GeneratedImage, name: str, pixels: Pixels) -> WrittenFile:
         color = name in _COLORS
@@ -272,6 +279,17 @@ def _thumbnail(pixels: Pixels) -> Pixels:
     step = max(1, min(height // size[0], width // size[1]) // 4)
     small = F.interpolate(planes[..., ::step, ::step].float(), size, mode="area")[0].permute(1, 2, 0)
     return small.round_().clamp_(0.0, 255.0).to(torch.uint8).numpy().reshape(*size, *pixels.shape[2:])
+
+
+def _seams(image: GeneratedImage, pixels: Pixels, request: GenerationRequest) -> dict[str, Any]:
+    """How well a result tiles, as whoever made it measured it or as its colors do, and why a seam is left."""
+    details = image.details
+    ratio = details.get("seam_ratio") or details.get("upscale", {}).get("seam_ratio") or seam_repair.ratios(pixels)
+    found = {"seam_ratio": ratio}
+    if "seam_repair" not in details:
+        why = _SEAM_LEFT.get(request.operation, "The model repeats its pictures by itself and repairs no seams.")
+        found |= seam_repair.unrepaired(pixels, (request.tile_x, request.tile_y), 1, ratio, why)
+    return found
 
 
 def _result(image: GeneratedImage, maps: _Maps, files: list[WrittenFile]) -> dict[str, Any]:

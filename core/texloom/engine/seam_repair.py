@@ -7,7 +7,7 @@ along two cuts of least difference; see :mod:`.image_cut` for the sources.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 from .generator import Context
 from .image_cut import blend, cheapest_path, error
-from .seamless import seam_ratio
+from .seamless import line_steps, seam_ratio
 
 LIMIT: Final = 1.2
 """A seam of a larger ratio is repaired; see :func:`.seamless.seam_ratio`."""
 
+AS_ROUGH: Final = "Lines inside the picture are as rough as its border."
+"""Why most seams are left that are; for the manifest."""
+
+_AXES: Final[Mapping[str, int]] = {"x": 1, "y": 0}
 _USUAL_LINES: Final = 0.9
 _HALF_STRIP: Final = 1 / 8
 _LEAST_STRIP: Final = 8
@@ -38,19 +42,42 @@ def shows(pixels: NDArray[Any], axis: int, period: int) -> bool:
     """
     if seam_ratio(pixels, axis, period) <= LIMIT:
         return False
-    values = np.asarray(pixels, np.float32)
-    other = (1 - axis, 2)
-    border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
-    inside = np.abs(np.diff(values, axis=axis)).mean(other)[period - 1 :: period]
+    border, steps = line_steps(pixels, axis)
+    inside = steps[period - 1 :: period]
     return border > float(np.quantile(inside, _USUAL_LINES)) if len(inside) else True
 
 
-def ratios(pixels: NDArray[Any], period: int) -> dict[str, float]:
-    """The seam ratio along ``x`` and ``y``; ``period`` as :func:`.seamless.seam_ratio`.
+def ratios(pixels: NDArray[Any], period: int = 1) -> dict[str, float | None]:
+    """The seam ratio along ``x`` and ``y``, None where it has no bound; ``period`` as :func:`.seamless.seam_ratio`.
 
     Borders lie between two latents, so they are compared with other steps between latents.
     """
-    return {name: round(seam_ratio(pixels, axis, period), 3) for name, axis in (("x", 1), ("y", 0))}
+    found = {name: seam_ratio(pixels, axis, period) for name, axis in _AXES.items()}
+    return {name: round(ratio, 3) if np.isfinite(ratio) else None for name, ratio in found.items()}
+
+
+def unrepaired(
+    pixels: NDArray[Any],
+    tile: tuple[bool, bool],
+    period: int,
+    ratio: Mapping[str, float | None],
+    otherwise: str = AS_ROUGH,
+) -> dict[str, Any]:
+    """What the manifest says of seams over :data:`LIMIT` that nobody repairs; nothing where there are none.
+
+    Args:
+        pixels: (height, width, channels).
+        tile: whether right and left are to meet, and bottom and top.
+        period: as :func:`shows`.
+        ratio: as :func:`ratios`.
+        otherwise: why a seam is left that is rougher than lines inside.
+    """
+    wanted = dict(zip(_AXES, tile, strict=True))
+    over = [name for name, value in ratio.items() if wanted[name] and (value is None or value > LIMIT)]
+    if not over:
+        return {}
+    why = otherwise if any(shows(pixels, _AXES[name], period) for name in over) else AS_ROUGH
+    return {"seam_repair": {"way": "none", "axes": over, "why": why}}
 
 
 def repaired(
@@ -69,10 +96,12 @@ def repaired(
         draw: draws the seams along these two axes anew with a model; None where it cannot.
         context: is warned of a seam that is left.
     """
-    x, y = tile[0] and shows(pixels, 1, period), tile[1] and shows(pixels, 0, period)
-    if not x and not y:
+    if not any(tile):
         return pixels, {}
     before = ratios(pixels, period)
+    x, y = tile[0] and shows(pixels, 1, period), tile[1] and shows(pixels, 0, period)
+    if not x and not y:
+        return pixels, unrepaired(pixels, tile, period, before)
     way, found = "drawn", draw((x, y))
     if found is None:
         # The family cannot fill in parts: strips of the picture itself can.
@@ -84,15 +113,23 @@ def repaired(
             found = mended(found, 0, wraps=tile[0], check=check, device=device)
     after = ratios(found, period)
     axes = [axis for axis, wanted in (("x", x), ("y", y)) if wanted]
-    kept = max(after[axis] for axis in axes) < max(before[axis] for axis in axes)
+    kept = _worst(after, axes) < _worst(before, axes)
     pixels = found if kept else pixels
-    if any(shows(pixels, 1 if axis == "x" else 0, period) for axis in axes):
+    if any(shows(pixels, _AXES[axis], period) for axis in axes):
         context.warn(
             "seam_left",
             "A seam may show where the picture repeats.",
             advice="Make another variation, or repair it with another model.",
         )
-    return pixels, {"seam_repair": {"way": way, "before": before, "kept": kept}}
+    told: dict[str, Any] = {"way": way, "before": before, "kept": kept}
+    others = unrepaired(pixels, (tile[0] and not x, tile[1] and not y), period, after if kept else before)
+    if others:
+        told |= {"left": others["seam_repair"]["axes"], "why": AS_ROUGH}
+    return pixels, {"seam_repair": told}
+
+
+def _worst(ratio: Mapping[str, float | None], axes: Iterable[str]) -> float:
+    return max(np.inf if value is None else value for value in (ratio[axis] for axis in axes))
 
 
 def mended(

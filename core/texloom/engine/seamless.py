@@ -22,6 +22,10 @@ OWN_PADDING: Final = "_padding"
 diffusers' causal 3D convolutions of the Wan and Qwen-Image autoencoders, which for 2.1 are of two dimensions."""
 
 
+MEASURED: Final = 512
+"""Of so many points of each line at most it is measured how rough a picture is inside."""
+
+
 @contextlib.contextmanager
 def circular(modules: Iterable[nn.Module], tile_x: bool = True, tile_y: bool = True) -> Iterator[None]:
     """Within the block, convolutions in ``modules`` and their children wrap around at the axes that tile.
@@ -61,14 +65,46 @@ def seam_ratio(pixels: NDArray[Any], axis: int, period: int = 1) -> float:
         period: only every ``period``-th step inside counts, those as far from the border as multiples of it.  A
             decoder of blocks of 8 pixels may draw all borders of its blocks rougher; the picture's border is one.
     """
-    values = np.asarray(pixels, np.float64)
-    steps = np.abs(np.diff(values, axis=axis))
-    chosen = np.arange(period - 1, steps.shape[axis], period)
-    inside = float((steps.take(chosen, axis) if len(chosen) else steps).mean())
-    border = float(np.abs(values.take(0, axis) - values.take(-1, axis)).mean())
+    border, steps = line_steps(pixels, axis)
+    chosen = steps[period - 1 :: period]
+    inside = float((chosen if len(chosen) else steps).mean())
     if inside == 0.0:
         return 1.0 if border == 0.0 else float("inf")
     return border / inside
+
+
+def line_steps(pixels: NDArray[Any], axis: int) -> tuple[float, NDArray[np.float64]]:
+    """The mean absolute step from the last to the first line along ``axis``, and those between neighbours inside.
+
+    The border is measured whole; of large pictures, steps inside are measured on :data:`MEASURED` of their points, the
+    same ones each time, which takes a few hundredths of a second at 4096².
+
+    Args:
+        pixels: (height, width) or (height, width, channels).
+        axis: 0 for lines below each other, 1 for lines side by side.
+    """
+    values = np.asarray(pixels)
+    values = values[..., None] if values.ndim == 2 else values
+    if values.dtype.kind != "u":
+        values = values.astype(np.float64)
+    border = float(_apart(values.take(0, axis), values.take(-1, axis)).mean())
+    points = values.shape[1 - axis]
+    if points > MEASURED:
+        # By chance: evenly spread ones could fall into the joints of every row of bricks.
+        chosen = np.sort(np.random.default_rng(0).choice(points, MEASURED, replace=False))
+        values = values.take(chosen, 1 - axis)
+    if axis == 1:
+        lines = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, values.shape[1])
+        steps = _apart(lines[:, 1:], lines[:, :-1])
+        return border, steps.sum(0, dtype=np.float64) / len(lines)
+    steps = _apart(values[1:], values[:-1])
+    return border, steps.sum((1, 2), dtype=np.float64) / max(1, steps.shape[1] * steps.shape[2])
+
+
+def _apart(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """How far two arrays are apart; unsigned numbers stay what they are, so that nothing is copied into wider ones."""
+    distance: NDArray[Any] = np.maximum(first, second) - np.minimum(first, second)
+    return distance
 
 
 def _pad_axis(tensor: Tensor, axis: int, before: int, after: int, tile: bool) -> Tensor:

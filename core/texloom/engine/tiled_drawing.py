@@ -129,7 +129,7 @@ def tiled(
             )
             unit = _Unit(context, number + 1, len(windows) + 1, index)
             drawn = draw_over(job, Start(picture=part, strength=strength), index, unit)
-            facts = {key: value for key, value in drawn.details.items() if key != "seam_ratio"}
+            facts = {key: value for key, value in drawn.details.items() if key not in ("seam_ratio", "seam_repair")}
             canvas.add(drawn.maps[IMAGE_MAP], across, down)
             if request.preview_interval and number + 1 < len(windows):
                 context.preview(canvas.shown(large, _PREVIEW_SIDE), index=index, step=number + 1)

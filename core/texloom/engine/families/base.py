@@ -19,6 +19,7 @@ from ..generator import Pixels
 from ..model_folder import Component, ModelFolder
 from ..text_encoder import TextEncoder
 from .control_way import ControlWay
+from .prompt_room import PromptRoom, room
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,6 +67,8 @@ class Family:
         masked_margins: whether that pipeline draws at the size it is told, so that there may be margins.
         unused: parts that are not loaded where the pipeline can do without.
         absent: parts that its folders never hold, which the pipeline is told.
+        late: parts that go into the pipeline once it stands: diffusers would not take :meth:`part`'s for what its
+            index names.
         begins: whether its pipeline draws from words alone, so that a picture to draw over becomes the latents that it
             begins with (:mod:`..from_latents`); :meth:`begun` makes them.
         batches: whether its pipeline draws several pictures at a time when it is told to.
@@ -89,6 +92,7 @@ class Family:
     masked_margins: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("safety_checker", "feature_extractor", "image_encoder")
     absent: ClassVar[tuple[str, ...]] = ()
+    late: ClassVar[tuple[str, ...]] = ()
     begins: ClassVar[bool] = False
     batches: ClassVar[bool] = True
     native_maps: ClassVar[tuple[str, ...]] = (IMAGE_MAP,)
@@ -165,6 +169,17 @@ class Family:
     ) -> dict[str, Any]:
         """Arguments of the pipeline's call that say the prompt, of families with ``shared_text``."""
         raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """What is read of a prompt: of the prompt alone here, up to ``limit`` tokens as the pipeline's call has it.
+
+        Args:
+            pipeline: what reads it.
+            tokenizer: one of the pipeline's.
+            limit: None where there is none.
+            negative: whether it is the negative prompt, which some pipelines read in another way.
+        """
+        return room(tokenizer, limit)
 
     def preview(self, decoded: Tensor) -> Tensor:
         """Red, green and blue [3, H, W] from 0 to 1 of what the autoencoder decoded, [channels, H, W]."""

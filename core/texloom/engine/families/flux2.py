@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
 
-from ..model_folder import ModelFolder
+from ..model_folder import Component, ModelFolder
 from .base import IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family, token_pixels
+from .picture_reader import word_reader
+from .prompt_room import PromptRoom, asked, chat_opening, room
+
+_READER: Final = "PixtralProcessor"
 
 
 class Flux2(Family):
@@ -24,6 +28,25 @@ class Flux2(Family):
         IMAGE_TO_IMAGE: "Flux2Pipeline",
     }
     follows = (IMAGE_TO_IMAGE,)
+    late: ClassVar[tuple[str, ...]] = ("tokenizer",)
+
+    def part(self, item: Component, folder: ModelFolder) -> Any:
+        """See ``Family``; the reader of pictures and words that its index names wants torchvision, for pictures.
+
+        Only rewriting of prompts, which the engine leaves out, shows it any; those to follow go to the autoencoder.
+        """
+        return word_reader(folder.path / item.name) if item.class_name == _READER else None
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the pipeline cuts the whole chat, a system's sentence before the prompt among it."""
+        from diffusers.pipelines.flux2.pipeline_flux2 import format_input
+
+        def said(prompt: str) -> list[Any]:
+            (conversation,) = format_input([prompt], pipeline.system_message)
+            return list(conversation)
+
+        # The template sets the marks.
+        return room(tokenizer, limit, chat_opening(tokenizer, said, add_generation_prompt=False), marks=False)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -43,6 +66,7 @@ class Flux2Klein(Flux2):
         INPAINT: "Flux2KleinInpaintPipeline",
     }
     relatives = ("Flux2KleinKVPipeline",)
+    late = ()
     follows = (IMAGE_TO_IMAGE, INPAINT)
     masked_pixels = 1024 * 1024
 
@@ -51,6 +75,11 @@ class Flux2Klein(Flux2):
         if folder.options.get("is_distilled") is True:
             return Defaults(steps=4, guidance=1.0)
         return Defaults(steps=50, guidance=4.0)
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the pipeline cuts the whole chat."""
+        opening = chat_opening(tokenizer, asked, add_generation_prompt=True, enable_thinking=False)
+        return room(tokenizer, limit, opening)
 
 
 def from_batch_norm(pipeline: Any, grid: Tensor, epsilon: float) -> Tensor:

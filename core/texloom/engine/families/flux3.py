@@ -21,6 +21,7 @@ from ..model_folder import Component, ModelFolder
 from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Defaults, encoded, packed, token_pixels
 from .flux2 import Flux2, by_batch_norm
 from .picture_reader import word_reader
+from .prompt_room import PromptRoom, asked, chat_opening, room
 
 DISTILLED: Final = "Flux3DistilledModularPipeline"
 
@@ -40,6 +41,7 @@ class Flux3(Flux2):
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: DISTILLED, IMAGE_TO_IMAGE: DISTILLED}
     guidance_argument = ""
     follows = ()
+    late = ()
     begins = True
     unused = ("prompt_upsampler", "prompt_upsampler_processor", "image_processor")
 
@@ -54,6 +56,10 @@ class Flux3(Flux2):
     def part(self, item: Component, folder: ModelFolder) -> Any:
         """See ``Family``; the reader of pictures and words that its index names wants torchvision, for pictures."""
         return word_reader(folder.path / item.name) if item.name == "tokenizer" else None
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the whole chat is cut."""
+        return room(tokenizer, limit, chat_opening(tokenizer, asked, add_generation_prompt=True))
 
     def begun(self, pipeline: Any, picture: Tensor) -> Tensor:
         """See ``Family``."""

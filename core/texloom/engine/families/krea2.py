@@ -21,6 +21,7 @@ from .base import (
     packed,
     unpacked,
 )
+from .prompt_room import PromptRoom, room
 
 
 class Krea2(Family):
@@ -37,6 +38,12 @@ class Krea2(Family):
         if folder.options.get("is_distilled") is True:
             return Defaults(steps=8, guidance=0.0)
         return Defaults(steps=28, guidance=4.5)
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; what closes the chat has its own place, and its opening is left out behind the encoder."""
+        if limit is not None:
+            limit += pipeline.prompt_template_encode_start_idx - pipeline.prompt_template_encode_num_suffix_tokens
+        return room(tokenizer, limit, pipeline.prompt_template_encode_prefix)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""

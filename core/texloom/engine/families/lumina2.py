@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family
+from .prompt_room import PromptRoom, room
 
 
 class Lumina2(Family):
@@ -17,3 +18,7 @@ class Lumina2(Family):
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "Lumina2Pipeline", IMAGE_TO_IMAGE: "Lumina2Pipeline"}
     begins = True
     relatives = ("Lumina2Text2ImgPipeline",)
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; a system's sentence goes before the prompt, not before the negative one."""
+        return room(tokenizer, limit, "" if negative else f"{pipeline.system_prompt} <Prompt Start> ")

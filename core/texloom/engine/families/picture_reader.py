@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Readers of words and pictures for Qwen's language models, without the reader of videos that wants torchvision."""
+"""Readers of words and pictures for language models, without the readers that want torchvision."""
 
 from __future__ import annotations
 

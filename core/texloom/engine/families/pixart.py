@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .base import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Family
+from .prompt_room import PromptRoom, room
 
 
 class PixArtSigma(Family):
@@ -20,3 +21,7 @@ class PixArtSigma(Family):
     }
     begins = True
     relatives = ("PixArtAlphaPipeline", "PixArtSigmaPAGPipeline")
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``."""
+        return room(tokenizer, limit, lowers=True)

@@ -15,6 +15,7 @@ from ..model_folder import Component, ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family, channel_statistics, token_pixels, unpacked
 from .control_way import ControlWay
 from .picture_reader import CLASSES, picture_reader
+from .prompt_room import PromptRoom, room
 
 _MASKED_PIXELS: Final = 1024 * 1024
 
@@ -58,6 +59,12 @@ class QwenImage(Family):
             return None
         return picture_reader(folder.path / item.name)
 
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the opening of its chat is left out behind the encoder."""
+        if limit is not None:
+            limit += pipeline.prompt_template_encode_start_idx
+        return room(tokenizer, limit, pipeline.prompt_template_encode.partition("{}")[0])
+
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
         return channel_statistics(pipeline, unpacked(latents, width, height))
@@ -70,6 +77,10 @@ class QwenImage21(QwenImage):
     name = "Qwen-Image 2.1"
     pipelines: ClassVar[Mapping[str, str]] = {TEXT_TO_IMAGE: "QwenImage21Pipeline"}
     control_ways = ()
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; nothing is cut."""
+        return room(tokenizer, None)
 
     def decodable(self, pipeline: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
         """See ``Family``."""
@@ -97,6 +108,10 @@ class QwenImageEdit(QwenImage):
         across = math.sqrt(_MASKED_PIXELS * width / height)
         down = across / (width / height)
         return round(across / 32) * 32, round(down / 32) * 32
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; whatever their call says of lengths, the editors cut nothing."""
+        return room(tokenizer, None)
 
     def tasks(self, folder: ModelFolder) -> Mapping[str, str]:
         """See ``Family``; the first editor and its successors read the picture in different ways."""

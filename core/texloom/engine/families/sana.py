@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Defaults, Family
 from .control_way import ControlWay
+from .prompt_room import PromptRoom, room
 
 _SPRINT_STEPS: Final = 2
 
@@ -37,6 +38,14 @@ class Sana(Family):
     def size_step(self, folder: ModelFolder) -> int:
         """See ``Family``; a token is one latent."""
         return folder.latent_pixels
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; long instructions go before the prompt, not before the negative one, in room of their own."""
+        parameter = inspect.signature(type(pipeline).__call__).parameters.get("complex_human_instruction")
+        if negative or parameter is None or limit is None:
+            return room(tokenizer, limit, lowers=True)
+        before = "\n".join(parameter.default)
+        return room(tokenizer, len(tokenizer.encode(before)) + limit - 2, before, lowers=True)
 
     def convolutional(self, folder: ModelFolder) -> bool:
         """See ``Family``."""

@@ -100,7 +100,7 @@ class StableDiffusionXL(Family):
 
 
 class Kolors(StableDiffusionXL):
-    """Kolors; diffusers needs the package sentencepiece for its tokenizer."""
+    """Kolors; its tokenizer is one of sentencepiece."""
 
     id = "kolors"
     name = "Kolors"

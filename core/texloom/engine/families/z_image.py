@@ -13,6 +13,7 @@ from ...weights_header import read_header
 from ..model_folder import ModelFolder
 from .base import CONTROL, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Family
 from .control_way import ControlWay
+from .prompt_room import PromptRoom, asked, chat_opening, room
 
 _REFINER: Final = "control_noise_refiner.0.before_proj.weight"
 
@@ -41,6 +42,11 @@ class ZImage(Family):
             fills=("control_in_dim", 33),
         ),
     )
+
+    def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:
+        """See ``Family``; the pipeline cuts the whole chat."""
+        opening = chat_opening(tokenizer, asked, add_generation_prompt=True, enable_thinking=True)
+        return room(tokenizer, limit, opening)
 
     def control_config(self, file: Path, folder: ModelFolder) -> dict[str, Any] | None:
         """See ``Family``; its networks are published as single files, of which names and shapes tell the rest.
