@@ -110,7 +110,8 @@ def described(row: CatalogRow) -> dict[str, Any]:
     data = {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
     data["scheduler"] = dict(row.scheduler)
     memory = {precision: row.memory_bytes(precision) for precision in catalog_rows.PRECISIONS}
-    return data | {"download_bytes": row.download_bytes, "memory_bytes": memory, "terms": list(row.terms)}
+    sizes = {"download_bytes": row.download_bytes, "memory_bytes": memory, "least_bytes": row.least_bytes}
+    return data | sizes | {"terms": list(row.terms)}
 
 
 def _show(arguments: argparse.Namespace, show: Show) -> int:
@@ -133,7 +134,8 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
             (["text to image"] if row.text_to_image else []) + [_words(name) for name in row.abilities]
         ),
         "Suits it": f"{row.steps} steps, guidance {row.guidance:g}, {row.size} pixels",
-        "Memory": ", ".join(f"{name} {row.memory_bytes(name) / 1e9:.0f} GB" for name in catalog_rows.PRECISIONS),
+        "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS),
+        "Graphics card": f"{row.least_bytes / 1e9:.0f} GB and more, with main memory for the rest",
     }
     for name, text in lines.items():
         show.line(f"{name:13} {text}")
@@ -294,6 +296,11 @@ def _base(row: CatalogRow) -> CatalogRow:
     base = catalog_rows.find(row.base)
     assert base is not None
     return base
+
+
+def _memory(row: CatalogRow, precision: str) -> str:
+    needs = catalog_rows.PRECISION_NEEDS.get(precision)
+    return f"{precision} {row.memory_bytes(precision) / 1e9:.0f} GB" + (f" (needs {needs})" if needs else "")
 
 
 def _words(name: str) -> str:

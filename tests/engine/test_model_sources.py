@@ -18,6 +18,7 @@ import tiny_families
 import torch
 from safetensors.torch import load_file, save_file
 from test_diffusers_folder import Notes
+from texloom import control_rows, style_models
 from texloom.catalog_rows import find, rows
 from texloom.engine import catalog
 from texloom.engine.families import by_id
@@ -26,7 +27,7 @@ from texloom.engine.service import Engine
 from texloom.engine.text_encoder import TextEncoder
 from texloom.errors import ModelInvalidError, ModelNotFoundError
 from texloom.events import Completed, Event, Preview
-from texloom.request import GenerationRequest
+from texloom.request import CONTROL_KINDS, GenerationRequest
 from texloom.storage import read_manifest
 
 SD = "stable-diffusion-v1-5--stable-diffusion-v1-5"
@@ -70,9 +71,14 @@ def test_rows_agree_with_diffusers(row: Any) -> None:
         return  # a stand-in, which tells nothing
     assert ("image_to_image" in row.abilities) == (IMAGE_TO_IMAGE in family.pipelines)
     assert ("inpaint" in row.abilities) == (INPAINT in family.pipelines)
-    assert "control" not in row.abilities or CONTROL in family.pipelines
+    if "control" in row.abilities:
+        assert CONTROL in family.pipelines
+        suited = [found for name in CONTROL_KINDS for found in control_rows.suiting(row.family, name, row.id)]
+        assert bool(suited) != family.follows_form
     assert "lora" not in row.abilities or hasattr(kind, "load_lora_weights")
-    assert "ip_adapter" not in row.abilities or hasattr(kind, "load_ip_adapter")
+    if "ip_adapter" in row.abilities:
+        assert hasattr(kind, "load_ip_adapter") and family.image_adapters
+        assert row.family in style_models.families()
 
 
 def test_every_row_opens() -> None:

@@ -30,7 +30,8 @@ class TestRows:
     def test_the_first_that_suits_comes_first(self) -> None:
         assert [row.id for row in control_rows.suiting("sdxl", "depth")] == ["sdxl-union", "sdxl-depth"]
         assert [row.id for row in control_rows.suiting("sd3", "line", "sd-3.5-large")] == ["sd-3.5-large-line"]
-        assert control_rows.suiting("sd3", "line", "sd-3.5-medium") == ()
+        assert [row.id for row in control_rows.suiting("sd3", "line", "sd-3.5-medium")] == ["sd-3.5-medium-line"]
+        assert control_rows.suiting("sd3", "normal", "sd-3.5-medium") == ()
         # Of a model that is not in the catalogue only the family is known.
         assert control_rows.suiting("stable-diffusion", "normal", "")[0].id == "sd-1.5-normal"
 
