@@ -31,6 +31,7 @@ GUIDANCE_INSIDE: Final = frozenset(
 GUIDANCE_OFF: Final = 1.0
 """Up to this there is no guidance."""
 
+_PINNED: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?)@(?P<commit>[0-9a-f]{7,40})")
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 _GIGA: Final = 10**9
@@ -186,6 +187,12 @@ def find(model: str) -> CatalogRow | None:
         if model in (row.id, row.hub):
             return row
     return None
+
+
+def pinned(model: str) -> tuple[str, str]:
+    """A model's name and the commit of the hub that is asked for behind its ``@``; empty where there is none."""
+    found = _PINNED.fullmatch(model)
+    return (found["name"], found["commit"]) if found else (model, "")
 
 
 def is_hub_id(text: str) -> bool:

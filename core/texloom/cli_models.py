@@ -61,9 +61,9 @@ def add_parser(commands: Any) -> None:
         description="Goes on where an earlier download stopped. Mirrors and tokens come from HF_ENDPOINT and HF_TOKEN "
         "or the settings; TEXLOOM_OFFLINE=1 forbids all downloads.",
     )
-    load.add_argument("model", help="a name from the list, or a hub id like owner/name")
+    load.add_argument("model", help="a name from the list, or a hub id like owner/name; name@commit for that commit")
     load.add_argument("--to", type=Path, metavar="DIR", help="model folder (default: the first of the settings)")
-    load.add_argument("--revision", default="", help="branch, tag or commit (default: the newest)")
+    load.add_argument("--revision", default="", help="branch, tag or commit (default: the list's, else the newest)")
     load.add_argument("--configuration", action="store_true", help="only what a single-file checkpoint lacks")
     load.add_argument("--yes", action="store_true", help="accept the terms of use without being asked")
     load.add_argument("--dry-run", action="store_true", help="only say how much there is to load")
@@ -126,6 +126,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
     lines = {
         "Name": row.name,
         "Hub": f"https://huggingface.co/{row.hub}",
+        "Commit": (model_store.commit_of(where) if where else row.revision) or "the newest when it is downloaded",
         "On disk": str(where) if where else f"no; about {row.download_bytes / 1e9:.1f} GB to download",
         "Licence": f"{row.licence} ({COMMERCIAL[row.commercial]})",
         "Text encoder": row.text_encoder,
@@ -162,17 +163,17 @@ def _show_path(model: str, show: Show) -> int:
 
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
-    name = arguments.model
-    row = catalog_rows.find(name) or control_rows.find(name) or style_models.download_row(name)
+    wanted, commit = catalog_rows.pinned(arguments.model)
+    row = catalog_rows.find(wanted) or control_rows.find(wanted) or style_models.download_row(wanted)
     for text in row.terms if row is not None else ():
         show.say(text)
     hub = Hub.from_settings()
-    name = row.hub if row is not None else arguments.model
+    name = row.hub if row is not None else wanted
     what = download_plan.plan(
         hub,
         name,
         row=row,
-        revision=arguments.revision,
+        revision=arguments.revision or commit,
         root=arguments.to,
         configuration_only=arguments.configuration,
     )
@@ -197,7 +198,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.line("Done.")
     if isinstance(row, CatalogRow) and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
-    cli_styles.tell_encoder(arguments.model, show)
+    cli_styles.tell_encoder(wanted, show)
     return 0
 
 

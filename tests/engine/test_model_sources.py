@@ -18,7 +18,7 @@ import tiny_families
 import torch
 from safetensors.torch import load_file, save_file
 from test_diffusers_folder import Notes
-from texloom import control_rows, style_models
+from texloom import control_rows, model_store, style_models
 from texloom.catalog_rows import find, rows
 from texloom.engine import catalog
 from texloom.engine.families import by_id
@@ -106,6 +106,23 @@ class TestMissing:
         (store / "ByteDance--SDXL-Lightning" / "sdxl_lightning_4step_unet.safetensors").touch()
         with pytest.raises(ModelNotFoundError, match=r"SDXL 1\.0 is not on this machine"):
             create("sdxl-lightning")
+
+    def test_a_commit_that_is_not_there(self, store: Path, tmp_path: Path) -> None:
+        wanted, other = "ab" * 20, "cd" * 20
+        folder = tiny_families.save("stable-diffusion", store / SD)
+        (folder / model_store.RECORD).write_text(json.dumps({"hub": SD.replace("--", "/"), "revision": wanted}))
+        for name in ("sd-1.5", SD.replace("--", "/")):
+            found = create(f"{name}@{wanted[:7]}")
+            assert found.info.id == create(name).info.id == str(folder)
+            assert found.info.details["commit"] == wanted and found.info.details["family"] == "stable-diffusion"
+            with pytest.raises(ModelNotFoundError, match=f"of the commit {other} is not") as told:
+                create(f"{name}@{other}")
+            assert told.value.advice.endswith(f"texloom models download sd-1.5@{other}")
+        request = GenerationRequest(prompt="brick", width=64, height=64, steps=1, kind="texture", model=f"sd-1.5@{wanted}")
+        events: list[Event] = []
+        Engine("cpu").run(request, tmp_path / "library", events.append, threading.Event())
+        (done,) = [event for event in events if isinstance(event, Completed)]
+        assert read_manifest(Path(done.folder))["model"]["commit"] == wanted
 
     @pytest.mark.parametrize("name", ["nothing", "./nothing", "/no/such/model", "a/b/c"])
     def test_no_such_thing(self, name: str, store: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import Behaviour, HubServer
+from hub_server import REVISION, Behaviour, HubServer
 from texloom import catalog_rows, cli, control_rows, model_store, settings, style_models
 from texloom.catalog_rows import ABILITIES, COMMERCIAL, GATED, find, rows
 from texloom.errors import ModelInvalidError
@@ -268,6 +268,53 @@ class TestCommand:
             monkeypatch.setenv("TEXLOOM_OFFLINE", "1")
             assert cli.main(["models", "download", "owner/model"]) == 1
             assert "network may not be used" in capsys.readouterr().err
+
+    def test_a_commit_can_be_asked_for_and_is_noted(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        behaviour = Behaviour({"model_index.json": b"{}", "unet/model.safetensors": b"w" * 5000})
+        row = find("z-image-turbo")
+        assert row is not None and len(row.revision) == 40
+        changed = catalog_rows.CatalogRow(
+            **{name: getattr(row, name) for name in row.__slots__} | {"hub": "owner/model"}
+        )
+        monkeypatch.setattr(catalog_rows, "find", lambda model: changed if model == "z-image-turbo" else None)
+        asked = "/api/models/owner/model/revision/"
+        with HubServer(behaviour) as server:
+            monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+            monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
+            for name, commit in (
+                ("owner/model", "main"),
+                ("z-image-turbo", row.revision),
+                (f"z-image-turbo@{REVISION}", REVISION),
+                (f"owner/model@{'a' * 40}", "a" * 40),
+            ):
+                behaviour.seen.clear()
+                assert cli.main(["models", "download", name]) == 0
+                assert [path for path in behaviour.seen if path.startswith(asked)] == [asked + commit]
+        folder = tmp_path / "models" / "owner--model"
+        assert json.loads((folder / model_store.RECORD).read_text())["revision"] == REVISION
+        assert model_store.commit_of(folder) == REVISION
+        assert model_store.find("owner/model", commit=REVISION[:7]) == folder
+        assert model_store.find("owner/model", commit="a" * 40) is None
+        capsys.readouterr()
+        assert cli.main(["models", "show", "z-image-turbo"]) == 0
+        assert REVISION in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("text", "name", "commit"),
+        [
+            ("sdxl@4621659", "sdxl", "4621659"),
+            ("owner/model.v2@" + "0a" * 20, "owner/model.v2", "0a" * 20),
+            ("owner/model", "owner/model", ""),
+            ("/home/me@work/model@4621659", "/home/me@work/model@4621659", ""),
+            ("./model@4621659", "./model@4621659", ""),
+            ("icons@2x", "icons@2x", ""),
+            ("sdxl@main", "sdxl@main", ""),
+        ],
+    )
+    def test_what_stands_behind_the_name(self, text: str, name: str, commit: str) -> None:
+        assert catalog_rows.pinned(text) == (name, commit)
 
     def test_terms_come_before_the_download(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

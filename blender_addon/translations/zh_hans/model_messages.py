@@ -24,6 +24,8 @@ MESSAGES: dict[str, str] = {
         "请选择同一模型的带有 model_index.json 的 diffusers 文件夹,或其他模型。"
     ),
     "{0} is not on this machine.": "{0} 不在本机上。",
+    "{0} of the commit {1} is not on this machine.": "{0} 的提交 {1} 不在本机上。",
+    "Download it first: texloom models download {0}@{1}": "请先下载: texloom models download {0}@{1}",
     "Download it first ({0}): texloom models download {1}": "请先下载 ({0}): texloom models download {1}",
     "Download it first: texloom models download {0}": "请先下载: texloom models download {0}",
     "Download what fits first: {0}": "请先下载合适的模型: {0}",
