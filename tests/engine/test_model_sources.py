@@ -118,7 +118,9 @@ class TestMissing:
             with pytest.raises(ModelNotFoundError, match=f"of the commit {other} is not") as told:
                 create(f"{name}@{other}")
             assert told.value.advice.endswith(f"texloom models download sd-1.5@{other}")
-        request = GenerationRequest(prompt="brick", width=64, height=64, steps=1, kind="texture", model=f"sd-1.5@{wanted}")
+        request = GenerationRequest(
+            prompt="brick", width=64, height=64, steps=1, kind="texture", model=f"sd-1.5@{wanted}"
+        )
         events: list[Event] = []
         Engine("cpu").run(request, tmp_path / "library", events.append, threading.Event())
         (done,) = [event for event in events if isinstance(event, Completed)]
