@@ -245,10 +245,24 @@ class TestSingleFiles:
         with pytest.raises(ModelInvalidError, match="can run any program"):
             create(tmp_path / "evil.ckpt")
 
-    def test_modular_pipelines_are_told(self, store: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("index", "words"),
+        [
+            (
+                {"_class_name": "AnimaModularPipeline"},
+                "is the modular pipeline AnimaModularPipeline, and diffusers has",
+            ),
+            ({"_class_name": "FluxPipeline"}, "is the modular pipeline FluxPipeline"),
+            ({"_class_name": "FluxModularPipeline", "_blocks_class_name": "MyBlocks"}, "its blocks are 'MyBlocks'"),
+            ({}, "its pipeline is None"),
+        ],
+    )
+    def test_modular_pipelines_that_do_not_open(
+        self, index: dict[str, str], words: str, store: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / "modular").mkdir()
-        (tmp_path / "modular" / "modular_model_index.json").write_text("{}")
-        with pytest.raises(ModelInvalidError, match="modular pipeline"):
+        (tmp_path / "modular" / "modular_model_index.json").write_text(json.dumps(index))
+        with pytest.raises(ModelInvalidError, match=words):
             create(tmp_path / "modular")
 
     def test_the_row_of_one_opens(self, store: Path) -> None:

@@ -39,8 +39,8 @@ MESSAGES: dict[str, str] = {
         "{0} 只包含权重;同系列的 {1} 必须来自 diffusers 文件夹。"
     ),
     "{0} holds weights of a kind that Texloom does not know.": "{0} 包含 Texloom 不认识的一类权重。",
-    "{0} is a modular pipeline of diffusers, which Texloom does not open yet.": (
-        "{0} 是 diffusers 的模块化管线,Texloom 目前无法打开。"
+    "{0} is the modular pipeline {1}, and diffusers has no pipeline of the usual kind for its parts.": (
+        "{0} 是模块化管线 {1},diffusers 没有使用其部件的常规管线。"
     ),
     "{0} is made to fill in parts of a picture; it draws nothing from words alone.": (
         "{0} 用于补全图像的一部分,无法仅凭文字绘制。"
