@@ -62,8 +62,8 @@ class CatalogRow:
     denoiser_billions: float
     text_encoder_billions: float
     revision: str = ""
-    denoiser_bytes: float = _USUAL_BYTES
-    text_encoder_bytes: float = _USUAL_BYTES
+    bytes_per_weight: float = _USUAL_BYTES
+    text_encoder_bytes_per_weight: float = _USUAL_BYTES
     decoder_gigabytes: float = 0.2
     text_to_image: bool = True
     opens: bool = True
@@ -89,8 +89,8 @@ class CatalogRow:
     @property
     def download_bytes(self) -> int:
         """About how much there is to download; the hub tells exactly."""
-        each = ((self.denoiser_billions, self.denoiser_bytes), (self.text_encoder_billions, self.text_encoder_bytes))
-        weights = sum(billions * size for billions, size in each)
+        weights = self.denoiser_billions * self.bytes_per_weight
+        weights += self.text_encoder_billions * self.text_encoder_bytes_per_weight
         return round((weights + (0.0 if self.part else self.decoder_gigabytes)) * _GIGA)
 
     def weight_bytes(self, precision: str) -> int:
@@ -206,8 +206,8 @@ def _row(entry: Mapping[str, Any]) -> CatalogRow:
     values["denoiser_billions"] = float(parameters["denoiser"])
     values["text_encoder_billions"] = float(parameters["text_encoders"])
     sizes = values.pop("bytes_per_weight", {})
-    values["denoiser_bytes"] = float(sizes.get("denoiser", _USUAL_BYTES))
-    values["text_encoder_bytes"] = float(sizes.get("text_encoders", _USUAL_BYTES))
+    values["bytes_per_weight"] = float(sizes.get("denoiser", _USUAL_BYTES))
+    values["text_encoder_bytes_per_weight"] = float(sizes.get("text_encoders", _USUAL_BYTES))
     for name in ("languages", "abilities", "only", "skip", "needs"):
         if name in values:
             values[name] = tuple(values[name])
