@@ -22,6 +22,7 @@ from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.errors import CancelledError, ModelInvalidError
 from texloom.request import GenerationRequest, Lora
 from tiny_loaded import Models, loaded_once, small_request
+from tiny_pictures import seam_step, smooth
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("unrepaired")
@@ -30,8 +31,6 @@ NAMES = tiny_families.FROM_PICTURES
 FILLING = ("flux-fill", "sd-inpainting")
 EDITORS = tuple(name for name in NAMES if name not in FILLING)
 POINTS = ("in the text encoder", "in a step", "decoding")
-_PHASE = 16
-"""Pixels of a token of these models: what random weights draw differs from place to place within one."""
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +39,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return loaded_once(tmp_path_factory.mktemp("families"))
 
 
-def _picture(path: Path, width: int, height: int, seed: int = 0) -> Path:
-    coarse = np.random.default_rng(seed).integers(0, 255, (7, 9, 3), dtype=np.uint8)
-    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(path)
-    return path
-
-
 def _job(name: str, folder: Path, **values: Any) -> GenerationRequest:
     """A small picture in two steps, in the way the model is used."""
-    source = _picture(folder / "wall.png", 64, 64)
+    source = smooth(folder / "wall.png", 64, 64)
     usual: dict[str, Any] = {"source": str(source), "tile_x": False, "tile_y": False}
     if name in FILLING:
         mask = np.zeros((64, 64), np.uint8)
@@ -131,14 +124,14 @@ def test_cancel_and_go_on(
     assert np.array_equal(_draw(model, job).maps["image"], expected)
 
 
-@pytest.mark.parametrize("name", EDITORS)
+@pytest.mark.parametrize("name", [*EDITORS, "flux2", "flux2-klein"])
 def test_borders_are_like_any_place_inside(name: str, models: Models, tmp_path: Path) -> None:
     """The source does not repeat at all; with random weights too, on average over long borders, what is drawn does."""
     model, ratios = models(name), []
     count = 2 if name == "qwen-image-edit" else 6  # its pipeline looks at a megapixel, whatever is drawn
     for axis in ("x", "y"):
         width, height = (96, 1024) if axis == "x" else (1024, 96)
-        source = _picture(tmp_path / "long.png", width, height)
+        source = smooth(tmp_path / "long.png", width, height)
         job = _job(
             name, tmp_path, source=str(source), width=width, height=height, count=count, **{f"tile_{axis}": True}
         )
@@ -151,20 +144,11 @@ def test_a_seam_is_filled_in_like_any_place_beside_it(name: str, models: Models,
     model, before, ratios = models(name), [], []
     for seed, axis in itertools.product(range(4), ("x", "y")):
         width, height = (256, 512) if axis == "x" else (512, 256)
-        source = _picture(tmp_path / "wall.png", width, height, seed)
+        source = smooth(tmp_path / "wall.png", width, height, seed)
         options = {"operation": "repair_seams", "width": width, "height": height, f"tile_{axis}": True}
         job = small_request(source=str(source), seed=seed, **{"tile_x": False, "tile_y": False} | options)
         drawn = _draw(model, job).maps["image"]
-        before.append(_seam(np.asarray(Image.open(source)), axis))
-        ratios.append(_seam(drawn, axis))
+        before.append(seam_step(Image.open(source), axis))
+        ratios.append(seam_step(drawn, axis))
     assert min(before) > 2.0
     assert 0.9 <= sum(ratios) / len(ratios) <= 1.1, ratios
-
-
-def _seam(picture: Any, axis: str) -> float:
-    """How large the step across the seam is, beside those a token away, which were drawn along with it."""
-    pixels = picture.astype(float) if axis == "x" else picture.astype(float).swapaxes(0, 1)
-    middle = pixels.shape[1] // 2
-    steps = np.abs(np.diff(np.roll(pixels, middle, axis=1), axis=1)).mean((0, 2))
-    near = (steps[middle - 1 - _PHASE] + steps[middle - 1 + _PHASE]) / 2.0
-    return float(steps[middle - 1] / near)
