@@ -290,7 +290,7 @@ class TestCommand:
                 (f"owner/model@{'a' * 40}", "a" * 40),
             ):
                 behaviour.seen.clear()
-                assert cli.main(["models", "download", name]) == 0
+                assert cli.main(["models", "download", name, "--yes"]) == 0
                 assert [path for path in behaviour.seen if path.startswith(asked)] == [asked + commit]
         folder = tmp_path / "models" / "owner--model"
         assert json.loads((folder / model_store.RECORD).read_text())["revision"] == REVISION
