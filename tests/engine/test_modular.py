@@ -99,5 +99,9 @@ def test_a_part_that_lies_elsewhere_is_told(folders: Any, tmp_path: Path) -> Non
     """Indexes may point to other repositories; nothing is fetched from there."""
     folder = Path(shutil.copytree(folders("flux")[1], tmp_path / "flux"))
     shutil.rmtree(folder / "vae")
-    with pytest.raises(ModelInvalidError, match="lacks its part vae"):
+    index = json.loads((folder / "modular_model_index.json").read_text())
+    index["vae"][2]["pretrained_model_name_or_path"] = "owner/other"
+    (folder / "modular_model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelInvalidError, match="lacks its part vae") as told:
         read_folder(folder)
+    assert "takes that part from owner/other" in told.value.advice

@@ -39,6 +39,9 @@ MESSAGES: dict[str, str] = {
         "{0} 只包含权重;同系列的 {1} 必须来自 diffusers 文件夹。"
     ),
     "{0} holds weights of a kind that Texloom does not know.": "{0} 包含 Texloom 不认识的一类权重。",
+    "Its index takes that part from {0}: choose a folder that holds them all.": (
+        "其索引从 {0} 获取该部件: 请选择包含全部部件的文件夹。"
+    ),
     "{0} is the modular pipeline {1}, and diffusers has no pipeline of the usual kind for its parts.": (
         "{0} 是模块化管线 {1},diffusers 没有使用其部件的常规管线。"
     ),

@@ -7,7 +7,7 @@ import hashlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -123,15 +123,16 @@ def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
     if not isinstance(class_name, str) or not _IDENTIFIER.fullmatch(class_name):
         raise _own_code(path, f"its pipeline is {class_name!r}")
     options = {name: value for name, value in index.items() if not name.startswith("_") and _option(value)}
+    places: dict[str, str] = {}
     if modular:
-        index = _plain(index)
+        places, index = _places(index), _plain(index)
     if modular and class_name not in MODULAR:
         _check_blocks(path, index)
         if class_name.removesuffix(_MODULAR).endswith(_DISTILLED):
             options.setdefault("is_distilled", True)
         class_name = _usual_kind(path, class_name)
         index = _wanted(path, index, class_name)
-    components = tuple(_components(path, index))
+    components = tuple(_components(path, index, places))
     weights = tuple(sorted(file.relative_to(path) for item in components for file in _weights(path / item.name)))
     if configuration_only:
         weights = ()
@@ -284,7 +285,14 @@ def _plain(index: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _components(path: Path, index: dict[str, Any]) -> list[Component]:
+def _places(index: dict[str, Any]) -> dict[str, str]:
+    """Where a modular index takes its parts from, by their names."""
+    known = {name: value[2] for name, value in index.items() if isinstance(value, list) and len(value) == 3}
+    found = {name: more.get("pretrained_model_name_or_path") for name, more in known.items() if isinstance(more, dict)}
+    return {name: place for name, place in found.items() if isinstance(place, str)}
+
+
+def _components(path: Path, index: dict[str, Any], places: Mapping[str, str]) -> list[Component]:
     result: list[Component] = []
     for name, value in index.items():
         if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list) or _numbers(value):
@@ -299,6 +307,9 @@ def _components(path: Path, index: dict[str, Any]) -> list[Component]:
         folder = path / name
         if not folder.is_dir():
             # Some libraries would make an empty part of nothing.
+            if name in places:
+                advice = f"Its index takes that part from {places[name]}: choose a folder that holds them all."
+                raise ModelInvalidError(f"{path} lacks its part {name}.", advice=advice)
             raise ModelInvalidError(f"{path} lacks its part {name}.", advice="Download the model again.")
         config: dict[str, Any] = {}
         for file in ("config.json", "tokenizer_config.json", "preprocessor_config.json", "scheduler_config.json"):
