@@ -21,7 +21,9 @@ ABILITIES: Final = {
     "image_to_image": "from a picture",
     "inpaint": "fill in parts",
     "edit": "change by words",
+    "control": "after depth, normals or lines",
     "lora": "LoRA",
+    "ip_adapter": "in the style of a picture",
 }
 _GATED: Final = "sign-in needed"
 _TITLE: Final = 0.3
@@ -53,8 +55,8 @@ def facts(item: Item, shelf: Shelf | None) -> list[tuple[str, str]]:
     size = iface("about {size}").format(size=gigabytes(row.download_bytes))
     if item.unfinished:
         size += iface(", {size} are here").format(size=gigabytes(item.unfinished))
-    memory = iface("{whole}; with 4-bit weights {least}").format(
-        whole=gigabytes(row.memory_bytes("bfloat16")), least=gigabytes(row.memory_bytes("int4"))
+    memory = iface("{whole}; with main memory for that, a graphics card can do with {least}, more slowly").format(
+        whole=gigabytes(row.memory_bytes("bfloat16")), least=gigabytes(row.least_bytes)
     )
     return [
         (iface("Licence"), f"{row.licence} ({', '.join(words)})"),
@@ -102,7 +104,7 @@ def fit(item: Item, shelf: Shelf | None) -> str:
     """A word where the machine has less memory than the model wants; it can be chosen all the same."""
     if item.row is None or shelf is None or shelf.memory is None:
         return ""
-    if item.row.memory_bytes("int4") > shelf.memory:
+    if item.row.weight_bytes("bfloat16") > shelf.memory:
         text = iface("Too large for this machine's main memory of {size}, unless a graphics card has more.")
         return text.format(size=gigabytes(shelf.memory))
     if item.row.memory_bytes("bfloat16") > shelf.memory:

@@ -21,6 +21,8 @@ GATED: Final = ("yes", "no", "unknown")
 ABILITIES: Final = ("image_to_image", "inpaint", "edit", "control", "lora", "ip_adapter")
 PRECISIONS: Final[Mapping[str, float]] = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.56}
 """Bytes a weight; four bits with their scales are a little more than half a byte."""
+PRECISION_NEEDS: Final[Mapping[str, str]] = {"int8": "torchao", "int4": "bitsandbytes"}
+"""Packages that smaller weights need, which the engine does without until somebody installs them."""
 
 GUIDANCE_INSIDE: Final = frozenset(
     {"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "flux3", "sana-sprint"}
@@ -29,11 +31,14 @@ GUIDANCE_INSIDE: Final = frozenset(
 GUIDANCE_OFF: Final = 1.0
 """Up to this there is no guidance."""
 
+_PINNED: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?)@(?P<commit>[0-9a-f]{7,40})")
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 _GIGA: Final = 10**9
 _WORKING_BYTES: Final = 1_500_000_000
-_DECODER_BYTES: Final = 200_000_000
+_USUAL_BYTES: Final = 2.0
+_LARGEST_SHARE: Final = 0.05
+"""Of a network's weights, about what its largest layer has; two are on a graphics card where layers come in turns."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +62,9 @@ class CatalogRow:
     denoiser_billions: float
     text_encoder_billions: float
     revision: str = ""
-    bytes_per_weight: float = 2.0
+    bytes_per_weight: float = _USUAL_BYTES
+    text_encoder_bytes_per_weight: float = _USUAL_BYTES
+    decoder_gigabytes: float = 0.2
     text_to_image: bool = True
     opens: bool = True
     only: tuple[str, ...] = ()
@@ -82,17 +89,35 @@ class CatalogRow:
     @property
     def download_bytes(self) -> int:
         """About how much there is to download; the hub tells exactly."""
-        weights = (self.denoiser_billions + self.text_encoder_billions) * _GIGA * self.bytes_per_weight
-        return round(weights) + (0 if self.part else _DECODER_BYTES)
+        weights = self.denoiser_billions * self.bytes_per_weight
+        weights += self.text_encoder_billions * self.text_encoder_bytes_per_weight
+        return round((weights + (0.0 if self.part else self.decoder_gigabytes)) * _GIGA)
+
+    def weight_bytes(self, precision: str) -> int:
+        """About how much memory all weights take; of those that are one part without what their base brings.
+
+        Args:
+            precision: one of :data:`PRECISIONS`, for the network that draws and the text encoders.
+        """
+        weights = (self.denoiser_billions + self.text_encoder_billions) * PRECISIONS[precision]
+        return round((weights + self.decoder_gigabytes) * _GIGA)
 
     def memory_bytes(self, precision: str) -> int:
         """About how much memory it takes with everything on the device, for one picture of its size.
 
         Args:
-            precision: one of :data:`PRECISIONS`, for the network that draws and the text encoders.
+            precision: as for :meth:`weight_bytes`.
         """
-        weights = (self.denoiser_billions + self.text_encoder_billions) * _GIGA * PRECISIONS[precision]
-        return round(weights) + _DECODER_BYTES + _WORKING_BYTES
+        return self.weight_bytes(precision) + _WORKING_BYTES
+
+    @property
+    def least_bytes(self) -> int:
+        """About how much memory a graphics card must have where all layers come from main memory, one by one.
+
+        Needs no further package, but main memory for :meth:`weight_bytes` of ``bfloat16``, and time.
+        """
+        largest = max(self.denoiser_billions, self.text_encoder_billions) * _LARGEST_SHARE * PRECISIONS["bfloat16"]
+        return round((2.0 * largest + self.decoder_gigabytes) * _GIGA) + _WORKING_BYTES
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -164,6 +189,12 @@ def find(model: str) -> CatalogRow | None:
     return None
 
 
+def pinned(model: str) -> tuple[str, str]:
+    """A model's name and the commit of the hub that is asked for behind its ``@``; empty where there is none."""
+    found = _PINNED.fullmatch(model)
+    return (found["name"], found["commit"]) if found else (model, "")
+
+
 def is_hub_id(text: str) -> bool:
     """Whether ``text`` looks like ``owner/name``."""
     return HUB_ID.fullmatch(text) is not None and ".." not in text
@@ -174,6 +205,9 @@ def _row(entry: Mapping[str, Any]) -> CatalogRow:
     parameters = values.pop("parameters")
     values["denoiser_billions"] = float(parameters["denoiser"])
     values["text_encoder_billions"] = float(parameters["text_encoders"])
+    sizes = values.pop("bytes_per_weight", {})
+    values["bytes_per_weight"] = float(sizes.get("denoiser", _USUAL_BYTES))
+    values["text_encoder_bytes_per_weight"] = float(sizes.get("text_encoders", _USUAL_BYTES))
     for name in ("languages", "abilities", "only", "skip", "needs"):
         if name in values:
             values[name] = tuple(values[name])

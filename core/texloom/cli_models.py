@@ -61,9 +61,9 @@ def add_parser(commands: Any) -> None:
         description="Goes on where an earlier download stopped. Mirrors and tokens come from HF_ENDPOINT and HF_TOKEN "
         "or the settings; TEXLOOM_OFFLINE=1 forbids all downloads.",
     )
-    load.add_argument("model", help="a name from the list, or a hub id like owner/name")
+    load.add_argument("model", help="a name from the list, or a hub id like owner/name; name@commit for that commit")
     load.add_argument("--to", type=Path, metavar="DIR", help="model folder (default: the first of the settings)")
-    load.add_argument("--revision", default="", help="branch, tag or commit (default: the newest)")
+    load.add_argument("--revision", default="", help="branch, tag or commit (default: the list's, else the newest)")
     load.add_argument("--configuration", action="store_true", help="only what a single-file checkpoint lacks")
     load.add_argument("--yes", action="store_true", help="accept the terms of use without being asked")
     load.add_argument("--dry-run", action="store_true", help="only say how much there is to load")
@@ -110,7 +110,8 @@ def described(row: CatalogRow) -> dict[str, Any]:
     data = {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
     data["scheduler"] = dict(row.scheduler)
     memory = {precision: row.memory_bytes(precision) for precision in catalog_rows.PRECISIONS}
-    return data | {"download_bytes": row.download_bytes, "memory_bytes": memory, "terms": list(row.terms)}
+    sizes = {"download_bytes": row.download_bytes, "memory_bytes": memory, "least_bytes": row.least_bytes}
+    return data | sizes | {"terms": list(row.terms)}
 
 
 def _show(arguments: argparse.Namespace, show: Show) -> int:
@@ -125,6 +126,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
     lines = {
         "Name": row.name,
         "Hub": f"https://huggingface.co/{row.hub}",
+        "Commit": (model_store.commit_of(where) if where else row.revision) or "the newest when it is downloaded",
         "On disk": str(where) if where else f"no; about {row.download_bytes / 1e9:.1f} GB to download",
         "Licence": f"{row.licence} ({COMMERCIAL[row.commercial]})",
         "Text encoder": row.text_encoder,
@@ -133,7 +135,8 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
             (["text to image"] if row.text_to_image else []) + [_words(name) for name in row.abilities]
         ),
         "Suits it": f"{row.steps} steps, guidance {row.guidance:g}, {row.size} pixels",
-        "Memory": ", ".join(f"{name} {row.memory_bytes(name) / 1e9:.0f} GB" for name in catalog_rows.PRECISIONS),
+        "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS),
+        "Graphics card": f"{row.least_bytes / 1e9:.0f} GB and more, with main memory for the rest",
     }
     for name, text in lines.items():
         show.line(f"{name:13} {text}")
@@ -160,17 +163,17 @@ def _show_path(model: str, show: Show) -> int:
 
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
-    name = arguments.model
-    row = catalog_rows.find(name) or control_rows.find(name) or style_models.download_row(name)
+    wanted, commit = catalog_rows.pinned(arguments.model)
+    row = catalog_rows.find(wanted) or control_rows.find(wanted) or style_models.download_row(wanted)
     for text in row.terms if row is not None else ():
         show.say(text)
     hub = Hub.from_settings()
-    name = row.hub if row is not None else arguments.model
+    name = row.hub if row is not None else wanted
     what = download_plan.plan(
         hub,
         name,
         row=row,
-        revision=arguments.revision,
+        revision=arguments.revision or commit,
         root=arguments.to,
         configuration_only=arguments.configuration,
     )
@@ -195,7 +198,7 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.line("Done.")
     if isinstance(row, CatalogRow) and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
-    cli_styles.tell_encoder(arguments.model, show)
+    cli_styles.tell_encoder(wanted, show)
     return 0
 
 
@@ -294,6 +297,11 @@ def _base(row: CatalogRow) -> CatalogRow:
     base = catalog_rows.find(row.base)
     assert base is not None
     return base
+
+
+def _memory(row: CatalogRow, precision: str) -> str:
+    needs = catalog_rows.PRECISION_NEEDS.get(precision)
+    return f"{precision} {row.memory_bytes(precision) / 1e9:.0f} GB" + (f" (needs {needs})" if needs else "")
 
 
 def _words(name: str) -> str:

@@ -68,15 +68,18 @@ def hub_cache() -> Path:
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "huggingface" / "hub"
 
 
-def find(hub: str, *, file: str = "", chosen: settings.Settings | None = None) -> Path | None:
+def find(hub: str, *, file: str = "", commit: str = "", chosen: settings.Settings | None = None) -> Path | None:
     """The folder of a model of the hub on this machine, or None.
 
     Args:
         hub: owner/name.
         file: look for a folder with this file instead of a diffusers folder.
+        commit: how the hub's commit begins that it must be of; empty: any.
         chosen: the settings that name the model folders; default those of this machine.
     """
     for folder in _places(hub, chosen):
+        if commit and not commit_of(folder).startswith(commit):
+            continue
         if file:
             if (folder / file).is_file():
                 return folder
@@ -121,6 +124,16 @@ def hub_of(folder: Path) -> str:
         if row.hub.split("/")[1].lower() == folder.name.lower():
             return row.hub
     return ""
+
+
+def commit_of(folder: Path) -> str:
+    """The hub's commit that a folder is of, by its record or its place in the cache; "" when it cannot be told."""
+    if (folder / RECORD).is_file():
+        try:
+            return str(storage.read_json(folder / RECORD).get("revision", ""))
+        except StorageError:
+            return ""
+    return folder.name if folder.parent.name == "snapshots" else ""
 
 
 def scan(chosen: settings.Settings | None = None) -> tuple[Found, ...]:

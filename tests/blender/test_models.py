@@ -235,7 +235,10 @@ class TestDownload:
         facts.draw_facts(Layout(noted), item, None, 60)
         assert facts.draw_terms(Layout(noted), item, 60)
         shown = texts(noted).replace("\n", " ")
-        assert "33.8 GB" in shown and "with 4-bit weights" in shown and "LoRA" in shown and "in English" in shown
+        assert "33.8 GB" in shown and "LoRA" in shown and "in English" in shown
+        assert "35.3 GB; with main memory for that, a graphics card can do with 4.1 GB" in shown
+        assert "after depth, normals or lines" in shown and "in the style of a picture" in shown
+        assert set(facts.ABILITIES) == set(module(texloom, "core.texloom.catalog_rows").ABILITIES)
         assert "non-commercial use only" in shown and "accept their terms first" in shown
 
     def test_offline_there_is_the_button_that_mends_it(self, texloom: ModuleType, options: Any, api: Any) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every family of the catalogue, as a tiny model in its folder, through one real worker process on the CPU.
 
-A model is cancelled while it loads, draws a material with previews, is cancelled in a step, and draws the very same
-material again; then it draws textures whose seams are measured.
+A model is cancelled while it loads, draws a material with previews, is cancelled while words are read and in a step,
+and draws the very same material again; then it draws textures whose seams are measured.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from texloom import api, catalog_rows
 from texloom.backends.subprocess import SubprocessBackend
 from texloom.errors import CancelledError
@@ -21,6 +22,7 @@ from texloom.events import Event, ModelLoading, Preview, Progress
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 import tiny_families
+from tiny_pictures import seam_step, smooth
 
 MATERIAL = ("base_color", "normal", "roughness", "metallic", "height")
 EDITORS = ("flux-control", "qwen-image-edit")
@@ -77,6 +79,7 @@ def test_from_words(model: Path, session: api.Session, pid: int) -> None:
     assert set(first.files()) == set(MATERIAL)
     _check_previews(events, model.name, 64, 64)
     _check(first, model)
+    _cancel(session, ask(steps=40, prompt="moss"), lambda event: isinstance(event, Progress) and event.step == 0)
     _cancel(session, ask(steps=40), lambda event: isinstance(event, Progress) and event.step > 0)
     again, _ = _drawn(session, ask(maps=MATERIAL))
     assert _hashes(again) == _hashes(first)
@@ -118,10 +121,34 @@ def test_from_a_picture(model: Path, session: api.Session, picture: Path, pid: i
     assert set(first.files()) == {"image"}
     assert any(isinstance(event, Preview) for event in events)
     _check(first, model)
+    _cancel(session, ask(steps=40, prompt="moss"), lambda event: isinstance(event, Progress) and event.step == 0)
     _cancel(session, ask(steps=40), lambda event: isinstance(event, Progress) and event.step > 0)
     again, _ = _drawn(session, ask())
     assert _hashes(again) == _hashes(first)
     assert _pid(session) == pid
+
+
+@pytest.mark.parametrize("model", tiny_families.FROM_PICTURES, indirect=True)
+def test_seams_over_a_picture(model: Path, session: api.Session, tmp_path: Path) -> None:
+    """Whole pictures tile on average as those from words do; what fills in makes a seam like its surroundings."""
+    usual: Options = {"prompt": "red brick", "model": str(model), "steps": 2, "kind": "texture"}
+    whole = model.name in EDITORS
+    ratios: list[float] = []
+    for axis in ("x", "y"):
+        tiled = {f"tile_{name}": name == axis for name in ("x", "y")}
+        long, narrow = (1024, 96) if whole else (512, 256)
+        width, height = (narrow, long) if axis == "x" else (long, narrow)
+        # One that fills in is given another picture each time; an editor of a megapixel takes long.
+        for seed in range(1 if whole else 4):
+            source = smooth(tmp_path / f"{axis}-{seed}.png", width, height, seed)
+            options = usual | tiled | {"source": str(source), "width": width, "height": height, "seed": seed}
+            if whole:
+                result, _ = _drawn(session, options | {"count": 2 if model.name == "qwen-image-edit" else 6})
+                ratios += [item["seam_ratio"][axis] for item in result.manifest["results"]]
+            else:
+                result, _ = _drawn(session, options | {"operation": "repair_seams"})
+                ratios.append(seam_step(Image.open(result.files()["image"]), axis))
+    assert 0.9 <= sum(ratios) / len(ratios) <= 1.1, ratios
 
 
 def _drawn(session: api.Session, options: Options) -> tuple[api.Result, list[Event]]:

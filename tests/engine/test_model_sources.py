@@ -19,6 +19,7 @@ import tiny_families
 import torch
 from safetensors.torch import load_file, save_file
 from test_diffusers_folder import Notes
+from texloom import control_rows, model_store, style_models
 from texloom.catalog_rows import find, rows
 from texloom.engine import catalog
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
@@ -28,7 +29,7 @@ from texloom.engine.service import Engine
 from texloom.engine.text_encoder import TextEncoder
 from texloom.errors import ModelInvalidError, ModelNotFoundError
 from texloom.events import Completed, Event, Preview
-from texloom.request import GenerationRequest
+from texloom.request import CONTROL_KINDS, GenerationRequest
 from texloom.storage import read_manifest
 
 SD = "stable-diffusion-v1-5--stable-diffusion-v1-5"
@@ -72,9 +73,14 @@ def test_rows_agree_with_diffusers(row: Any) -> None:
         return  # a stand-in, which tells nothing
     assert ("image_to_image" in row.abilities) == (IMAGE_TO_IMAGE in family.pipelines)
     assert ("inpaint" in row.abilities) == (INPAINT in family.pipelines)
-    assert "control" not in row.abilities or CONTROL in family.pipelines
+    if "control" in row.abilities:
+        assert CONTROL in family.pipelines
+        suited = [found for name in CONTROL_KINDS for found in control_rows.suiting(row.family, name, row.id)]
+        assert bool(suited) != family.follows_form
     assert "lora" not in row.abilities or hasattr(kind, "load_lora_weights")
-    assert "ip_adapter" not in row.abilities or hasattr(kind, "load_ip_adapter")
+    if "ip_adapter" in row.abilities:
+        assert hasattr(kind, "load_ip_adapter") and family.image_adapters
+        assert row.family in style_models.families()
 
 
 def test_every_row_opens() -> None:
@@ -102,6 +108,25 @@ class TestMissing:
         (store / "ByteDance--SDXL-Lightning" / "sdxl_lightning_4step_unet.safetensors").touch()
         with pytest.raises(ModelNotFoundError, match=r"SDXL 1\.0 is not on this machine"):
             create("sdxl-lightning")
+
+    def test_a_commit_that_is_not_there(self, store: Path, tmp_path: Path) -> None:
+        wanted, other = "ab" * 20, "cd" * 20
+        folder = tiny_families.save("stable-diffusion", store / SD)
+        (folder / model_store.RECORD).write_text(json.dumps({"hub": SD.replace("--", "/"), "revision": wanted}))
+        for name in ("sd-1.5", SD.replace("--", "/")):
+            found = create(f"{name}@{wanted[:7]}")
+            assert found.info.id == create(name).info.id == str(folder)
+            assert found.info.details["commit"] == wanted and found.info.details["family"] == "stable-diffusion"
+            with pytest.raises(ModelNotFoundError, match=f"of the commit {other} is not") as told:
+                create(f"{name}@{other}")
+            assert told.value.advice.endswith(f"texloom models download sd-1.5@{other}")
+        request = GenerationRequest(
+            prompt="brick", width=64, height=64, steps=1, kind="texture", model=f"sd-1.5@{wanted}"
+        )
+        events: list[Event] = []
+        Engine("cpu").run(request, tmp_path / "library", events.append, threading.Event())
+        (done,) = [event for event in events if isinstance(event, Completed)]
+        assert read_manifest(Path(done.folder))["model"]["commit"] == wanted
 
     @pytest.mark.parametrize("name", ["nothing", "./nothing", "/no/such/model", "a/b/c"])
     def test_no_such_thing(self, name: str, store: Path) -> None:
@@ -223,10 +248,24 @@ class TestSingleFiles:
         with pytest.raises(ModelInvalidError, match="can run any program"):
             create(tmp_path / "evil.ckpt")
 
-    def test_modular_pipelines_are_told(self, store: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("index", "words"),
+        [
+            (
+                {"_class_name": "AnimaModularPipeline"},
+                "is the modular pipeline AnimaModularPipeline, and diffusers has",
+            ),
+            ({"_class_name": "FluxPipeline"}, "is the modular pipeline FluxPipeline"),
+            ({"_class_name": "FluxModularPipeline", "_blocks_class_name": "MyBlocks"}, "its blocks are 'MyBlocks'"),
+            ({}, "its pipeline is None"),
+        ],
+    )
+    def test_modular_pipelines_that_do_not_open(
+        self, index: dict[str, str], words: str, store: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / "modular").mkdir()
-        (tmp_path / "modular" / "modular_model_index.json").write_text("{}")
-        with pytest.raises(ModelInvalidError, match="modular pipeline"):
+        (tmp_path / "modular" / "modular_model_index.json").write_text(json.dumps(index))
+        with pytest.raises(ModelInvalidError, match=words):
             create(tmp_path / "modular")
 
     def test_the_row_of_one_opens(self, store: Path) -> None:

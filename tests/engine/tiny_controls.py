@@ -74,12 +74,11 @@ def sdxl_union() -> Any:
 def sd3(**more: Any) -> Any:
     from diffusers import SD3ControlNetModel
 
-    usual = {"joint_attention_dim": 32, "force_zeros_for_pooled_projection": True}
+    usual = {"joint_attention_dim": 32, "force_zeros_for_pooled_projection": True, "num_layers": 1}
     return SD3ControlNetModel(
         sample_size=16,
         patch_size=2,
         in_channels=16,
-        num_layers=1,
         attention_head_dim=8,
         num_attention_heads=4,
         caption_projection_dim=32,

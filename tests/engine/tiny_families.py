@@ -221,7 +221,7 @@ def flux2_klein() -> Any:
 
 
 def flux2() -> Any:
-    """FLUX.2 dev; real folders have a processor for a tokenizer, for pictures as well, which needs torchvision."""
+    """FLUX.2 dev; without its reader of pictures and words, which :func:`save` writes: it wants torchvision."""
     from diffusers import Flux2Pipeline, Flux2Transformer2DModel
     from transformers import Mistral3Config, Mistral3ForConditionalGeneration, MistralConfig, PixtralVisionConfig
 
@@ -519,6 +519,8 @@ def save(name: str, folder: Path) -> Path:
     (_BUILDERS | _FROM_PICTURES)[name]().save_pretrained(folder)
     if name == "qwen-image-edit":
         _add_processor(folder)
+    if name == "flux2":
+        _with_reader(folder)
     if name == "prx":
         _as_published(folder)
     return folder
@@ -532,6 +534,22 @@ def _as_published(folder: Path) -> None:
     (folder / "text_encoder" / "config.json").write_text(json.dumps(whole))
     index = json.loads((folder / "model_index.json").read_text())
     index["text_encoder"] = ["transformers", "T5GemmaEncoder"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+def _with_reader(folder: Path) -> None:
+    """FLUX.2 dev's folders have a reader of pictures and words, Pixtral's, in the place of a tokenizer."""
+    from transformers import PixtralImageProcessorPil
+
+    place = folder / "tokenizer"
+    pictures = PixtralImageProcessorPil(size={"longest_edge": 32}, patch_size={"height": 16, "width": 16})
+    pictures.save_pretrained(place)
+    reader = {"processor_class": "PixtralProcessor", "image_token": "[IMG]", "patch_size": 16, "spatial_merge_size": 2}
+    (place / "processor_config.json").write_text(json.dumps(reader))
+    words_config = json.loads((place / "tokenizer_config.json").read_text())
+    (place / "tokenizer_config.json").write_text(json.dumps(words_config | {"processor_class": "PixtralProcessor"}))
+    index = json.loads((folder / "model_index.json").read_text())
+    index["tokenizer"] = ["transformers", "PixtralProcessor"]
     (folder / "model_index.json").write_text(json.dumps(index))
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import Behaviour, HubServer
-from texloom import catalog_rows, cli, model_store, settings
+from hub_server import REVISION, Behaviour, HubServer
+from texloom import catalog_rows, cli, control_rows, model_store, settings, style_models
 from texloom.catalog_rows import ABILITIES, COMMERCIAL, GATED, find, rows
 from texloom.errors import ModelInvalidError
+from texloom.request import CONTROL_KINDS
 from texloom.weights_header import CHECKPOINT, CONTROL, DENOISER, LORA, TEXTUAL_INVERSION, UNKNOWN, VAE, identify
 
 
@@ -58,9 +60,10 @@ class TestRows:
     def test_all_models_of_the_first_release_are_there(self) -> None:
         names = {row.id for row in rows()}
         assert names >= {
-            "sd-1.5", "sd-turbo", "sdxl", "sdxl-turbo", "sdxl-lightning", "sd-3.5-large", "flux-schnell", "flux-dev",
-            "flux-fill", "flux-depth", "flux-2-dev", "flux-2-klein-4b", "flux-3-klein", "z-image", "z-image-turbo",
-            "qwen-image", "qwen-image-2.1", "qwen-image-2.1-turbo", "qwen-image-edit", "krea-2-turbo",
+            "sd-1.5", "sd-turbo", "sdxl", "sdxl-turbo", "sdxl-lightning", "sd-3.5-medium", "sd-3.5-large",
+            "sd-3.5-large-turbo", "flux-schnell", "flux-dev", "flux-fill", "flux-depth", "flux-2-dev",
+            "flux-2-klein-4b", "flux-2-klein-9b", "flux-3-klein", "z-image", "z-image-turbo", "qwen-image",
+            "qwen-image-2.1", "qwen-image-2.1-turbo", "qwen-image-edit", "krea-2", "krea-2-turbo",
             "ernie-image-turbo", "prx-512", "sana", "sana-sprint", "lumina-2", "pixart-sigma", "kolors",
         }  # fmt: skip
         assert len(names) == len(rows()) and "instant" not in names
@@ -72,14 +75,34 @@ class TestRows:
         assert (1 <= row.steps <= 100 and 0.0 <= row.guidance <= 30.0 and row.size % 64 == 0) or row.size == 1328
         assert row.languages and set(row.languages) <= {"en", "zh", "ja"}
         assert row.licence and row.text_encoder and row.denoiser_billions > 0
-        assert not row.revision or len(row.revision) == 40
+        assert re.fullmatch(r"[0-9a-f]{40}|", row.revision)
+        assert row.text_encoder_billions > 0 or row.part
         assert row.memory_bytes("int4") < row.memory_bytes("int8") < row.memory_bytes("bfloat16")
+        assert 10**9 < row.least_bytes < row.memory_bytes("bfloat16")
         assert 10**8 < row.download_bytes < 2 * 10**11
         if row.part:
             base = find(row.base)
             assert base is not None and base.family == row.family and row.file in row.only
         else:
             assert not row.base and not row.file
+
+    @pytest.mark.parametrize(
+        ("name", "gigabytes"),
+        # As the hub lists their files, with what ``download_plan.select`` takes of them.
+        [("pixart-sigma", 21.8), ("z-image-turbo", 32.8), ("z-image", 20.5), ("lumina-2", 21.2), ("sana", 9.7),
+         ("kolors", 17.8), ("sdxl", 6.9), ("flux-2-klein-9b", 34.6)],
+    )  # fmt: skip
+    def test_what_is_shown_is_what_is_downloaded(self, name: str, gigabytes: float) -> None:
+        row = find(name)
+        assert row is not None and row.download_bytes / 1e9 == pytest.approx(gigabytes, rel=0.02)
+
+    @pytest.mark.parametrize("row", rows(), ids=lambda row: row.id)
+    def test_what_a_row_promises_can_be_had(self, row: catalog_rows.CatalogRow) -> None:
+        """A network for the form, unless the model is one itself, and an adapter for a picture's style."""
+        if "control" in row.abilities and row.text_to_image:
+            assert any(control_rows.suiting(row.family, kind, row.id) for kind in CONTROL_KINDS)
+        if "ip_adapter" in row.abilities:
+            assert row.family in style_models.families()
 
     def test_terms_are_told_in_plain_words(self) -> None:
         def terms(name: str) -> str:
@@ -90,7 +113,8 @@ class TestRows:
         assert terms("z-image-turbo") == terms("sdxl") == terms("flux-2-klein-4b") == ""
         assert "non-commercial use only" in terms("flux-dev") and "accept their terms" in terms("flux-dev")
         assert "has conditions" in terms("sd-3.5-large")
-        assert "not certain" in terms("sdxl-turbo")
+        assert "has conditions" in terms("sdxl-turbo")
+        assert not any(row.commercial == "unknown" for row in rows())
         for row in rows():
             assert (row.commercial == "yes" and row.gated != "yes" and row.opens and not row.needs) == (row.terms == ())
 
@@ -251,6 +275,53 @@ class TestCommand:
             monkeypatch.setenv("TEXLOOM_OFFLINE", "1")
             assert cli.main(["models", "download", "owner/model"]) == 1
             assert "network may not be used" in capsys.readouterr().err
+
+    def test_a_commit_can_be_asked_for_and_is_noted(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        behaviour = Behaviour({"model_index.json": b"{}", "unet/model.safetensors": b"w" * 5000})
+        row = find("z-image-turbo")
+        assert row is not None and len(row.revision) == 40
+        changed = catalog_rows.CatalogRow(
+            **{name: getattr(row, name) for name in row.__slots__} | {"hub": "owner/model"}
+        )
+        monkeypatch.setattr(catalog_rows, "find", lambda model: changed if model == "z-image-turbo" else None)
+        asked = "/api/models/owner/model/revision/"
+        with HubServer(behaviour) as server:
+            monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+            monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
+            for name, commit in (
+                ("owner/model", "main"),
+                ("z-image-turbo", row.revision),
+                (f"z-image-turbo@{REVISION}", REVISION),
+                (f"owner/model@{'a' * 40}", "a" * 40),
+            ):
+                behaviour.seen.clear()
+                assert cli.main(["models", "download", name, "--yes"]) == 0
+                assert [path for path in behaviour.seen if path.startswith(asked)] == [asked + commit]
+        folder = tmp_path / "models" / "owner--model"
+        assert json.loads((folder / model_store.RECORD).read_text())["revision"] == REVISION
+        assert model_store.commit_of(folder) == REVISION
+        assert model_store.find("owner/model", commit=REVISION[:7]) == folder
+        assert model_store.find("owner/model", commit="a" * 40) is None
+        capsys.readouterr()
+        assert cli.main(["models", "show", "z-image-turbo"]) == 0
+        assert REVISION in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("text", "name", "commit"),
+        [
+            ("sdxl@4621659", "sdxl", "4621659"),
+            ("owner/model.v2@" + "0a" * 20, "owner/model.v2", "0a" * 20),
+            ("owner/model", "owner/model", ""),
+            ("/home/me@work/model@4621659", "/home/me@work/model@4621659", ""),
+            ("./model@4621659", "./model@4621659", ""),
+            ("icons@2x", "icons@2x", ""),
+            ("sdxl@main", "sdxl@main", ""),
+        ],
+    )
+    def test_what_stands_behind_the_name(self, text: str, name: str, commit: str) -> None:
+        assert catalog_rows.pinned(text) == (name, commit)
 
     def test_terms_come_before_the_download(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

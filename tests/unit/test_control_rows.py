@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ class TestRows:
         assert catalog_rows.is_hub_id(row.hub) and control_rows.find(row.id) is row
         assert row.commercial in COMMERCIAL and row.gated in GATED and row.licence
         assert row.kinds and set(row.kinds) <= set(CONTROL_KINDS)
+        assert re.fullmatch(r"[0-9a-f]{40}|", row.revision)
         assert {item.family for item in catalog_rows.rows()} >= {row.family}
         assert all(catalog_rows.find(model) is not None for model in row.models)
         assert catalog_rows.find(row.id) is None and catalog_rows.find(row.hub) is None
@@ -30,7 +32,8 @@ class TestRows:
     def test_the_first_that_suits_comes_first(self) -> None:
         assert [row.id for row in control_rows.suiting("sdxl", "depth")] == ["sdxl-union", "sdxl-depth"]
         assert [row.id for row in control_rows.suiting("sd3", "line", "sd-3.5-large")] == ["sd-3.5-large-line"]
-        assert control_rows.suiting("sd3", "line", "sd-3.5-medium") == ()
+        assert [row.id for row in control_rows.suiting("sd3", "line", "sd-3.5-medium")] == ["sd-3.5-medium-line"]
+        assert control_rows.suiting("sd3", "normal", "sd-3.5-medium") == ()
         # Of a model that is not in the catalogue only the family is known.
         assert control_rows.suiting("stable-diffusion", "normal", "")[0].id == "sd-1.5-normal"
 

@@ -24,6 +24,8 @@ MESSAGES: dict[str, str] = {
         "请选择同一模型的带有 model_index.json 的 diffusers 文件夹,或其他模型。"
     ),
     "{0} is not on this machine.": "{0} 不在本机上。",
+    "{0} of the commit {1} is not on this machine.": "{0} 的提交 {1} 不在本机上。",
+    "Download it first: texloom models download {0}@{1}": "请先下载: texloom models download {0}@{1}",
     "Download it first ({0}): texloom models download {1}": "请先下载 ({0}): texloom models download {1}",
     "Download it first: texloom models download {0}": "请先下载: texloom models download {0}",
     "Download what fits first: {0}": "请先下载合适的模型: {0}",
@@ -37,8 +39,11 @@ MESSAGES: dict[str, str] = {
         "{0} 只包含权重;同系列的 {1} 必须来自 diffusers 文件夹。"
     ),
     "{0} holds weights of a kind that Texloom does not know.": "{0} 包含 Texloom 不认识的一类权重。",
-    "{0} is a modular pipeline of diffusers, which Texloom does not open yet.": (
-        "{0} 是 diffusers 的模块化管线,Texloom 目前无法打开。"
+    "Its index takes that part from {0}: choose a folder that holds them all.": (
+        "其索引从 {0} 获取该部件: 请选择包含全部部件的文件夹。"
+    ),
+    "{0} is the modular pipeline {1}, and diffusers has no pipeline of the usual kind for its parts.": (
+        "{0} 是模块化管线 {1},diffusers 没有使用其部件的常规管线。"
     ),
     "{0} is made to fill in parts of a picture; it draws nothing from words alone.": (
         "{0} 用于补全图像的一部分,无法仅凭文字绘制。"

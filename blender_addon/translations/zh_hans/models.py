@@ -49,9 +49,13 @@ TEXTS: dict[str, str] = {
     "from a picture": "由图像绘制",
     "fill in parts": "局部补全",
     "change by words": "按文字修改",
+    "after depth, normals or lines": "依照深度、法线或线条",
+    "in the style of a picture": "参照图像的风格",
     "about {size}": "约 {size}",
     ", {size} are here": ",已有 {size}",
-    "{whole}; with 4-bit weights {least}": "{whole};使用 4 位权重时 {least}",
+    "{whole}; with main memory for that, a graphics card can do with {least}, more slowly": (
+        "{whole};主内存足够时,显卡只需 {least},但速度较慢"
+    ),
     "commercial use allowed": "允许商业用途",
     "commercial use with conditions": "商业用途有条件限制",
     "non-commercial only": "仅限非商业用途",
@@ -290,9 +294,10 @@ MESSAGES: dict[str, str] = {
     "The licence forbids harmful uses.": "许可证禁止有害用途。",
     "One to four steps.": "一至四步。",
     "The most add-ons of all; tiles exactly; runs with 8 GB.": "附加组件最多;可精确平铺;8 GB 即可运行。",
-    "Published as non-commercial; read the licence before you sell results.": (
-        "以非商业方式发布;出售成果前请阅读许可证。"
+    "Its card sends commercial users to the terms at stability.ai/license.": (
+        "其模型卡请商业用户参阅 stability.ai/license 的条款。"
     ),
+    "Not distilled; its makers advise Turbo for pictures.": "未经蒸馏;其作者建议用 Turbo 出图。",
     "SDXL's network distilled to four steps; needs SDXL 1.0 beside it.": "SDXL 网络蒸馏为四步;还需要 SDXL 1.0。",
     "Free of charge for companies below a yearly revenue that the licence names.": (
         "年收入低于许可证所列数额的公司可免费使用。"

@@ -2,7 +2,8 @@
 """From a request's ``model`` to the generator that draws it.
 
 A model is named by its id in the catalogue, by its id on the hub, or by its path: a diffusers folder, or a single
-file.  Nothing is downloaded here: that is asked for on its own.
+file.  Behind an ``@`` an id may say which commit of the hub it must be.  Nothing is downloaded here: that is asked for
+on its own.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def model_key(model: str) -> str:
     """The same text for the same model, however it is named; errors as :func:`create`."""
     if model in IDS:
         return model
-    row = catalog_rows.find(model)
+    name, commit = catalog_rows.pinned(model)
+    row = catalog_rows.find(name)
     if row is not None and row.part:
-        return row.id
-    return str(_on_disk(row.hub, row) if row is not None else _path(model))
+        return f"{row.id}@{commit}" if commit else row.id
+    return str(_on_disk(row.hub, row, commit=commit) if row is not None else _path(model))
 
 
 def create(model: str, encoder: TextEncoder) -> Generator:
@@ -50,13 +52,14 @@ def create(model: str, encoder: TextEncoder) -> Generator:
         return ImageGenerator()
     from .diffusers_folder import DiffusersFolderGenerator
 
-    row = catalog_rows.find(model)
+    name, commit = catalog_rows.pinned(model)
+    row = catalog_rows.find(name)
     if row is not None and row.part:
         base = catalog_rows.find(row.base)
         assert base is not None
-        file = _on_disk(row.hub, row, file=row.file) / row.file
+        file = _on_disk(row.hub, row, file=row.file, commit=commit) / row.file
         return DiffusersFolderGenerator(_on_disk(base.hub, base), row=row, file=file, part=row.part)
-    path = _on_disk(row.hub, row) if row is not None else _path(model)
+    path = _on_disk(row.hub, row, commit=commit) if row is not None else _path(model)
     if path.is_file():
         from .single_file import open_file
 
@@ -65,8 +68,13 @@ def create(model: str, encoder: TextEncoder) -> Generator:
     return DiffusersFolderGenerator(path, row=row or (catalog_rows.find(hub) if hub else None), encoder=encoder)
 
 
-def missing(hub: str, row: CatalogRow | None = None) -> ModelNotFoundError:
+def missing(hub: str, row: CatalogRow | None = None, *, commit: str = "") -> ModelNotFoundError:
     """The error for a model that must be downloaded first, with the way to do it."""
+    if commit:
+        return ModelNotFoundError(
+            f"{row.name if row is not None else hub} of the commit {commit} is not on this machine.",
+            advice=f"Download it first: texloom models download {row.id if row is not None else hub}@{commit}",
+        )
     if row is None:
         return ModelNotFoundError(
             f"{hub} is not on this machine.", advice=f"Download it first: texloom models download {hub}"
@@ -78,10 +86,10 @@ def missing(hub: str, row: CatalogRow | None = None) -> ModelNotFoundError:
     )
 
 
-def _on_disk(hub: str, row: CatalogRow | None, *, file: str = "") -> Path:
-    found = model_store.find(hub, file=file)
+def _on_disk(hub: str, row: CatalogRow | None, *, file: str = "", commit: str = "") -> Path:
+    found = model_store.find(hub, file=file, commit=commit)
     if found is None:
-        raise missing(hub, row)
+        raise missing(hub, row, commit=commit)
     return found.resolve()
 
 
@@ -89,8 +97,9 @@ def _path(model: str) -> Path:
     path = Path(model).expanduser()
     if path.is_dir() or path.is_file():
         return path.resolve()
-    if catalog_rows.is_hub_id(model):
-        return _on_disk(model, None)
+    name, commit = catalog_rows.pinned(model)
+    if catalog_rows.is_hub_id(name):
+        return _on_disk(name, None, commit=commit)
     if path.parent == Path() and not model.startswith((".", "~")):
         raise ModelNotFoundError(
             f"There is no model {model!r}.",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .. import model_store
 from ..catalog_rows import CatalogRow
 from .families import GENERIC, IMAGE_TO_IMAGE, INPAINT, TEXT_TO_IMAGE, Defaults, Family
 from .generator import GeneratorInfo
@@ -76,6 +77,7 @@ class Facts:
                 "pipeline": folder.class_name,
                 "family": self.family.id,
                 "hub": row.hub if row is not None else "",
+                "commit": model_store.commit_of(folder.path if self.file is None else self.file.parent),
             },
         )
 

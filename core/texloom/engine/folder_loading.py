@@ -18,7 +18,7 @@ from .families import Family
 from .generator import Context
 from .memory_estimate import DENOISER, TEXT, role_of
 from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, MemoryPlan
-from .model_folder import MODULAR, Component, ModelFolder
+from .model_folder import Component, ModelFolder
 from .pipelines import check_packages, part_class
 from .placement import DTYPES
 
@@ -89,8 +89,11 @@ class FolderLoader:
         if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
             parts["requires_safety_checker"] = False
         try:
-            if self._folder.class_name in MODULAR:
-                pipeline = kind(**parts)  # such a folder has no index that the class could read
+            if self._folder.modular:
+                # Such a folder has no index that the class could read.
+                known = inspect.signature(kind.__init__).parameters
+                named = {name: value for name, value in self._folder.options.items() if name in known}
+                pipeline = kind(**named | parts)
             else:
                 late = {name: parts[name] for name in self._family.late if name in parts}
                 given = parts | dict.fromkeys(late)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +22,14 @@ NEVER_LOADED: Final = ("safety_checker", "prompt_upsampler", "prompt_upsampler_p
 """Parts that are left out: their weights are neither counted nor checked."""
 MODULAR: Final = ("Flux3DistilledModularPipeline",)
 """Pipelines of blocks that a family puts together by itself."""
+MODULAR_CODE_NAME: Final = "modular_config.json"
+"""Where a folder says that it brings blocks of its own."""
 PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
 
+_MODULAR: Final = "ModularPipeline"
+_DISTILLED: Final = ("Turbo", "Distilled")
+_SORTS: Final = ("Base", *_DISTILLED)
+"""What names of modular pipelines end in where those of the usual kind have one class for all."""
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FRONT_MATTER_LICENCE = re.compile(r"^license(?:_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
 _BLOCK: Final = 8 * 1024 * 1024
@@ -51,6 +58,8 @@ class ModelFolder:
         licence: as the folder tells it, or "unknown".
         variant: "fp16" and the like when the weights carry that in their names, else "".
         options: what else the index says, such as ``is_distilled``.
+        modular: whether its index is that of a modular pipeline; ``class_name`` is the one of the usual kind then,
+            which draws with the same parts.
     """
 
     path: Path
@@ -60,6 +69,7 @@ class ModelFolder:
     licence: str
     variant: str
     options: dict[str, Any] = field(default_factory=dict)
+    modular: bool = False
 
     @property
     def bytes(self) -> int:
@@ -110,14 +120,19 @@ def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
         )
     index = _json(path / (MODULAR_INDEX_NAME if modular else INDEX_NAME))
     class_name = index.get("_class_name")
-    if modular and class_name not in MODULAR:
-        raise ModelInvalidError(
-            f"{path} is a modular pipeline of diffusers, which Texloom does not open yet.",
-            advice="Choose the same model as a diffusers folder with model_index.json, or another model.",
-        )
     if not isinstance(class_name, str) or not _IDENTIFIER.fullmatch(class_name):
         raise _own_code(path, f"its pipeline is {class_name!r}")
-    components = tuple(_components(path, _plain(index) if modular else index))
+    options = {name: value for name, value in index.items() if not name.startswith("_") and _option(value)}
+    places: dict[str, str] = {}
+    if modular:
+        places, index = _places(index), _plain(index)
+    if modular and class_name not in MODULAR:
+        _check_blocks(path, index)
+        if class_name.removesuffix(_MODULAR).endswith(_DISTILLED):
+            options.setdefault("is_distilled", True)
+        class_name = _usual_kind(path, class_name)
+        index = _wanted(path, index, class_name)
+    components = tuple(_components(path, index, places))
     weights = tuple(sorted(file.relative_to(path) for item in components for file in _weights(path / item.name)))
     if configuration_only:
         weights = ()
@@ -130,7 +145,8 @@ def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
         weights=weights,
         licence=_licence(path),
         variant=_variant(weights) if weights else "",
-        options={name: value for name, value in index.items() if not name.startswith("_") and _option(value)},
+        options=options,
+        modular=modular,
     )
 
 
@@ -212,6 +228,50 @@ def _json(path: Path) -> dict[str, Any]:
         raise ModelInvalidError(error.message, advice="Download the model again.") from error
 
 
+def _usual_kind(path: Path, class_name: str) -> str:
+    """The pipeline of the usual kind that draws with the parts of a modular one.
+
+    Raises:
+        ModelInvalidError: the installed diffusers has none.
+    """
+    import diffusers
+
+    stem = class_name.removesuffix(_MODULAR)
+    known = set(dir(diffusers))  # without loading any of them
+    for name in (stem, *(stem.removesuffix(sort) for sort in _SORTS)):
+        if class_name.endswith(_MODULAR) and f"{name}Pipeline" in known:
+            return f"{name}Pipeline"
+    raise ModelInvalidError(
+        f"{path} is the modular pipeline {class_name}, and diffusers has no pipeline of the usual kind for its parts.",
+        advice="Choose the same model as a diffusers folder with model_index.json, or another model.",
+    )
+
+
+def _wanted(path: Path, index: dict[str, Any], class_name: str) -> dict[str, Any]:
+    """The parts of a modular index that a pipeline of the usual kind takes, without those that it needs not."""
+    import diffusers
+
+    kind = getattr(diffusers, class_name)
+    if getattr(kind, "_backends", ()):
+        return index  # a stand-in, which tells nothing
+    taken = inspect.signature(kind.__init__).parameters
+    needed = {name for name, parameter in taken.items() if parameter.default is inspect.Parameter.empty}
+    return {
+        name: value for name, value in index.items() if name in needed or (name in taken and (path / name).is_dir())
+    }
+
+
+def _check_blocks(path: Path, index: dict[str, Any]) -> None:
+    """Raise ``ModelInvalidError`` where a modular pipeline brings blocks of its own, which would draw otherwise."""
+    import diffusers
+
+    blocks = index.get("_blocks_class_name")
+    if (path / MODULAR_CODE_NAME).is_file() and "auto_map" in _json(path / MODULAR_CODE_NAME):
+        raise _own_code(path, f"{MODULAR_CODE_NAME} points to code")
+    if blocks is not None and blocks not in dir(diffusers):
+        raise _own_code(path, f"its blocks are {blocks!r}")
+
+
 def _plain(index: dict[str, Any]) -> dict[str, Any]:
     """A modular index as an ordinary one has it: each part with its library and class, and no places elsewhere."""
     result: dict[str, Any] = {}
@@ -225,7 +285,14 @@ def _plain(index: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _components(path: Path, index: dict[str, Any]) -> list[Component]:
+def _places(index: dict[str, Any]) -> dict[str, str]:
+    """Where a modular index takes its parts from, by their names."""
+    known = {name: value[2] for name, value in index.items() if isinstance(value, list) and len(value) == 3}
+    found = {name: more.get("pretrained_model_name_or_path") for name, more in known.items() if isinstance(more, dict)}
+    return {name: place for name, place in found.items() if isinstance(place, str)}
+
+
+def _components(path: Path, index: dict[str, Any], places: Mapping[str, str]) -> list[Component]:
     result: list[Component] = []
     for name, value in index.items():
         if name.startswith("_") or name in NEVER_LOADED or not isinstance(value, list) or _numbers(value):
@@ -240,6 +307,9 @@ def _components(path: Path, index: dict[str, Any]) -> list[Component]:
         folder = path / name
         if not folder.is_dir():
             # Some libraries would make an empty part of nothing.
+            if name in places:
+                advice = f"Its index takes that part from {places[name]}: choose a folder that holds them all."
+                raise ModelInvalidError(f"{path} lacks its part {name}.", advice=advice)
             raise ModelInvalidError(f"{path} lacks its part {name}.", advice="Download the model again.")
         config: dict[str, Any] = {}
         for file in ("config.json", "tokenizer_config.json", "preprocessor_config.json", "scheduler_config.json"):

@@ -125,6 +125,7 @@ class ResultWriter:
                 "id": info.id,
                 "name": info.name,
                 "revision": info.revision,
+                "commit": info.details.get("commit", ""),
                 "licence": info.licence,
                 "files": dict(info.files),
             },
