@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from . import faults
 from .core.texloom import model_store
 from .core.texloom.catalog_rows import CatalogRow
 from .core.texloom.control_rows import ControlRow
@@ -147,9 +147,7 @@ class ModelState:
         except OSError as error:
             self.error = self._unfinished.format(error=error)
         except Exception as error:  # noqa: BLE001 - boundary: the panel would not say that it has ended
-            traceback.print_exc()
-            said = traceback.format_exception_only(error)[-1].strip()
-            self.error, self.advice = self._unfinished.format(error=said), self._try_again
+            self.error, self.advice = self._unfinished.format(error=faults.told(error)), self._try_again
         self.stage = ""
         self.ended()
         self.revision += 1

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from . import bridge, capabilities, preferences
+from . import bridge, capabilities, faults, preferences
 from .capabilities import Capabilities
 from .core.texloom import catalog_rows, model_store, storage, style_models
 from .core.texloom.catalog_rows import CatalogRow
@@ -283,8 +282,7 @@ class Watcher:
         except TexloomError as error:
             self.error = str(error)
         except Exception as error:  # noqa: BLE001 - boundary: the panel must say it rather than wait for ever
-            traceback.print_exc()
-            self.error = str(error)
+            self.error = faults.told(error)
         self._at = time.monotonic()
 
 

@@ -162,7 +162,9 @@ def locate(wanted: str, family: str, width: int, model: str) -> Adapter:
         path = next((folder for folder in _hub_folders(wanted)), path)
         if not path.is_dir():
             raise ModelNotFoundError(
-                f"{wanted} is not on this machine.", advice=f"Download it first: texloom models download {wanted}"
+                f"{wanted} is not on this machine.",
+                advice=f"Download it first: texloom models download {wanted}",
+                download=wanted,
             )
     if not path.is_dir():
         raise ModelNotFoundError(
@@ -245,6 +247,7 @@ def _suiting(family: str, width: int, model: str) -> Adapter:
     raise ModelNotFoundError(
         " ".join((f"{known[0].name}, which a style needs, is not on this machine.", *known[0].download_row().terms)),
         advice=f"Download it first (about {known[0].gigabytes:.0f} GB): texloom models download {known[0].id}",
+        download=known[0].id,
     )
 
 
@@ -254,6 +257,7 @@ def _of_row(row: StyleRow) -> Adapter:
         raise ModelNotFoundError(
             " ".join((f"{row.name} is not on this machine.", *row.download_row().terms)),
             advice=f"Download it first (about {row.gigabytes:.0f} GB): texloom models download {row.id}",
+            download=row.id,
         )
     file = folder / row.file
     shapes = adapter_shapes(file)
@@ -263,6 +267,7 @@ def _of_row(row: StyleRow) -> Adapter:
             raise ModelNotFoundError(
                 f"{row.name} needs the image encoder {row.encoder_hub}, which is not on this machine.",
                 advice=f"Download it first: texloom models download {row.encoder_hub}",
+                download=row.encoder_hub,
             )
         return Adapter(file=file, encoder=encoder, shapes=shapes)
     return Adapter(file=file, encoder=folder / row.encoder, shapes=shapes)
