@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import catalog_rows, model_store
+from .catalog_rows import CatalogRow
 from .errors import RequestError, StorageError
 
 CONFIGURATION: Final = "config.json"
@@ -58,6 +59,28 @@ class ControlRow:
     def terms(self) -> tuple[str, ...]:
         """As of a model's row."""
         return catalog_rows.terms(self)
+
+    def download_row(self) -> CatalogRow:
+        """The same as a row for downloads."""
+        return catalog_rows.beside(
+            key=self.id,
+            name=self.name,
+            hub=self.hub,
+            part="control",
+            licence=self.licence,
+            commercial=self.commercial,
+            gated=self.gated,
+            billions=self.billions,
+            bytes_per_weight=self.bytes_per_weight,
+            family=self.family,
+            revision=self.revision,
+            only=self.only,
+            skip=self.skip,
+            needs=self.needs,
+            opens=self.opens,
+            file=self.file,
+            note=self.note,
+        )
 
     def suits(self, family: str, kind: str, model: str) -> bool:
         """Whether it reads pictures of that kind for a model of the catalogue (empty: one that is not in it)."""

@@ -58,26 +58,17 @@ class StyleRow:
         together = [row for row in rows() if row.hub == self.hub]
         only = ["README.md", "LICENSE*", *(row.file for row in together)]
         only += dict.fromkeys(f"{row.encoder}/*" for row in together if not row.encoder_hub)
-        return CatalogRow(
-            id=self.id,
+        return catalog_rows.beside(
+            key=self.id,
             name=self.name,
             hub=self.hub,
-            family=self.families[0],
-            pipeline="",
-            text_encoder="",
+            part="image_adapter",
             licence=self.licence,
             commercial=self.commercial,
             gated="no",
-            steps=1,
-            guidance=0.0,
-            size=0,
-            languages=(),
-            abilities=(),
-            denoiser_billions=self.gigabytes / 2.0,
-            text_encoder_billions=0.0,
-            text_to_image=False,
+            billions=self.gigabytes / 2.0,
+            family=self.families[0],
             only=tuple(only),
-            part="image_adapter",
             file=self.file,
         )
 
