@@ -36,7 +36,9 @@ def draw(layout: Any, error: JobError | None, *, again: Callable[[Any], None] | 
     if error is not None and model_jobs.is_downloadable(error.download):
         # Often not the model that was asked for: a network, an adapter or a configuration beside it.
         load = row.operator("texloom.model_download", text="Download…", icon="IMPORT")
-        load.model, load.configuration = error.download, error.configuration
+        load.model = error.download
+        if error.configuration:
+            load.configuration = True
     if error is not None and code == ErrorCode.STORAGE:
         _draw_storage(row, error)
     if code in _LOGGED:

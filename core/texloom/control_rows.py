@@ -13,6 +13,7 @@ from typing import Any, Final
 from . import catalog_rows, model_store
 from .catalog_rows import CatalogRow
 from .errors import RequestError, StorageError
+from .settings import Settings
 
 CONFIGURATION: Final = "config.json"
 """Every diffusers folder of one network has it."""
@@ -111,14 +112,15 @@ def suiting(family: str, kind: str, model: str = "") -> tuple[ControlRow, ...]:
     return tuple(row for row in rows() if row.suits(family, kind, model))
 
 
-def on_disk(hub: str, file: str = "") -> Path | None:
+def on_disk(hub: str, file: str = "", chosen: Settings | None = None) -> Path | None:
     """Where a network of the hub lies on this machine; None where it is missing or half loaded.
 
     Args:
         hub: owner/name.
         file: its weights, where they are one file without a configuration.
+        chosen: the settings that name the model folders; default those of this machine.
     """
-    folder = model_store.find(hub, file=file or CONFIGURATION)
+    folder = model_store.find(hub, file=file or CONFIGURATION, chosen=chosen)
     if folder is None:
         return None
     loading = (folder / model_store.PARTIAL).is_dir() and not (folder / model_store.RECORD).is_file()

@@ -25,5 +25,5 @@ def find(key: str) -> CatalogRow | None:
 def on_disk(row: CatalogRow, chosen: settings.Settings | None = None) -> Path | None:
     """The folder of what a row names, on this machine; None where it is missing or half loaded."""
     if row.part == "control":
-        return control_rows.on_disk(row.hub, row.file)
+        return control_rows.on_disk(row.hub, row.file, chosen)
     return model_store.find(row.hub, file=row.file, chosen=chosen)

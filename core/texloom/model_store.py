@@ -90,9 +90,9 @@ def find(hub: str, *, file: str = "", chosen: settings.Settings | None = None) -
     return None
 
 
-def find_configuration(hub: str) -> Path | None:
+def find_configuration(hub: str, chosen: settings.Settings | None = None) -> Path | None:
     """A folder of that model with at least its configuration, which a download may give alone."""
-    return next((folder for folder in _places(hub) if (folder / INDEX_NAMES[0]).is_file()), None)
+    return next((folder for folder in _places(hub, chosen) if (folder / INDEX_NAMES[0]).is_file()), None)
 
 
 def is_model(folder: Path) -> bool:
