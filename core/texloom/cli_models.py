@@ -91,8 +91,8 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {COMMERCIAL[row.commercial]})")
     cli_networks.list_rows(show)
     cli_styles.list_adapters(show)
-    beside = (*control_rows.rows(), *style_models.rows(), *map_rows.rows())
-    known |= {network.hub for network in beside}
+    known |= {network.hub for network in control_rows.rows()}
+    known |= {adapter.hub for adapter in style_models.rows()} | {item.hub for item in map_rows.rows()}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
