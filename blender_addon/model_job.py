@@ -152,7 +152,7 @@ class ModelState:
             )
             control.check()
             self.stage = "Downloading"
-            self.answers.pop((hub, configuration_only), None)  # from now on there is less to load
+            self._forget(hub)  # from now on there is less to load
             self.folder = downloads.download(source, what, self._report, control)
 
         return self._start(work, key, name, "Asking the hub", configuration_only, after)
@@ -170,6 +170,7 @@ class ModelState:
 
         def work(control: Control) -> None:
             model_store.delete(folder, options.settings())
+            self._forget(model_store.hub_of(folder))
 
         return self._start(work, key, name, "Deleting", False, after)
 
@@ -207,6 +208,9 @@ class ModelState:
         self.key = self.name = self.stage = self.error = self.advice = ""
         self.progress, self.folder, self.code, self.configuration = None, None, None, False
         self.revision += 1
+
+    def _forget(self, hub: str) -> None:
+        self.answers = {known: told for known, told in self.answers.items() if known[0] != hub}
 
     def _report(self, progress: DownloadProgress) -> None:
         self.progress = progress

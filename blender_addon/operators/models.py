@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -171,12 +171,13 @@ class TEXLOOM_OT_model_download(_OnModel, bpy.types.Operator):
             place = next((found for found in all_windows() if found.as_pointer() == window), None)
             if place is None:
                 return
-            state = model_job.state()
-            with bpy.context.temp_override(window=place):
+            state, operators = model_job.state(), cast(Any, bpy.ops)
+            override: Any = bpy.context.temp_override(window=place)
+            with override:
                 if state.error:
                     _say(message(together(state.error, state.advice)))
                 elif model_jobs.answer(item, configuration_only=configuration) is not None:
-                    bpy.ops.texloom.model_download("INVOKE_DEFAULT", model=item.key, configuration=configuration)
+                    operators.texloom.model_download("INVOKE_DEFAULT", model=item.key, configuration=configuration)
 
         model_jobs.ask(item, configuration_only=configuration, after=again)
 
