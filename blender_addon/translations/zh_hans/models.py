@@ -72,6 +72,9 @@ TEXTS: dict[str, str] = {
     "Larger than this machine's main memory of {size}: slow at best, unless a graphics card has more.": (
         "大于本机 {size} 的内存: 即使能运行也会很慢,除非显卡的显存更大。"
     ),
+    # What a single file lacks.
+    "the configuration": "配置",
+    "the text encoder, the autoencoder and the configuration": "文本编码器、自编码器和配置",
     # Downloading.
     "Download…": "下载…",
     "Go On with the Download…": "继续下载…",

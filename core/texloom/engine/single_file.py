@@ -169,10 +169,10 @@ def _needed(file: WeightsFile, what: str, *, configuration: bool) -> ModelNotFou
             advice="Put a diffusers folder of the same model into a model folder.",
         )
     option = "--configuration" if configuration else ""
-    commands = " or ".join(f"texloom models download {row.id} {option}".rstrip() for row in rows[:3])
+    commands = ", ".join(f"texloom models download {row.id} {option}".rstrip() for row in rows[:3])
     return ModelNotFoundError(
         f"{file.path.name} holds weights alone; {what} must come from a diffusers folder of the same model.",
-        advice=f"Download what fits first: {commands}",
+        advice=f"Download one that fits first: {commands}",
         download=rows[0].id,
         configuration=configuration,
     )
