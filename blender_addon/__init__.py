@@ -18,6 +18,7 @@ from . import (
     locks,
     looks,
     loras,
+    model_jobs,
     models_view,
     operators,
     outputs,
@@ -53,6 +54,7 @@ _MODULES = (
     panels,
     keymap,
     shelf,
+    model_jobs,
     # Before tune, which looks after an undo whether files are there.
     kept,
     # Before bridge: what it draws before a file is saved, bridge packs.

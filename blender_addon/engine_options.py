@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .core.texloom import model_store, storage
-from .core.texloom.errors import ModelInvalidError, StorageError
+from .core.texloom import map_rows
+from .core.texloom.errors import ModelInvalidError
 from .core.texloom.settings import IDLE_MINUTES, VARIABLES
 
 AUTOMATIC: Final = "AUTO"
@@ -67,14 +67,7 @@ def check_map_model(folder: Path) -> None:
     Raises:
         ModelInvalidError: it does not.
     """
-    kind = ""
-    for name in model_store.INDEX_NAMES:
-        if (folder / name).is_file():
-            try:
-                kind = str(storage.read_json(folder / name).get("_class_name", ""))
-            except StorageError:
-                kind = ""
-    if not kind.startswith("Marigold"):
+    if not map_rows.is_map_model(folder):
         raise ModelInvalidError(
             f"{folder} holds no Marigold model.",
             advice="Choose folders of Marigold models for normals, depth or appearance.",
@@ -93,17 +86,3 @@ def draw(layout: Any, preferences: Any) -> None:
     hint = column.row()
     hint.active = False
     hint.label(text="Holds from the next job on.", icon="INFO")
-
-
-def draw_map_models(layout: Any, preferences: Any) -> None:
-    """The folders of models that see the maps of pictures."""
-    row = layout.row()
-    row.label(text="Maps of Pictures", icon="NODE_TEXTURE")
-    row.operator("texloom.add_map_model", text="", icon="ADD")
-    column = layout.column()
-    for number, folder in enumerate(preferences.map_models):
-        row = column.row(align=True)
-        row.prop(folder, "path", text="Seen by")
-        row.operator("texloom.remove_map_model", text="", icon="REMOVE").index = number
-    if not preferences.map_models:
-        column.label(text="Seen by the small network that comes with Texloom.", icon="BLANK1")

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
 from pathlib import Path
 
+from . import faults
 from .core.texloom.errors import CancelledError, TexloomError
 from .core.texloom.export_presets import Note
 from .core.texloom.texture_set import Plan
@@ -80,8 +80,7 @@ class ExportState:
         except MemoryError:
             self.error = self._no_memory
         except Exception as error:  # noqa: BLE001 - boundary: the panel would not say that nothing was written
-            traceback.print_exc()
-            self.error = self._failed.format(error=traceback.format_exception_only(error)[-1].strip())
+            self.error = self._failed.format(error=faults.told(error))
         self.revision += 1
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,7 @@ from typing import Any, Final
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
-from . import bridge, preferences, trouble
+from . import bridge, faults, preferences
 from .core.texloom import library_index
 from .core.texloom import settings as machine_settings
 from .core.texloom.errors import ErrorCode, StorageError
@@ -107,7 +106,7 @@ class Watcher:
     @property
     def error(self) -> str:
         """What went wrong with the last look, with the way out; empty when nothing did."""
-        return f"{self.problem.message} {self.problem.advice}".strip() if self.problem is not None else ""
+        return self.problem.text if self.problem is not None else ""
 
     def see(self) -> LibraryIndex | None:
         """Somebody looks at the library: keep it fresh from now on.  None before the first look at the disk."""
@@ -197,10 +196,9 @@ class Watcher:
                     swept = time.monotonic()
                 self._tell(stop, index=index, busy=False, problem=None)
             except StorageError as error:
-                self._tell(stop, busy=False, problem=trouble.told(error))
+                self._tell(stop, busy=False, problem=JobError.of(error))
             except Exception as error:  # noqa: BLE001 - boundary: the panel must say it rather than read for ever
-                traceback.print_exc()
-                said = self._unreadable.format(error=traceback.format_exception_only(error)[-1].strip())
+                said = self._unreadable.format(error=faults.told(error))
                 self._tell(stop, busy=False, problem=JobError(code=ErrorCode.STORAGE, message=said))
             if time.monotonic() - self._seen_at > _IDLE:
                 break

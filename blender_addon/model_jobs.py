@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from . import bridge, model_job, preferences, shelf
-from .core.texloom import catalog_rows, control_rows, model_store, style_models
+from .core.texloom import catalog_rows, downloadable, model_store
 from .core.texloom.errors import ModelNotFoundError, OfflineError, RequestError, StorageError
 from .shelf import Item
 from .translations import iface
+
+MAP_MODEL: Final = "map_model"
+"""What the catalogue calls a model that sees maps."""
 
 
 def item_of(key: str) -> Item:
@@ -23,12 +27,9 @@ def item_of(key: str) -> Item:
     found = known.find(key) if known is not None else None
     if found is not None:
         return found
-    row = catalog_rows.find(key) or style_models.download_row(key)
+    row = downloadable.find(key)
     if row is not None:
         return Item(key=row.id, name=row.name, row=row, hub=row.hub)
-    network = control_rows.find(key)
-    if network is not None:
-        return Item(key=network.id, name=network.name, hub=network.hub)
     if catalog_rows.is_hub_id(key):
         return Item(key=key, name=key, hub=key)
     if Path(key).is_absolute() and Path(key).exists():
@@ -39,15 +40,45 @@ def item_of(key: str) -> Item:
     )
 
 
-def terms(item: Item) -> tuple[str, ...]:
+def terms(item: Item, *, configuration_only: bool = False) -> tuple[str, ...]:
     """What to know before a download, in plain words: licence, terms to accept, what it cannot do."""
     if item.row is not None:
         return item.row.terms
-    network = control_rows.find(item.key)
-    if network is not None:
-        return network.terms
-    page = f"https://huggingface.co/{item.hub}"
-    return (iface("Texloom does not know the licence of {name}; read it at {page}.").format(name=item.name, page=page),)
+    told = answer(item, configuration_only=configuration_only)
+    if told is None:
+        return catalog_rows.unknown_terms(item.hub)
+    return catalog_rows.unknown_terms(item.hub, licence=told.licence, gated=told.gated)
+
+
+def answer(item: Item, *, configuration_only: bool = False) -> model_job.Answer | None:
+    """What the hub has said of a model that has no row; None where it was not asked."""
+    return model_job.state().answers.get((item.hub, configuration_only))
+
+
+def ask(item: Item, *, configuration_only: bool = False, after: Callable[[], None] | None = None) -> None:
+    """Ask the hub what a download of a model would be; follow it by ``model_job.state()``.
+
+    Args:
+        item: the model.
+        configuration_only: as of :func:`download`.
+        after: called in Blender's main thread when the hub has answered, or could not be asked.
+
+    Raises:
+        RequestError: another download goes on.
+    """
+    state = model_job.state()
+    state.ended = lambda: None
+    begun = state.ask(
+        preferences.model_options(),
+        item.hub,
+        key=item.key,
+        name=item.name,
+        configuration_only=configuration_only,
+        after=after,
+    )
+    if not begun:
+        raise _busy(state.name)
+    bridge.get().wake()
 
 
 def download(key: str, *, accept_terms: bool = False, configuration_only: bool = False) -> Item:
@@ -65,7 +96,7 @@ def download(key: str, *, accept_terms: bool = False, configuration_only: bool =
     item = item_of(key)
     if not item.hub:
         raise ModelNotFoundError(iface("{name} is no model of the hub.").format(name=item.name))
-    said = terms(item)
+    said = terms(item, configuration_only=configuration_only)
     if said and not accept_terms:
         raise RequestError(
             iface("{name} has terms to accept first.").format(name=item.name) + " " + " ".join(said),
@@ -79,9 +110,15 @@ def download(key: str, *, accept_terms: bool = False, configuration_only: bool =
         )
     state = model_job.state()
     state.ended = shelf.watcher().look_again
-    row = item.row or control_rows.find(item.key)
+    sees_maps = item.row is not None and item.row.part == MAP_MODEL
     begun = state.download(
-        options, item.hub, key=item.key, name=item.name, row=row, configuration_only=configuration_only
+        options,
+        item.hub,
+        key=item.key,
+        name=item.name,
+        row=item.row,
+        configuration_only=configuration_only,
+        after=_have_it_see if sees_maps else None,
     )
     if not begun:
         raise _busy(state.name)
@@ -103,9 +140,8 @@ def delete(key: str) -> Item:
     if folder is None and item.hub:
         folder = model_store.find(item.hub, file=item.row.file if item.row else "", chosen=chosen)
     if folder is None and item.hub:
-        # What a download has left that was not finished.
-        places = (model_store.folder_for(item.hub, root) for root in model_store.model_folders(chosen))
-        folder = next((place for place in places if model_store.deletable(place, chosen)), None)
+        # What a download has left that was not finished, or a configuration alone.
+        folder = model_store.own_folder(item.hub, chosen)
     if folder is None:
         raise ModelNotFoundError(iface("{name} is not on this machine.").format(name=item.name))
     if not model_store.deletable(folder, chosen):
@@ -115,7 +151,8 @@ def delete(key: str) -> Item:
         )
     state = model_job.state()
     state.ended = shelf.watcher().look_again
-    if not state.delete(options, folder, key=item.key, name=item.name):
+    place = folder
+    if not state.delete(options, folder, key=item.key, name=item.name, after=lambda: _forget_where_gone(place)):
         raise _busy(state.name)
     bridge.get().wake()
     return item
@@ -123,18 +160,46 @@ def delete(key: str) -> Item:
 
 def is_downloadable(key: str) -> bool:
     """Whether that is a model of the hub."""
-    rows = (catalog_rows.find(key), control_rows.find(key), style_models.download_row(key))
-    return any(row is not None for row in rows) or catalog_rows.is_hub_id(key)
+    return downloadable.find(key) is not None or catalog_rows.is_hub_id(key)
 
 
 def use(settings: Any, item: Item) -> None:
     """Let the panel draw with that model from now on."""
     if item.key == shelf.INSTANT:
         settings.model = shelf.INSTANT
-    elif item.row is not None and item.key == item.row.id:
+    elif catalog_rows.find(item.key) is not None and item.row is not None and item.key == item.row.id:
         settings.model, settings.catalog_model = "CATALOG", item.key
     else:
         settings.model, settings.model_folder = "FOLDER", item.key
+
+
+def _have_it_see() -> None:
+    """A model that sees maps was downloaded: from the next job on it does."""
+    state = model_job.state()
+    if state.folder is not None and not state.error:
+        preferences.add_map_model(str(state.folder))
+
+
+def _forget_where_gone(folder: Path) -> None:
+    """A model was deleted: none that is gone shall see maps."""
+    if not model_store.is_model(folder):
+        preferences.remove_map_model(str(folder))
+
+
+def _turn() -> bool:
+    model_job.state().finish()
+    return False
+
+
+def register() -> None:
+    """Let the add-on's timer do what comes after a download."""
+    bridge.get().extras.append(_turn)
+
+
+def unregister() -> None:
+    """Take that back."""
+    if _turn in bridge.get().extras:
+        bridge.get().extras.remove(_turn)
 
 
 def _busy(name: str) -> RequestError:

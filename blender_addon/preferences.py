@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -238,7 +239,9 @@ def _draw_models(layout: Any, preferences: Any) -> None:
         row.operator("texloom.remove_model_folder", text="", icon="REMOVE").index = number
     column.prop(preferences, "hub_endpoint", placeholder=ENDPOINT)
     column.prop(preferences, "hub_token")
-    engine_options.draw_map_models(layout, preferences)
+    from .panels import map_models  # not at the top: the panels themselves need this module
+
+    map_models.draw(layout, preferences)
 
 
 def _engine_python(preferences: Any) -> Any:
@@ -319,6 +322,31 @@ def engine_settings() -> EngineOptions:
     )
 
 
+def add_map_model(folder: str) -> bool:
+    """Have a model see the maps of pictures; False where Blender keeps no preferences."""
+    options = get_registered()
+    if options is None:
+        return False
+    if all(bpy.path.abspath(item.path) != bpy.path.abspath(folder) for item in options.map_models):
+        options.map_models.add().path = folder
+        _note_change()
+    return True
+
+
+def remove_map_model(folder: str) -> None:
+    """See maps without that model, where it is one of those that do."""
+    options = get_registered()
+    found = [] if options is None else [Path(bpy.path.abspath(item.path)) for item in options.map_models]
+    for index in reversed([index for index, path in enumerate(found) if path == Path(folder)]):
+        options.map_models.remove(index)
+        _note_change()
+
+
+def _note_change() -> None:
+    user: Any = bpy.context.preferences
+    user.is_dirty = True  # so that Blender saves them with the others
+
+
 def set_first_steps(value: str) -> bool:
     """Keep whether the first steps are shown (:data:`FIRST_STEPS`); False where Blender keeps no preferences."""
     options = get_registered()
@@ -326,8 +354,7 @@ def set_first_steps(value: str) -> bool:
         return False
     if options.first_steps != value:
         options.first_steps = value
-        user: Any = bpy.context.preferences
-        user.is_dirty = True  # so that Blender saves them with the others
+        _note_change()
     return True
 
 

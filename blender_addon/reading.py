@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from . import faults
 from .core.texloom.errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .core.texloom.jobs import JobError, JobState, JobView
 from .core.texloom.png import write_png
@@ -122,8 +122,7 @@ class Reading:
         except MemoryError:
             self.error = TexloomError(self._no_memory, code=ErrorCode.INTERNAL)
         except Exception as error:  # noqa: BLE001 - boundary: the job would wait for ever
-            traceback.print_exc()
-            self.error = TexloomError(self._failed.format(error=error), code=ErrorCode.INTERNAL)
+            self.error = TexloomError(self._failed.format(error=faults.told(error)), code=ErrorCode.INTERNAL)
         if self._dropped.is_set():
             for path in self._paths:
                 with contextlib.suppress(OSError):
@@ -160,8 +159,7 @@ def cancelled(view: JobView) -> JobView:
 
 def failed(view: JobView, error: TexloomError) -> JobView:
     """The same job, of which the pictures could not be made, or which the engine did not take."""
-    told = JobError(code=error.code, message=error.message, advice=error.advice)
-    return replace(view, state=JobState.FAILED, stage="", error=told)
+    return replace(view, state=JobState.FAILED, stage="", error=JobError.of(error))
 
 
 def register() -> None:

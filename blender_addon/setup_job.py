@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
-from .core.texloom.errors import CancelledError, TexloomError
+from . import faults
+from .core.texloom.errors import CancelledError, TexloomError, together
 from .core.texloom.runtime import environment
 from .core.texloom.runtime.environment import Check, SetupProgress
 from .translations import iface, message
@@ -90,7 +90,7 @@ class SetupState:
         try:
             self.checked = work()
             if not self.checked.ok:
-                self.error = f"{self.checked.problem} {self.checked.advice}".strip()
+                self.error = together(self.checked.problem, self.checked.advice)
         except CancelledError:
             self.error = ""
         except TexloomError as error:
@@ -98,8 +98,7 @@ class SetupState:
         except OSError as error:
             self.error = self._not_made.format(error=error)
         except Exception as error:  # noqa: BLE001 - boundary: the panel would look as if nothing had been asked for
-            traceback.print_exc()
-            self.error = self._failed.format(error=traceback.format_exception_only(error)[-1].strip())
+            self.error = self._failed.format(error=faults.told(error))
         self.revision += 1
 
 

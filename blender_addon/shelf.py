@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from . import bridge, capabilities, preferences
+from . import bridge, capabilities, faults, preferences
 from .capabilities import Capabilities
-from .core.texloom import catalog_rows, model_store, storage, style_models
+from .core.texloom import (
+    catalog_rows,
+    control_rows,
+    map_rows,
+    model_store,
+    preview_decoders,
+    storage,
+    style_models,
+)
 from .core.texloom.catalog_rows import CatalogRow
 from .core.texloom.errors import ModelInvalidError, StorageError, TexloomError
 from .core.texloom.settings import Settings
@@ -42,6 +49,7 @@ class Item:
         unfinished: bytes of a download that was not finished.
         own: whether Texloom has downloaded it, so that it can delete it.
         problem: why it cannot be used, in plain words.
+        previews: the small decoder that would make its previews sharper and is not here; empty for none.
     """
 
     key: str
@@ -52,6 +60,7 @@ class Item:
     unfinished: int = 0
     own: bool = False
     problem: str = ""
+    previews: str = ""
     capabilities: Capabilities = capabilities.UNKNOWN
 
     @property
@@ -64,7 +73,8 @@ class Item:
 class Shelf:
     """All models; ``memory`` is the machine's main memory in bytes, None where it cannot be known.
 
-    ``styles`` says for families that take a style image what must be downloaded for that; empty: nothing.
+    ``styles`` says for families that take a style image what must be downloaded for that; empty: nothing.  ``maps``
+    are the models that see the maps of pictures, ``networks`` the ids of those that read a form and are here.
     """
 
     items: tuple[Item, ...]
@@ -73,6 +83,8 @@ class Shelf:
     mine: Item | None = None
     by_key: dict[str, Item] = field(default_factory=dict)
     styles: dict[str, str] = field(default_factory=dict)
+    maps: tuple[Item, ...] = ()
+    networks: frozenset[str] = frozenset()
 
     def find(self, key: str) -> Item | None:
         """The model that a request calls so."""
@@ -95,7 +107,8 @@ def look(options: ModelOptions, mine: str = "") -> Shelf:
     items = [_of_row(row, chosen) for row in catalog_rows.rows()]
     hubs = {item.hub for item in items}
     for found in model_store.scan(chosen):
-        if found.hub in hubs:
+        # What sees maps is no model to draw with.
+        if found.hub in hubs or map_rows.is_map_model(found.path):
             continue
         item = _of_path(found.path, found.hub, chosen)
         if item is not None:
@@ -107,6 +120,10 @@ def look(options: ModelOptions, mine: str = "") -> Shelf:
         mine=_given(mine, chosen) if mine else None,
         by_key={item.key: item for item in items},
         styles=_styles(chosen),
+        maps=tuple(_of_row(row.download_row(), chosen) for row in map_rows.rows()),
+        networks=frozenset(
+            row.id for row in control_rows.rows() if control_rows.on_disk(row.hub, row.file, chosen) is not None
+        ),
     )
 
 
@@ -136,6 +153,8 @@ def find(items: Iterable[Item], words: str, *, here: bool) -> list[Item]:
 
 def _of_row(row: CatalogRow, chosen: Settings) -> Item:
     path = model_store.find(row.hub, file=row.file, chosen=chosen)
+    base = catalog_rows.find(row.base) if row.base else None
+    whole = model_store.find(base.hub, chosen=chosen) if base is not None else path
     return Item(
         key=row.id,
         name=row.name,
@@ -143,16 +162,30 @@ def _of_row(row: CatalogRow, chosen: Settings) -> Item:
         hub=row.hub,
         path=path,
         unfinished=0 if path else model_store.unfinished_bytes(row.hub, chosen),
-        own=path is not None and model_store.deletable(path, chosen),
+        # Also what was left of a download, or a configuration alone.
+        own=model_store.deletable(path, chosen) if path else model_store.own_folder(row.hub, chosen) is not None,
+        previews=_previews(whole, chosen) if path else "",
         capabilities=capabilities.of_row(row),
     )
+
+
+def _previews(folder: Path | None, chosen: Settings) -> str:
+    """The small decoder that suits the autoencoder in a folder and is not here; empty for none."""
+    if folder is None or not (folder / "vae" / "config.json").is_file():
+        return ""
+    try:
+        config = storage.read_json(folder / "vae" / "config.json")
+    except StorageError:
+        return ""
+    hub = preview_decoders.for_autoencoder(config) if config.get("_class_name") == "AutoencoderKL" else ""
+    return "" if not hub or model_store.find(hub, file=preview_decoders.WEIGHTS, chosen=chosen) else hub
 
 
 def _of_path(path: Path, hub: str, chosen: Settings) -> Item | None:
     """A model that lies there; None for a file that is none."""
     row = catalog_rows.find(hub) if hub else None
     if path.is_file():
-        known = _of_file(path)
+        known = _of_file(path, chosen)
         return None if known is None or known.problem else known
     return Item(
         key=hub or str(path),
@@ -161,11 +194,12 @@ def _of_path(path: Path, hub: str, chosen: Settings) -> Item | None:
         hub=hub,
         path=path,
         own=model_store.deletable(path, chosen),
+        previews=_previews(path, chosen),
         capabilities=_able(path, row),
     )
 
 
-def _of_file(path: Path) -> Item | None:
+def _of_file(path: Path, chosen: Settings) -> Item | None:
     try:
         kind = identify(path)
     except ModelInvalidError as error:
@@ -174,17 +208,21 @@ def _of_file(path: Path) -> Item | None:
         return None
     rows = [row for row in catalog_rows.rows() if row.family == kind.family and not row.part]
     found = capabilities.of_pipeline(rows[0].pipeline) if rows else capabilities.UNKNOWN
-    return Item(key=str(path), name=path.stem, path=path, capabilities=found)
+    # Its own autoencoder is one of its family's.
+    folders = (model_store.find_configuration(row.hub, chosen) for row in rows)
+    previews = _previews(next((folder for folder in folders if folder is not None), None), chosen)
+    return Item(key=str(path), name=path.stem, path=path, previews=previews, capabilities=found)
 
 
 def _given(mine: str, chosen: Settings) -> Item:
     path = Path(mine).expanduser()
     if path.is_file():
-        return replace(_of_file(path) or Item(key=mine, name=path.stem, path=path), key=mine)
+        return replace(_of_file(path, chosen) or Item(key=mine, name=path.stem, path=path), key=mine)
     if path.is_dir():
         hub = model_store.hub_of(path)
         row = catalog_rows.find(hub) if hub else None
-        return Item(key=mine, name=path.name, row=row, path=path, capabilities=_able(path, row))
+        previews = _previews(path, chosen)
+        return Item(key=mine, name=path.name, row=row, path=path, previews=previews, capabilities=_able(path, row))
     row = catalog_rows.find(mine)
     if row is not None:
         return replace(_of_row(row, chosen), key=mine)
@@ -197,7 +235,8 @@ def _given(mine: str, chosen: Settings) -> Item:
         hub=mine,
         path=where,
         unfinished=0 if where else model_store.unfinished_bytes(mine, chosen),
-        own=where is not None and model_store.deletable(where, chosen),
+        own=model_store.deletable(where, chosen) if where else model_store.own_folder(mine, chosen) is not None,
+        previews=_previews(where, chosen),
         capabilities=_able(where) if where else capabilities.UNKNOWN,
     )
 
@@ -283,8 +322,7 @@ class Watcher:
         except TexloomError as error:
             self.error = str(error)
         except Exception as error:  # noqa: BLE001 - boundary: the panel must say it rather than wait for ever
-            traceback.print_exc()
-            self.error = str(error)
+            self.error = faults.told(error)
         self._at = time.monotonic()
 
 

@@ -11,17 +11,12 @@ from .windows import redraw
 _last: tuple[JobError, frozenset[str]] | None = None
 
 
-def told(error: TexloomError) -> JobError:
-    """What an error says, to be kept: the error itself holds on to all that was at work."""
-    return JobError(code=error.code, message=error.message, advice=error.advice)
-
-
 def note(error: TexloomError) -> None:
     """A job could not begin; the jobs of now are remembered, as any other one shows that it is over."""
     global _last
     # What was asked for wrongly is told at once and put right where it was asked; nothing would take the sentence away.
     wrong = error.code is ErrorCode.INVALID_REQUEST
-    _last = None if wrong else (told(error), frozenset(bridge.get().entries))
+    _last = None if wrong else (JobError.of(error), frozenset(bridge.get().entries))
     redraw()
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import bpy
 from bpy.app.handlers import persistent
 
-from . import bridge, locks, parameters, trouble
+from . import bridge, locks, parameters
 from .core.texloom.errors import TexloomError
 from .core.texloom.jobs import JobError, JobState, JobView
 from .core.texloom.request import SIZE_STEP, GenerationRequest, new_id, random_seed
@@ -246,7 +246,7 @@ class Tuner:
                 self._begin(work, material, drafts)
         except TexloomError as error:
             work.problem, work.job, work.pictures, work.loose = str(error), None, False, []
-            work.error = trouble.told(error)
+            work.error = JobError.of(error)
         return False
 
     def _begin(self, work: _Work, material: Any, drafts: bool) -> None:
@@ -305,7 +305,7 @@ class Tuner:
 
     def _failed(self, work: _Work, view: JobView, outdated: bool) -> None:
         if view.state is JobState.FAILED and view.error is not None and not outdated:
-            work.problem, work.error = f"{view.error.message} {view.error.advice}".strip(), view.error
+            work.problem, work.error = view.error.text, view.error
 
     def _show(self, work: _Work, material: Any) -> None:
         """Show the pictures, all in one turn: Blender draws the scene after each, several times over.

@@ -90,8 +90,14 @@ class Job:
         if entry.problem:
             known = entry.view.error
             code = ErrorCode(known.code) if known is not None and known.code in set(ErrorCode) else ErrorCode.STORAGE
-            tail = known.log_tail if known is not None else ""
-            raise engine_api.JobFailedError(entry.problem, advice=entry.advice, code=code, log_tail=tail)
+            raise engine_api.JobFailedError(
+                entry.problem,
+                advice=entry.advice,
+                code=code,
+                log_tail=known.log_tail if known is not None else "",
+                download=known.download if known is not None else "",
+                configuration=known.configuration if known is not None else False,
+            )
         built = entry.built
         return Generated(
             folder=Path(entry.view.folder),

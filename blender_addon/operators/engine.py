@@ -113,9 +113,7 @@ class TEXLOOM_OT_add_map_model(ChoosesFolder, bpy.types.Operator):
             engine_options.check_map_model(Path(bpy.path.abspath(self.directory)))
         except TexloomError as error:
             return failed(self, error)
-        if all(item.path != self.directory for item in options.map_models):
-            options.map_models.add().path = self.directory
-            context.preferences.is_dirty = True
+        preferences.add_map_model(self.directory)
         return {"FINISHED"}
 
 

@@ -3,20 +3,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .. import bridge, model_job, model_jobs, models_view, preferences, properties, shelf
-from ..core.texloom.errors import TexloomError
+from ..core.texloom.errors import TexloomError, together
+from ..panels.common import wrapped
 from ..panels.model_facts import draw_facts, draw_terms
-from ..translations import iface
+from ..translations import iface, message
+from ..windows import all_windows
 from .common import ChoosesFolder, failed, refused
 
 _MODEL_TEXT = "A name of Texloom's list, owner/name of the hub, or a path; empty for the one chosen in the panel"
 _DIALOG = 440
 _LETTERS = 62
+
+
+def _say(text: str) -> None:
+    """Tell an error of which no operator is left to report it."""
+
+    def lines(menu: Any, context: Any) -> None:
+        for line in wrapped(text, _LETTERS):
+            menu.layout.label(text=line, translate=False)
+
+    manager: Any = bpy.context.window_manager
+    manager.popup_menu(lines, title=iface("Download Model"), icon="ERROR")
 
 
 class _OnModel:
@@ -132,17 +145,49 @@ class TEXLOOM_OT_model_download(_OnModel, bpy.types.Operator):
     def invoke(self, context: Any, event: Any) -> set[Any]:
         try:
             self._item = model_jobs.item_of(self.key(context))
+            self.model = self._item.key
+            # Of its own list Texloom knows size and licence; of all else the hub tells, which may take a while.
+            if self._item.row is None and self._item.hub and not self._answered():
+                if not bpy.app.background:
+                    self._ask_first(context)
+                    return {"CANCELLED"}
+                model_jobs.ask(self._item, configuration_only=self.configuration)
+                if "CANCELLED" in (ended := _ended(self)):
+                    return ended
         except TexloomError as error:
             return failed(self, error)
-        self.model = self._item.key
+        self._alone = self.configuration
         manager = context.window_manager
         return set(manager.invoke_props_dialog(self, width=_DIALOG, confirm_text=iface("Download")))
+
+    def _answered(self) -> bool:
+        return model_jobs.answer(self._item, configuration_only=self.configuration) is not None
+
+    def _ask_first(self, context: Any) -> None:
+        """Ask the hub, and open the dialog in the same window once it has answered, or say why it does not."""
+        item, configuration, window = self._item, self.configuration, context.window.as_pointer()
+
+        def again() -> None:
+            place = next((found for found in all_windows() if found.as_pointer() == window), None)
+            if place is None:
+                return
+            state, operators = model_job.state(), cast(Any, bpy.ops)
+            override: Any = bpy.context.temp_override(window=place)
+            with override:
+                if state.error:
+                    _say(message(together(state.error, state.advice)))
+                elif model_jobs.answer(item, configuration_only=configuration) is not None:
+                    operators.texloom.model_download("INVOKE_DEFAULT", model=item.key, configuration=configuration)
+
+        model_jobs.ask(item, configuration_only=configuration, after=again)
 
     def draw(self, context: Any) -> None:
         layout: Any = self.layout
         known = shelf.watcher().shelf
-        draw_facts(layout, self._item, known, _LETTERS)
-        if draw_terms(layout, self._item, _LETTERS):
+        draw_facts(layout, self._item, known, _LETTERS, configuration=self.configuration)
+        if self._alone:
+            layout.prop(self, "configuration")
+        if draw_terms(layout, self._item, _LETTERS, configuration=self.configuration):
             layout.prop(self, "accept")
 
     def execute(self, context: Any) -> set[Any]:

@@ -6,8 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import controls, properties, shelf
+from ..core.texloom.control_rows import ControlRow
+from ..shelf import Shelf
 from ..translations import iface
 from .common import Part, paragraph, text_width
+from .model_facts import gigabytes, short_terms
 
 
 class Form(Part):
@@ -47,9 +50,21 @@ class Form(Part):
         layout.prop(item, "network")
         network = controls.network_row(settings, item)
         if network is not None:
-            line = layout.row(align=True)
-            line.label(text=network.name, icon="NODETREE", translate=False)
-            line.operator("texloom.model_download", text="", icon="IMPORT").model = network.id
+            _draw_network(layout, network, shelf.watcher().see(settings.own_model))
+
+
+def _draw_network(layout: Any, network: ControlRow, known: Shelf | None) -> None:
+    line = layout.row(align=True)
+    line.label(text=network.name, icon="NODETREE", translate=False)
+    if known is not None and network.id in known.networks:
+        line.label(text="here", icon="CHECKMARK")
+        return
+    line.operator("texloom.model_download", text="", icon="IMPORT").model = network.id
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    size = gigabytes(network.download_bytes) if network.download_bytes else iface("size not known")
+    for text in (size, short_terms(network)):
+        column.label(text=text, icon="BLANK1", translate=False)
 
 
 PARTS: tuple[type[Part], ...] = (Form,)

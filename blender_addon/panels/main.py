@@ -59,8 +59,8 @@ class Main(Part):
         go.scale_y = 1.5
         go.operator("texloom.generate", icon="SHADERFX")
         if error := trouble.last():
-            paragraph(layout, f"{error.message} {error.advice}".strip(), text_width(context), "ERROR")
-            remedies.draw(layout, error, model=settings.model_id)
+            paragraph(layout, error.text, text_width(context), "ERROR")
+            remedies.draw(layout, error)
         if bridge.get().status.state is BackendState.STARTING:
             layout.label(text="Starting the engine…", icon="SORTTIME")
 

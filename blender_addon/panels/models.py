@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import bpy
 
-from .. import model_job, models_view, properties, shelf
+from .. import model_job, models_view, preferences, properties, shelf
 from ..core.texloom.errors import ErrorCode
 from ..shelf import Item, Shelf
 from ..translations import iface
+from . import map_models
 from .common import Part, paragraph, text_width
 from .model_facts import draw_facts, draw_terms, gigabytes, short_note
 
@@ -46,6 +47,9 @@ class Models(Part):
         item = found.find(view.selected) if view.selected else None
         if item is not None:
             draw_model(layout.box(), item, settings, found, width)
+        options = preferences.get_registered()
+        if options is not None:
+            map_models.draw(layout.box(), options)
 
 
 def draw_job(layout: Any, width: int) -> None:
@@ -73,7 +77,10 @@ def draw_job(layout: Any, width: int) -> None:
     if state.code is ErrorCode.OFFLINE and not bpy.app.online_access:
         box.operator("texloom.allow_online", icon="INTERNET")
     elif state.code in (ErrorCode.DOWNLOAD, ErrorCode.OFFLINE):
-        box.operator("texloom.model_download", text="Try Again", icon="FILE_REFRESH").model = state.key
+        again = box.operator("texloom.model_download", text="Try Again", icon="FILE_REFRESH")
+        again.model = state.key
+        if state.configuration:
+            again.configuration = True
 
 
 def job_text(state: model_job.ModelState) -> str:
@@ -85,6 +92,8 @@ def job_text(state: model_job.ModelState) -> str:
     left = progress.seconds_left
     if state.paused:
         said.append(iface("paused"))
+    elif progress.comparing is not None:
+        said.append(iface("comparing {percent} %").format(percent=round(progress.comparing * 100)))
     elif progress.waiting:
         said.append(iface("waiting for the connection"))
     elif left is not None and left >= _SECONDS:
@@ -160,6 +169,8 @@ def draw_model(layout: Any, item: Item, settings: Any, found: Shelf | None, widt
         row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(folder)
     if item.own or item.unfinished:
         row.operator("texloom.model_delete", text="", icon="TRASH").model = item.key
+    if item.previews:
+        layout.operator("texloom.model_download", text="Sharper Previews (10 MB)…", icon="IMPORT").model = item.previews
     draw_download(layout, item)
 
 

@@ -17,14 +17,13 @@ _ENGINE: Final = (ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN)
 _LOGGED: Final = (ErrorCode.ENGINE_BROKEN, ErrorCode.WORKER_DIED, ErrorCode.INTERNAL)
 
 
-def draw(layout: Any, error: JobError | None, *, again: Callable[[Any], None] | None = None, model: str = "") -> None:
+def draw(layout: Any, error: JobError | None, *, again: Callable[[Any], None] | None = None) -> None:
     """Draw them in a row.
 
     Args:
         layout: where the sentence stands.
         error: what went wrong; None when that is known by its words only.
         again: draws the button that tries once more; not called where it would be the same another time.
-        model: the one that was to be used.
     """
     code = error.code if error is not None else None
     row = layout.row(align=True)
@@ -34,8 +33,12 @@ def draw(layout: Any, error: JobError | None, *, again: Callable[[Any], None] | 
         row.operator("texloom.setup_engine", icon="IMPORT")
     if again is not None and code != ErrorCode.INVALID_REQUEST:
         again(row)
-    if code == ErrorCode.MODEL_NOT_FOUND and model_jobs.is_downloadable(model):
-        row.operator("texloom.model_download", text="Download…", icon="IMPORT").model = model
+    if error is not None and model_jobs.is_downloadable(error.download):
+        # Often not the model that was asked for: a network, an adapter or a configuration beside it.
+        load = row.operator("texloom.model_download", text="Download…", icon="IMPORT")
+        load.model = error.download
+        if error.configuration:
+            load.configuration = True
     if error is not None and code == ErrorCode.STORAGE:
         _draw_storage(row, error)
     if code in _LOGGED:

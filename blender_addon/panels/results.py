@@ -117,7 +117,7 @@ def _draw_remedies(layout: Any, entry: bridge.Entry) -> None:
             row.operator("texloom.retry", icon="FILE_REFRESH").job = entry.id
 
     failed = entry.view.state is JobState.FAILED
-    remedies.draw(layout, error, again=again if failed else None, model=request.model)
+    remedies.draw(layout, error, again=again if failed else None)
 
 
 def _draw_variations(layout: Any, entry: bridge.Entry, context: Any) -> None:

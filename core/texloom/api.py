@@ -67,8 +67,17 @@ _WAIT: Final = 0.25
 class JobFailedError(TexloomError):
     """A job failed; ``code`` says which kind of fault, ``advice`` the way out, ``log_tail`` the worker's words."""
 
-    def __init__(self, message: str, *, advice: str = "", code: ErrorCode, log_tail: str = "") -> None:
-        super().__init__(message, advice=advice, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        code: ErrorCode,
+        log_tail: str = "",
+        download: str = "",
+        configuration: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice, code=code, download=download, configuration=configuration)
         self.log_tail = log_tail
 
 
@@ -133,6 +142,8 @@ def result_of(view: JobView) -> Result:
             advice=view.error.advice,
             code=ErrorCode(view.error.code) if view.error.code in set(ErrorCode) else ErrorCode.INTERNAL,
             log_tail=view.error.log_tail,
+            download=view.error.download,
+            configuration=view.error.configuration,
         )
     raise CancelledError
 

@@ -158,11 +158,57 @@ def terms(row: Terms) -> tuple[str, ...]:
     elif row.commercial == "unknown":
         said.append(f"It is not certain that {row.name} may be used commercially; read its licence.")
     if row.gated == "yes":
-        said.append(
-            f"Its makers ask you to accept their terms first: sign in at https://huggingface.co/{row.hub}, "
-            "accept them there, and give Texloom an access token."
-        )
+        said.append(gate(row.hub))
     return tuple(said)
+
+
+def unknown_terms(hub: str, *, licence: str = "", gated: bool = False) -> tuple[str, ...]:
+    """What to know before a download of a model that has no row.
+
+    Args:
+        hub: owner/name.
+        licence, gated: what the hub says of it, as far as it was asked.
+    """
+    said = [f"Texloom does not know the licence of {hub}; read it at https://huggingface.co/{hub}."]
+    if licence:
+        said.append(f"Its page names the licence {licence}.")
+    if gated:
+        said.append(gate(hub))
+    return tuple(said)
+
+
+def gate(hub: str) -> str:
+    """What to know of a model that the hub gives to those only who have accepted its makers' terms."""
+    return (
+        f"Its makers ask you to accept their terms first: sign in at https://huggingface.co/{hub}, "
+        "accept them there, and give Texloom an access token."
+    )
+
+
+def beside(
+    *, key: str, name: str, hub: str, part: str, licence: str, commercial: str, gated: str, billions: float, **more: Any
+) -> CatalogRow:
+    """The row for a download of what draws nothing by itself: a network, an adapter or a decoder beside a model.
+
+    Args:
+        key: its id.
+        part: what it is.
+        more: other fields of a row.
+    """
+    nothing: dict[str, Any] = {"family": "", "pipeline": "", "text_encoder": "", "languages": (), "abilities": ()}
+    plain: dict[str, Any] = {"steps": 1, "guidance": 0.0, "size": 0, "text_encoder_billions": 0.0}
+    return CatalogRow(
+        id=key,
+        name=name,
+        hub=hub,
+        part=part,
+        licence=licence,
+        commercial=commercial,
+        gated=gated,
+        denoiser_billions=billions,
+        text_to_image=False,
+        **{**nothing, **plain, **more},
+    )
 
 
 @functools.cache

@@ -19,6 +19,8 @@ from . import (
     cli_options,
     cli_styles,
     control_rows,
+    downloadable,
+    map_rows,
     model_store,
     preview_decoders,
     style_models,
@@ -26,7 +28,6 @@ from . import (
 from .catalog_rows import CatalogRow
 from .cli_networks import COMMERCIAL
 from .cli_show import Show
-from .control_rows import ControlRow
 from .errors import CancelledError, ModelNotFoundError, StorageError
 from .runtime import download_plan, downloads
 from .runtime.downloads import Control, DownloadProgress
@@ -65,7 +66,7 @@ def add_parser(commands: Any) -> None:
     load.add_argument("--to", type=Path, metavar="DIR", help="model folder (default: the first of the settings)")
     load.add_argument("--revision", default="", help="branch, tag or commit (default: the list's, else the newest)")
     load.add_argument("--configuration", action="store_true", help="only what a single-file checkpoint lacks")
-    load.add_argument("--yes", action="store_true", help="accept the terms of use without being asked")
+    load.add_argument("--yes", action="store_true", help="accept licence and terms without being asked")
     load.add_argument("--dry-run", action="store_true", help="only say how much there is to load")
     load.set_defaults(run=_download)
 
@@ -90,7 +91,8 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         show.line(f"{row.id:22} {size:>8}  {row.name} ({row.licence}; {COMMERCIAL[row.commercial]})")
     cli_networks.list_rows(show)
     cli_styles.list_adapters(show)
-    known |= {row.hub for row in control_rows.rows()} | {row.hub for row in style_models.rows()}
+    known |= {network.hub for network in control_rows.rows()}
+    known |= {adapter.hub for adapter in style_models.rows()} | {item.hub for item in map_rows.rows()}
     for found in model_store.scan():
         if found.hub not in known:
             show.data({"id": found.hub or str(found.path), "hub": found.hub, "path": str(found.path)})
@@ -100,6 +102,12 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
         show.data({"id": hub, "hub": hub, "path": str(where) if where else "", "licence": preview_decoders.LICENCE})
         size = "on disk" if where else "10 MB"
         show.line(f"{hub:22} {size:>8}  sharper previews ({preview_decoders.LICENCE}; optional)")
+    for item in map_rows.rows():
+        row = item.download_row()
+        where = downloadable.on_disk(row)
+        show.data(_beside(row))
+        size = "on disk" if where else f"{row.download_bytes / 1e9:.1f} GB"
+        show.line(f"{row.id:22} {size:>8}  {row.name}: sees {item.sees} in pictures, for the setting map_models")
     show.line("Any other diffusers folder, .safetensors checkpoint or hub id works by its path or name, as --model.")
     return 0
 
@@ -114,13 +122,31 @@ def described(row: CatalogRow) -> dict[str, Any]:
     return data | sizes | {"terms": list(row.terms)}
 
 
+def _beside(row: CatalogRow) -> dict[str, Any]:
+    """What there is to say of what draws nothing by itself, as JSON types."""
+    where = downloadable.on_disk(row)
+    return {
+        "id": row.id,
+        "kind": row.part,
+        "name": row.name,
+        "hub": row.hub,
+        "licence": row.licence,
+        "download_bytes": row.download_bytes,
+        "terms": list(row.terms),
+        "path": str(where) if where else "",
+    }
+
+
 def _show(arguments: argparse.Namespace, show: Show) -> int:
     row = catalog_rows.find(arguments.model)
     network = control_rows.find(arguments.model)
     if row is None and network is not None:
         return cli_networks.show_row(network, show)
     if row is None:
-        return 0 if cli_styles.show_adapter(arguments.model, show) else _show_path(arguments.model, show)
+        if cli_styles.show_adapter(arguments.model, show):
+            return 0
+        known = downloadable.find(arguments.model)
+        return _show_beside(known, show) if known is not None else _show_path(arguments.model, show)
     where = model_store.find(row.hub, file=row.file)
     show.data(described(row) | {"path": str(where) if where else ""})
     lines = {
@@ -137,6 +163,23 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
         "Suits it": f"{row.steps} steps, guidance {row.guidance:g}, {row.size} pixels",
         "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS),
         "Graphics card": f"{row.least_bytes / 1e9:.0f} GB and more, with main memory for the rest",
+    }
+    for name, text in lines.items():
+        show.line(f"{name:13} {text}")
+    for text in (row.note, *row.terms):
+        if text:
+            show.line(text)
+    return 0
+
+
+def _show_beside(row: CatalogRow, show: Show) -> int:
+    where = downloadable.on_disk(row)
+    show.data(_beside(row))
+    lines = {
+        "Name": row.name,
+        "Hub": f"https://huggingface.co/{row.hub}",
+        "On disk": str(where) if where else f"no; about {_size(row.download_bytes)} to download",
+        "Licence": f"{row.licence} ({COMMERCIAL[row.commercial]})",
     }
     for name, text in lines.items():
         show.line(f"{name:13} {text}")
@@ -164,8 +207,9 @@ def _show_path(model: str, show: Show) -> int:
 
 def _download(arguments: argparse.Namespace, show: Show) -> int:
     wanted, commit = catalog_rows.pinned(arguments.model)
-    row = catalog_rows.find(wanted) or control_rows.find(wanted) or style_models.download_row(wanted)
-    for text in row.terms if row is not None else ():
+    row = downloadable.find(wanted)
+    terms = row.terms if row is not None else ()
+    for text in terms:
         show.say(text)
     hub = Hub.from_settings()
     name = row.hub if row is not None else wanted
@@ -177,10 +221,15 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
         root=arguments.to,
         configuration_only=arguments.configuration,
     )
+    if row is None:
+        terms = catalog_rows.unknown_terms(name, licence=what.listing.licence, gated=what.listing.gated)
+        for text in terms:
+            show.say(text)
     show.data(
         {
             "type": "plan", "hub": name, "revision": what.listing.revision, "folder": str(what.folder),
-            "bytes": what.bytes, "missing_bytes": what.missing_bytes, "terms": list(row.terms) if row else [],
+            "bytes": what.bytes, "missing_bytes": what.missing_bytes, "terms": list(terms),
+            "gated": what.listing.gated or (row is not None and row.gated == "yes"),
         }
     )  # fmt: skip
     show.line(
@@ -189,16 +238,18 @@ def _download(arguments: argparse.Namespace, show: Show) -> int:
     show.line(f"into {what.folder}")
     if arguments.dry_run:
         return 0
-    if row is not None and row.terms and not arguments.yes:
-        _ask(row)
+    if terms and what.missing and not arguments.yes:
+        _ask(row.name if row is not None else name)
     control = Control()
     _run(hub, what, control, show)
     show.end_bar()
     show.data({"type": "downloaded", "hub": name, "folder": str(what.folder)})
     show.line("Done.")
-    if isinstance(row, CatalogRow) and row.base and model_store.find(_base(row).hub) is None:
+    if row is not None and row.base and model_store.find(_base(row).hub) is None:
         show.line(f"It also needs {_base(row).name}: texloom models download {row.base}")
     cli_styles.tell_encoder(wanted, show)
+    if row is not None and row.part == "map_model":
+        show.line(f"Name {what.folder} in the setting map_models, or in TEXLOOM_MAP_MODELS, to have it see maps.")
     return 0
 
 
@@ -234,7 +285,9 @@ def _run(hub: Hub, what: download_plan.DownloadPlan, control: Control, show: Sho
 
 def _progress(progress: DownloadProgress, show: Show) -> None:
     detail = f"{_size(progress.done)} of {_size(progress.total)}"
-    if progress.waiting:
+    if progress.comparing is not None:
+        detail += f", comparing {Path(progress.file).name}, {progress.comparing * 100:.0f} %"
+    elif progress.waiting:
         detail += f", waiting for {progress.waiting}"
     elif progress.speed:
         detail += f", {progress.speed / 1e6:.1f} MB/s"
@@ -244,9 +297,9 @@ def _progress(progress: DownloadProgress, show: Show) -> None:
     show.download(progress.fraction, progress.done, progress.total, detail)
 
 
-def _ask(row: CatalogRow | ControlRow) -> None:
+def _ask(name: str) -> None:
     if not sys.stdin.isatty():
-        raise CancelledError(f"Not downloaded: give --yes to accept the terms of {row.name}.")
+        raise CancelledError(f"Not downloaded: give --yes to accept the terms of {name}.")
     sys.stderr.write("Download it? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -254,14 +307,8 @@ def _ask(row: CatalogRow | ControlRow) -> None:
 
 
 def _check(arguments: argparse.Namespace, show: Show) -> int:
-    row = catalog_rows.find(arguments.model) or style_models.download_row(arguments.model)
-    network = control_rows.find(arguments.model)
-    if row is not None:
-        path = model_store.find(row.hub, file=row.file)
-    elif network is not None:
-        path = control_rows.on_disk(network.hub, network.file)
-    else:
-        path = _path(arguments.model)
+    row = downloadable.find(arguments.model)
+    path = downloadable.on_disk(row) if row is not None else _path(arguments.model)
     if path is None:
         raise ModelNotFoundError(f"{arguments.model} is not on this machine.")
     if path.is_file():

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import catalog_rows, model_store
+from .catalog_rows import CatalogRow
 from .errors import RequestError, StorageError
+from .settings import Settings
 
 CONFIGURATION: Final = "config.json"
 """Every diffusers folder of one network has it."""
@@ -59,6 +61,28 @@ class ControlRow:
         """As of a model's row."""
         return catalog_rows.terms(self)
 
+    def download_row(self) -> CatalogRow:
+        """The same as a row for downloads."""
+        return catalog_rows.beside(
+            key=self.id,
+            name=self.name,
+            hub=self.hub,
+            part="control",
+            licence=self.licence,
+            commercial=self.commercial,
+            gated=self.gated,
+            billions=self.billions,
+            bytes_per_weight=self.bytes_per_weight,
+            family=self.family,
+            revision=self.revision,
+            only=self.only,
+            skip=self.skip,
+            needs=self.needs,
+            opens=self.opens,
+            file=self.file,
+            note=self.note,
+        )
+
     def suits(self, family: str, kind: str, model: str) -> bool:
         """Whether it reads pictures of that kind for a model of the catalogue (empty: one that is not in it)."""
         return self.family == family and kind in self.kinds and (not self.models or not model or model in self.models)
@@ -88,14 +112,15 @@ def suiting(family: str, kind: str, model: str = "") -> tuple[ControlRow, ...]:
     return tuple(row for row in rows() if row.suits(family, kind, model))
 
 
-def on_disk(hub: str, file: str = "") -> Path | None:
+def on_disk(hub: str, file: str = "", chosen: Settings | None = None) -> Path | None:
     """Where a network of the hub lies on this machine; None where it is missing or half loaded.
 
     Args:
         hub: owner/name.
         file: its weights, where they are one file without a configuration.
+        chosen: the settings that name the model folders; default those of this machine.
     """
-    folder = model_store.find(hub, file=file or CONFIGURATION)
+    folder = model_store.find(hub, file=file or CONFIGURATION, chosen=chosen)
     if folder is None:
         return None
     loading = (folder / model_store.PARTIAL).is_dir() and not (folder / model_store.RECORD).is_file()

@@ -28,20 +28,37 @@ class TexloomError(Exception):
     """Base of all errors that a user may see.
 
     ``message`` says what happened and ``advice`` what to do next, both in plain words and without a
-    trailing newline.  ``code`` tells programs which kind it is.
+    trailing newline.  ``code`` tells programs which kind it is.  ``download`` names what mends it once it is
+    downloaded, as ``texloom models download`` knows it; empty for nothing.  ``configuration`` says that its
+    configuration alone is enough.
     """
 
     code: ErrorCode = ErrorCode.INTERNAL
 
-    def __init__(self, message: str, *, advice: str = "", code: ErrorCode | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        code: ErrorCode | None = None,
+        download: str = "",
+        configuration: bool = False,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
+        self.download = download
+        self.configuration = configuration
         if code is not None:
             self.code = code
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".strip()
+        return together(self.message, self.advice)
+
+
+def together(message: str, advice: str) -> str:
+    """What happened and what to do next, in one text."""
+    return f"{message} {advice}".strip()
 
 
 class RequestError(TexloomError, ValueError):

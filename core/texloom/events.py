@@ -131,7 +131,10 @@ class Completed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed(Event):
-    """The job ended without a result; ``advice`` is the way out, ``log_tail`` the worker's last lines."""
+    """The job ended without a result; ``advice`` is the way out, ``log_tail`` the worker's last lines.
+
+    ``download`` and ``configuration`` as of :class:`~.errors.TexloomError`.
+    """
 
     type: ClassVar[str] = "failed"
     terminal: ClassVar[bool] = True
@@ -139,6 +142,8 @@ class Failed(Event):
     message: str
     advice: str = ""
     log_tail: str = ""
+    download: str = ""
+    configuration: bool = False
 
     @classmethod
     def from_error(cls, request_id: str, error: TexloomError, *, log_tail: str = "") -> Failed:
@@ -149,6 +154,8 @@ class Failed(Event):
             message=error.message,
             advice=error.advice,
             log_tail=log_tail,
+            download=error.download,
+            configuration=error.configuration,
         )
 
     def to_error(self) -> TexloomError:
@@ -157,7 +164,9 @@ class Failed(Event):
             code = ErrorCode(self.code)
         except ValueError:
             code = ErrorCode.INTERNAL
-        return TexloomError(self.message, advice=self.advice, code=code)
+        return TexloomError(
+            self.message, advice=self.advice, code=code, download=self.download, configuration=self.configuration
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +227,7 @@ def _fits(value: object, hint: Any) -> bool:
             return True
         if option is int and isinstance(value, int) and not isinstance(value, bool):
             return True
-        if option is str and isinstance(value, str):
+        if option in (str, bool) and isinstance(value, option):
             return True
         if typing.get_origin(option) is tuple and isinstance(value, tuple):
             return all(isinstance(item, str) for item in value)

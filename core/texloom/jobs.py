@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import events
+from .errors import TexloomError, together
 from .events import Event
 from .request import GenerationRequest
 
@@ -31,12 +32,33 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobError:
-    """Why a job failed: a stable ``code``, plain words, the way out, and the worker's last lines."""
+    """Why a job failed: a stable ``code``, plain words, the way out, and the worker's last lines.
+
+    ``download`` and ``configuration`` as of :class:`~.errors.TexloomError`.
+    """
 
     code: str
     message: str
     advice: str = ""
     log_tail: str = ""
+    download: str = ""
+    configuration: bool = False
+
+    @classmethod
+    def of(cls, error: TexloomError) -> JobError:
+        """What an error says: the error itself holds on to all that was at work."""
+        return cls(
+            code=error.code,
+            message=error.message,
+            advice=error.advice,
+            download=error.download,
+            configuration=error.configuration,
+        )
+
+    @property
+    def text(self) -> str:
+        """What happened and the way out, in one text."""
+        return together(self.message, self.advice)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +141,14 @@ def _changes(view: JobView, event: Event) -> dict[str, Any]:
             done = {"fraction": 1.0, "folder": event.folder, "manifest": event.manifest, "seconds": event.seconds}
             return _ended(JobState.COMPLETED) | done
         case events.Failed():
-            error = JobError(code=event.code, message=event.message, advice=event.advice, log_tail=event.log_tail)
+            error = JobError(
+                code=event.code,
+                message=event.message,
+                advice=event.advice,
+                log_tail=event.log_tail,
+                download=event.download,
+                configuration=event.configuration,
+            )
             return _ended(JobState.FAILED) | {"error": error}
         case events.Cancelled():
             return _ended(JobState.CANCELLED)

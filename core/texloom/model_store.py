@@ -19,8 +19,13 @@ INDEX_NAMES: Final = ("model_index.json", "modular_model_index.json")
 RECORD: Final = ".texloom-download.json"
 """Written into a folder when its download is whole: hub id, revision, and the hash of every file."""
 
+CONFIGURATION_RECORD: Final = ".texloom-configuration.json"
+"""The same where only the configuration was asked for, which makes no model."""
+
 PARTIAL: Final = ".texloom-partial"
 """Folder of the files that are not whole yet."""
+
+_RECORDS: Final = (RECORD, CONFIGURATION_RECORD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,16 +93,17 @@ def find(hub: str, *, file: str = "", commit: str = "", chosen: settings.Setting
     return None
 
 
-def find_configuration(hub: str) -> Path | None:
+def find_configuration(hub: str, chosen: settings.Settings | None = None) -> Path | None:
     """A folder of that model with at least its configuration, which a download may give alone."""
-    return next((folder for folder in _places(hub) if (folder / INDEX_NAMES[0]).is_file()), None)
+    return next((folder for folder in _places(hub, chosen) if (folder / INDEX_NAMES[0]).is_file()), None)
 
 
 def is_model(folder: Path) -> bool:
     """Whether it is a diffusers folder that no download is still filling."""
-    return any((folder / name).is_file() for name in INDEX_NAMES) and (
-        (folder / RECORD).is_file() or not (folder / PARTIAL).is_dir()
-    )
+    if not any((folder / name).is_file() for name in INDEX_NAMES):
+        return False
+    lacking = (folder / PARTIAL).is_dir() or (folder / CONFIGURATION_RECORD).is_file()
+    return (folder / RECORD).is_file() or not lacking
 
 
 def is_preview_decoder(folder: Path) -> bool:
@@ -171,8 +177,14 @@ def unfinished_bytes(hub: str, chosen: settings.Settings | None = None) -> int:
 
 def deletable(folder: Path, chosen: settings.Settings | None = None) -> bool:
     """Whether Texloom has loaded that folder, whole or in part, into a model folder, so that it may delete it."""
-    own = (folder / RECORD).is_file() or (folder / PARTIAL).is_dir()
+    own = (folder / PARTIAL).is_dir() or any((folder / name).is_file() for name in _RECORDS)
     return own and folder.parent in model_folders(chosen)
+
+
+def own_folder(hub: str, chosen: settings.Settings | None = None) -> Path | None:
+    """The first folder of a hub's model that Texloom has loaded, whole or in part; None where there is none."""
+    places = (folder_for(hub, root) for root in model_folders(chosen))
+    return next((place for place in places if deletable(place, chosen)), None)
 
 
 def delete(folder: Path, chosen: settings.Settings | None = None) -> int:
@@ -208,7 +220,8 @@ def delete(folder: Path, chosen: settings.Settings | None = None) -> int:
     finally:
         lock.free()
     _delete_file(parts / "lock")
-    _delete_file(folder / RECORD)
+    for name in _RECORDS:
+        _delete_file(folder / name)
     for empty in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
         try:
             empty.rmdir()
@@ -219,9 +232,10 @@ def delete(folder: Path, chosen: settings.Settings | None = None) -> int:
 
 def _delete_files(folder: Path) -> int:
     names: list[str] = []
-    if (folder / RECORD).is_file():
-        recorded = storage.read_json(folder / RECORD).get("files", {})
-        names = [name for name in recorded if isinstance(name, str)] if isinstance(recorded, dict) else []
+    for record in _RECORDS:
+        if (folder / record).is_file():
+            recorded = storage.read_json(folder / record).get("files", {})
+            names += [name for name in recorded if isinstance(name, str)] if isinstance(recorded, dict) else []
     paths = [folder / name for name in sorted(names, key=lambda name: name not in INDEX_NAMES)]
     # A record that was tampered with must not reach beyond its folder.
     paths = [path for path in paths if path.resolve().is_relative_to(folder.resolve())]

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import model_store
+from . import catalog_rows, model_store
+from .catalog_rows import CatalogRow
 
 LICENCE: Final = "MIT"
 WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
 
 _TOLERANCE: Final = 1e-3
+_BILLIONS: Final = 0.00245
 
 
 def for_autoencoder(config: Mapping[str, Any]) -> str:
@@ -33,6 +35,26 @@ def for_autoencoder(config: Mapping[str, Any]) -> str:
 def find(hub: str) -> Path | None:
     """Its folder in a model folder or in Hugging Face's cache, or None."""
     return model_store.find(hub, file=WEIGHTS)
+
+
+def download_row(hub: str) -> CatalogRow | None:
+    """The row for a download of that one; None where it is none of these."""
+    if hub not in _LATENTS:
+        return None
+    return catalog_rows.beside(
+        key=hub,
+        name=hub.split("/")[1].upper(),
+        hub=hub,
+        part="preview_decoder",
+        licence=LICENCE,
+        commercial="yes",
+        gated="no",
+        billions=_BILLIONS,
+        bytes_per_weight=4.0,
+        # The repositories hold the same weights in their makers' layout, too.
+        only=("config.json", WEIGHTS, "README.md", "LICENSE*"),
+        file=WEIGHTS,
+    )
 
 
 def hubs() -> tuple[str, ...]:

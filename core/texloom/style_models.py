@@ -58,26 +58,17 @@ class StyleRow:
         together = [row for row in rows() if row.hub == self.hub]
         only = ["README.md", "LICENSE*", *(row.file for row in together)]
         only += dict.fromkeys(f"{row.encoder}/*" for row in together if not row.encoder_hub)
-        return CatalogRow(
-            id=self.id,
+        return catalog_rows.beside(
+            key=self.id,
             name=self.name,
             hub=self.hub,
-            family=self.families[0],
-            pipeline="",
-            text_encoder="",
+            part="image_adapter",
             licence=self.licence,
             commercial=self.commercial,
             gated="no",
-            steps=1,
-            guidance=0.0,
-            size=0,
-            languages=(),
-            abilities=(),
-            denoiser_billions=self.gigabytes / 2.0,
-            text_encoder_billions=0.0,
-            text_to_image=False,
+            billions=self.gigabytes / 2.0,
+            family=self.families[0],
             only=tuple(only),
-            part="image_adapter",
             file=self.file,
         )
 
@@ -162,7 +153,9 @@ def locate(wanted: str, family: str, width: int, model: str) -> Adapter:
         path = next((folder for folder in _hub_folders(wanted)), path)
         if not path.is_dir():
             raise ModelNotFoundError(
-                f"{wanted} is not on this machine.", advice=f"Download it first: texloom models download {wanted}"
+                f"{wanted} is not on this machine.",
+                advice=f"Download it first: texloom models download {wanted}",
+                download=wanted,
             )
     if not path.is_dir():
         raise ModelNotFoundError(
@@ -245,6 +238,7 @@ def _suiting(family: str, width: int, model: str) -> Adapter:
     raise ModelNotFoundError(
         " ".join((f"{known[0].name}, which a style needs, is not on this machine.", *known[0].download_row().terms)),
         advice=f"Download it first (about {known[0].gigabytes:.0f} GB): texloom models download {known[0].id}",
+        download=known[0].id,
     )
 
 
@@ -254,6 +248,7 @@ def _of_row(row: StyleRow) -> Adapter:
         raise ModelNotFoundError(
             " ".join((f"{row.name} is not on this machine.", *row.download_row().terms)),
             advice=f"Download it first (about {row.gigabytes:.0f} GB): texloom models download {row.id}",
+            download=row.id,
         )
     file = folder / row.file
     shapes = adapter_shapes(file)
@@ -263,6 +258,7 @@ def _of_row(row: StyleRow) -> Adapter:
             raise ModelNotFoundError(
                 f"{row.name} needs the image encoder {row.encoder_hub}, which is not on this machine.",
                 advice=f"Download it first: texloom models download {row.encoder_hub}",
+                download=row.encoder_hub,
             )
         return Adapter(file=file, encoder=encoder, shapes=shapes)
     return Adapter(file=file, encoder=folder / row.encoder, shapes=shapes)

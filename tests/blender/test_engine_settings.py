@@ -119,9 +119,8 @@ def test_preferences_and_panel_show_them(texloom: ModuleType, options: Any, tmp_
 
     bpy.ops.texloom.add_map_model(directory=marigold(tmp_path / "normals"))
     noted: Any = []
-    shown = module(texloom, "engine_options")
-    shown.draw(Layout(noted), options)
-    shown.draw_map_models(Layout(noted), options)
+    module(texloom, "engine_options").draw(Layout(noted), options)
+    module(texloom, "panels.map_models").draw(Layout(noted), options)
     assert {*NAMES, "path"} <= set(fields(noted))
     assert button(noted, "remove_map_model")["index"] == 0 and "add_map_model" in buttons(noted)
     panel = drawn(texloom, "engine.Engine")

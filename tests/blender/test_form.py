@@ -237,6 +237,7 @@ class TestPanel:
         assert "form_remove" in buttons(noted)
         assert {"kind", "file", "strength", "network"} <= set(fields(noted))
         assert button(noted, "model_download")["model"] == "sdxl-union" and "xinsir" in texts(noted)
+        assert "2.5 GB" in texts(noted) and "Apache-2.0 (commercial use allowed)" in texts(noted)
         settings.controls[0].network = "sdxl-depth"
         assert button(drawn(texloom, "form.Form"), "model_download")["model"] == "sdxl-depth"
         settings.controls[0].network = "owner/name"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import bpy
 import numpy as np
 import pytest
 from hub_server import Behaviour, HubServer
-from layouts import buttons, drawn, texts
+from layouts import button, buttons, drawn, texts
 from test_addon import module
 from test_edit_image import brush
 from test_image_tools import engine, fill, pebbles, requests
@@ -26,10 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys
 from pathlib import Path
-import tiny_families, tiny_loras
+import ldm_layout, tiny_families, tiny_loras
 folder = Path(sys.argv[1])
 model = tiny_families.save("stable-diffusion", folder / "tiny-sd")
 tiny_loras.save(model, folder, scale=4.0)
+ldm_layout.save_checkpoint(model, folder / "house.safetensors")
 other = tiny_families.save("sdxl", folder / "tiny-xl")
 tiny_loras.save(other, folder)
 """
@@ -37,7 +39,7 @@ tiny_loras.save(other, folder)
 
 @pytest.fixture(scope="module")
 def tiny(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the model ``tiny-sd``, a LoRA for it, and a LoRA that does not fit."""
+    """A folder with the model ``tiny-sd``, also as one file, a LoRA for it, and a LoRA that does not fit."""
     folder = tmp_path_factory.mktemp("tiny")
     python = os.environ["TEXLOOM_PYTHON"]
     path = os.pathsep.join((str(ROOT / "tests" / "engine"), str(ROOT / "core")))
@@ -190,3 +192,22 @@ def test_downloaded_chosen_and_drawn_with(
     with pytest.raises(RuntimeError, match="is not on this machine"):
         settings.seed = 12
         bpy.ops.texloom.generate()
+
+
+def test_a_single_file_and_the_configuration_that_it_lacks(
+    texloom: ModuleType, settings: Any, tiny: Path, tmp_path: Path
+) -> None:
+    settings.model_folder = str(tiny / "house.safetensors")
+    with pytest.raises(RuntimeError, match="holds weights alone"):
+        bpy.ops.texloom.generate()
+    wanted = button(drawn(texloom, "results.Results"), "model_download")
+    assert (wanted["model"], wanted["configuration"]) == ("sd-1.5", True)
+    # As that download leaves it.
+    home = tmp_path / "models" / "stable-diffusion-v1-5--stable-diffusion-v1-5"
+    shutil.copytree(tiny / "tiny-sd", home, ignore=shutil.ignore_patterns("*.safetensors"))
+    (home / ".texloom-configuration.json").write_text("{}", encoding="utf-8")
+    assert bpy.ops.texloom.generate() == {"FINISHED"}
+    alone = made(texloom)
+    settings.model_folder = str(tiny / "tiny-sd")
+    assert bpy.ops.texloom.generate() == {"FINISHED"}
+    assert (made(texloom) == alone).all() and alone.std() > 0.01

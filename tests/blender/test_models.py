@@ -45,8 +45,10 @@ def options(texloom: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("TEXLOOM_MODELS", raising=False)
     found = bpy.context.preferences.addons[texloom.__name__].preferences
     found.model_folders.clear()
+    found.map_models.clear()
     bpy.ops.texloom.add_model_folder(directory=str(tmp_path / "models"))
     module(texloom, "model_job").state().clear()
+    module(texloom, "model_job").state().answers.clear()
     yield found
     module(texloom, "model_job").state().cancel()
     module(texloom, "model_job").state().wait(10)
@@ -55,6 +57,7 @@ def options(texloom: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     module(texloom, "shelf").watcher().shelf = None
     bpy.context.window_manager.texloom_models.selected = ""
     found.model_folders.clear()
+    found.map_models.clear()
     found.hub_endpoint = found.hub_token = ""
 
 
@@ -75,6 +78,13 @@ def hub(options: Any, online: None) -> Iterator[Behaviour]:
     with HubServer(behaviour) as server:
         options.hub_endpoint = server.endpoint + "/"
         yield behaviour
+
+
+def downloads(noted: Any) -> list[str]:
+    """What buttons would download."""
+    return [
+        call["model"] for kind, call in noted if kind == "operator" and call["arguments"][0] == "texloom.model_download"
+    ]
 
 
 def state(texloom: ModuleType) -> Any:
@@ -267,7 +277,7 @@ class TestDownload:
         assert found.own and found.here and found.capabilities.fills
         bpy.context.window_manager.texloom_models.selected = "owner/model"
         noted = drawn(texloom, "models.Models")
-        assert button(noted, "model_delete")["model"] == "owner/model" and "model_download" not in buttons(noted)
+        assert button(noted, "model_delete")["model"] == "owner/model" and "owner/model" not in downloads(noted)
         assert bpy.ops.texloom.model_delete(model="owner/model") == {"FINISHED"}
         assert not folder.exists()
         assert module(texloom, "shelf").watcher().looked().find("owner/model") is None
@@ -338,10 +348,12 @@ class TestDownload:
 
     def test_a_missing_model_has_a_button_where_it_failed(self, texloom: ModuleType, fake: Any, api: Any) -> None:
         errors = module(texloom, "core.texloom.errors")
-        fake.script = fake.Script(fail={"bricks": errors.ModelNotFoundError("SDXL 1.0 is not on this machine.")})
-        with pytest.raises(module(texloom, "core.texloom.api").JobFailedError):
+        missing = errors.ModelNotFoundError("SDXL 1.0 is not on this machine.", download="sdxl")
+        fake.script = fake.Script(fail={"bricks": missing})
+        with pytest.raises(module(texloom, "core.texloom.api").JobFailedError) as told:
             api.generate("bricks", model="sdxl", output="IMAGE")
         assert button(drawn(texloom, "results.Results"), "model_download")["model"] == "sdxl"
+        assert told.value.download == "sdxl"
 
 
 class TestFolders:

@@ -120,7 +120,7 @@ def test_what_cannot_be_written_is_told_and_tried_again(
     writer.errors.append(KeyError("odd"))
     entry = begin(bpy.data.images["Wall.png"])
     turn(bridge, lambda: entry.settled)
-    assert entry.problem == "The image could not be read: 'odd'"
+    assert entry.problem == "The image could not be read: KeyError: 'odd'"
     writer.errors.append(MemoryError())
     entry = begin(bpy.data.images["Wall.png"])
     turn(bridge, lambda: entry.settled)

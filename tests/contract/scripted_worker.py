@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from texloom.backends.fake import FakeBackend, Script
-from texloom.errors import CancelledError, OutOfMemoryError
+from texloom.errors import CancelledError, ModelNotFoundError, OutOfMemoryError
 from texloom.events import Event, ModelLoading, Progress
 from texloom.request import GenerationRequest
 from texloom.storage import PARTIAL_PREFIX
@@ -48,6 +48,8 @@ class ScriptedEngine:
                 raise ValueError("this engine does not like it")
             elif name == "memory":
                 raise OutOfMemoryError("Too little memory.", advice="Smaller.")
+            elif name == "missing":
+                raise ModelNotFoundError("No configuration.", advice="Load it.", download="sd-1.5", configuration=True)
             elif name == "partial":
                 folder = library / f"{PARTIAL_PREFIX}{request.id}"
                 folder.mkdir(parents=True)

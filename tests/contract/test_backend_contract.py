@@ -11,7 +11,7 @@ import pytest
 from driving import ask, collect, kinds, until
 from texloom.backends.base import Backend, BackendState
 from texloom.backends.fake import Script
-from texloom.errors import OutOfMemoryError, RequestError, TexloomError
+from texloom.errors import ModelNotFoundError, OutOfMemoryError, RequestError, TexloomError
 from texloom.events import Completed, Failed, Queued
 from texloom.storage import read_manifest
 
@@ -126,6 +126,16 @@ def test_a_failing_job_tells_why_and_the_next_works(backend: Any, tmp_path: Path
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert (failed.code, failed.message, failed.advice) == ("out_of_memory", "Too little memory.", "Smaller.")
     assert kinds(events, good.id)[-1] == "completed"
+
+
+def test_a_failing_job_names_what_must_be_downloaded(backend: Any, tmp_path: Path) -> None:
+    if hasattr(backend, "script"):
+        error = ModelNotFoundError("No configuration.", advice="Load it.", download="sd-1.5", configuration=True)
+        backend.script = Script(fail={"missing": error})
+    bad = ask("missing")
+    backend.submit(bad, tmp_path)
+    (failed,) = [event for event in collect(backend, bad.id) if isinstance(event, Failed)]
+    assert (failed.code, failed.download, failed.configuration) == ("model_not_found", "sd-1.5", True)
 
 
 def test_closing_cancels_everything_and_ends_it(backend: Any, tmp_path: Path) -> None:

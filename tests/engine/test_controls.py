@@ -275,11 +275,13 @@ def test_what_is_missing_is_told_with_the_way_to_get_it(models: Models, waves: s
     with pytest.raises(ModelNotFoundError) as told:
         _draw(models("stable-diffusion"), Control("depth", waves))
     assert "texloom models download sd-1.5-depth" in told.value.advice and "0.7 GB" in told.value.advice
+    assert told.value.download == "sd-1.5-depth"
     with pytest.raises(ModelNotFoundError) as told:
         _draw(models("qwen-image"), Control("normal", waves))
     assert "no network that reads pictures of the kind normal" in told.value.message
-    with pytest.raises(ModelNotFoundError, match="owner/name is not on this machine"):
+    with pytest.raises(ModelNotFoundError, match="owner/name is not on this machine") as told:
         _draw(models("sana"), Control("line", waves, 1.0, "owner/name"))
+    assert told.value.download == "owner/name"
     with pytest.raises(ModelNotFoundError, match="no network 'nothing'"):
         _draw(models("sana"), Control("line", waves, 1.0, "nothing"))
 

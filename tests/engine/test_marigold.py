@@ -35,7 +35,7 @@ APPEARANCE = {
 }
 
 
-def _save(kind: str, folder: Path) -> Path:
+def _save(kind: str, folder: Path, variant: str | None = None) -> Path:
     import diffusers
 
     torch.manual_seed(1)
@@ -53,7 +53,7 @@ def _save(kind: str, folder: Path) -> Path:
         parts |= {"unet": tiny_unet(8), "prediction_type": "depth", "scale_invariant": True, "shift_invariant": True}
     else:
         parts |= {"unet": tiny_unet(12, 8), "prediction_type": "intrinsics", "target_properties": APPEARANCE}
-    getattr(diffusers, kind)(**parts).save_pretrained(folder, safe_serialization=True)
+    getattr(diffusers, kind)(**parts).save_pretrained(folder, safe_serialization=True, variant=variant)
     return folder
 
 
@@ -128,6 +128,16 @@ class TestRefining:
         assert not torch.allclose(found.height_m, guess.height_m)
         assert torch.equal(found.roughness, guess.roughness) and torch.equal(found.base_color, guess.base_color)
         assert torch.equal(large.refine(picture, guess, 1.0).height_m, found.height_m)
+
+    def test_weights_of_half_precision_by_their_names(self, tmp_path: Path) -> None:
+        """As a download has them, which leaves the others out."""
+        folder = _save(marigold.NORMALS, tmp_path / "normals", variant="fp16")
+        assert {file.name.split(".")[-2] for file in folder.rglob("*.safetensors")} == {"fp16"}
+        picture = _picture()
+        guess = _guess(picture)
+        large = marigold.Marigold([folder])
+        assert not torch.allclose(large.refine(picture, guess, 1.0).height_m, guess.height_m)
+        assert set(large.files()) == {"normals"}
 
     def test_colors_and_materials_come_from_the_model(self, folders: dict[str, Path]) -> None:
         picture = _picture()

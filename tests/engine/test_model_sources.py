@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from test_diffusers_folder import Notes
 from texloom import control_rows, model_store, style_models
 from texloom.catalog_rows import find, rows
-from texloom.engine import catalog
+from texloom.engine import catalog, single_file
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.families import by_id
 from texloom.engine.families.base import CONTROL, IMAGE_TO_IMAGE, INPAINT
@@ -31,6 +31,7 @@ from texloom.errors import ModelInvalidError, ModelNotFoundError
 from texloom.events import Completed, Event, Preview
 from texloom.request import CONTROL_KINDS, GenerationRequest
 from texloom.storage import read_manifest
+from texloom.weights_header import WeightsFile, _family, _kind
 
 SD = "stable-diffusion-v1-5--stable-diffusion-v1-5"
 
@@ -94,20 +95,23 @@ class TestMissing:
             create("flux-dev")
         assert "non-commercial" in told.value.message and "accept their terms" in told.value.message
         assert "texloom models download flux-dev" in told.value.advice and "34 GB" in told.value.advice
+        assert (told.value.download, told.value.configuration) == ("flux-dev", False)
         with pytest.raises(ModelNotFoundError, match="texloom models download z-image-turbo"):
             create("Tongyi-MAI/Z-Image-Turbo")
 
     def test_any_other_hub_id(self, store: Path) -> None:
-        with pytest.raises(ModelNotFoundError, match="texloom models download somebody/something"):
+        with pytest.raises(ModelNotFoundError, match="texloom models download somebody/something") as told:
             create("somebody/something")
+        assert told.value.download == "somebody/something"
 
     def test_parts_need_their_base(self, store: Path) -> None:
         with pytest.raises(ModelNotFoundError, match="download sdxl-lightning"):
             create("sdxl-lightning")
         (store / "ByteDance--SDXL-Lightning").mkdir()
         (store / "ByteDance--SDXL-Lightning" / "sdxl_lightning_4step_unet.safetensors").touch()
-        with pytest.raises(ModelNotFoundError, match=r"SDXL 1\.0 is not on this machine"):
+        with pytest.raises(ModelNotFoundError, match=r"SDXL 1\.0 is not on this machine") as told:
             create("sdxl-lightning")
+        assert told.value.download == "sdxl", "not the model that was asked for, which is here"
 
     def test_a_commit_that_is_not_there(self, store: Path, tmp_path: Path) -> None:
         wanted, other = "ab" * 20, "cd" * 20
@@ -130,8 +134,9 @@ class TestMissing:
 
     @pytest.mark.parametrize("name", ["nothing", "./nothing", "/no/such/model", "a/b/c"])
     def test_no_such_thing(self, name: str, store: Path) -> None:
-        with pytest.raises(ModelNotFoundError, match="There is no"):
+        with pytest.raises(ModelNotFoundError, match="There is no") as told:
             create(name)
+        assert not told.value.download
 
     def test_the_worker_does_not_download(self, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TEXLOOM_OFFLINE", "0")
@@ -185,8 +190,9 @@ class TestPackages:
 class TestSingleFiles:
     def test_a_whole_checkpoint(self, stable_diffusion: Path, store: Path, tmp_path: Path) -> None:
         file = ldm_layout.save_checkpoint(stable_diffusion, tmp_path / "brick-model.safetensors")
-        with pytest.raises(ModelNotFoundError, match=r"texloom models download sd-1\.5 --configuration"):
+        with pytest.raises(ModelNotFoundError, match=r"texloom models download sd-1\.5 --configuration") as told:
             create(file)
+        assert (told.value.download, told.value.configuration) == ("sd-1.5", True)
         # The configuration alone, as such a download gives it.
         shutil.copytree(stable_diffusion, store / SD, ignore=shutil.ignore_patterns("*.safetensors"))
         (store / SD / ".texloom-partial").mkdir()
@@ -209,8 +215,41 @@ class TestSingleFiles:
         assert not np.array_equal(draw(create(file)), draw(create(whole)))
         # Another size of the same family.
         save_file({name: weights[name]}, file)
-        with pytest.raises(ModelNotFoundError, match="must come from a diffusers folder"):
+        with pytest.raises(ModelNotFoundError, match="must come from a diffusers folder") as told:
             create(file)
+        assert (told.value.download, told.value.configuration) == ("qwen-image", False)
+
+    @pytest.mark.parametrize(
+        ("shapes", "wanted"),
+        [
+            # Stable Diffusion 1 and 2, whole and the network alone, by the text encoder that it looks at.
+            ({"model.diffusion_model.input_blocks.0.0.weight": (4, 4, 3, 3), "cond_stage_model.x": (1,),
+              "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (8, 1024)}, "sd-turbo"),
+            ({"model.diffusion_model.input_blocks.0.0.weight": (4, 4, 3, 3), "cond_stage_model.x": (1,),
+              "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (8, 768)}, "sd-1.5"),
+            ({"down_blocks.0.resnets.0.norm1.weight": (8,), "x": (1,),
+              "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": (8, 1024)}, "sd-turbo"),
+            # A whole one of Stable Diffusion 3.5 Large and of Medium, by its size; of SDXL, whatever else is like it.
+            ({"joint_blocks.0.context_block.adaLN_modulation.1.bias": (80_000, 100_000), "a": (1,), "b": (1,)},
+             "sd-3.5-large"),
+            ({"joint_blocks.0.context_block.adaLN_modulation.1.bias": (25_000, 100_000), "a": (1,), "b": (1,)},
+             "sd-3.5-medium"),
+            ({"model.diffusion_model.label_emb.0.0.weight": (4, 4), "conditioner.x": (1,), "a": (1,)}, "sdxl"),
+            # Nothing that fills in parts or reads depth, though its name begins alike.
+            ({"double_blocks.0.img_attn.norm.key_norm.scale": (4, 4), "a": (1,), "b": (1,)}, "flux-schnell"),
+        ],
+    )  # fmt: skip
+    def test_what_gives_the_rest(self, shapes: dict[str, tuple[int, ...]], wanted: str, tmp_path: Path) -> None:
+        (tmp_path / "a.safetensors").touch()
+        file = WeightsFile(
+            path=tmp_path / "a.safetensors",
+            kind=_kind(shapes, True),
+            family=_family({name.removeprefix("model.diffusion_model.") for name in shapes}, shapes)[0],
+            diffusers_layout=False,
+            shapes=shapes,
+            metadata={},
+        )
+        assert single_file._giving(file)[0].id == wanted
 
     def test_lightning_over_its_base(self, store: Path) -> None:
         base = tiny_families.save("sdxl", store / "stabilityai--stable-diffusion-xl-base-1.0")

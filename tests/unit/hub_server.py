@@ -33,6 +33,8 @@ class Behaviour:
     token: str = ""
     delay: float = 0.0
     listing: bytes | None = None
+    gated: str = ""  # "auto" or "manual"
+    licence: str = ""
     elsewhere: str = ""  # redirect files to that address, as the hub does to its storage
     seen: Counter[str] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
@@ -101,7 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
             if name.endswith(".safetensors"):
                 entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 130}
             siblings.append(entry)
-        return json.dumps({"id": "owner/model", "sha": REVISION, "gated": False, "siblings": siblings}).encode()
+        said: dict[str, Any] = {"id": "owner/model", "sha": REVISION, "gated": hub.gated or False}
+        if hub.licence:
+            said["tags"] = ["diffusers", f"license:{hub.licence}"]
+        return json.dumps(said | {"siblings": siblings}).encode()
 
     def _file(self, name: str) -> None:
         hub = self.behaviour

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hub_server import REVISION, Behaviour, HubServer
-from texloom import catalog_rows, cli, control_rows, model_store, settings, style_models
+from texloom import catalog_rows, cli, control_rows, downloadable, map_rows, model_store, settings, style_models
 from texloom.catalog_rows import ABILITIES, COMMERCIAL, GATED, find, rows
 from texloom.errors import ModelInvalidError
 from texloom.request import CONTROL_KINDS
@@ -117,6 +117,39 @@ class TestRows:
         assert not any(row.commercial == "unknown" for row in rows())
         for row in rows():
             assert (row.commercial == "yes" and row.gated != "yes" and row.opens and not row.needs) == (row.terms == ())
+
+
+class TestBeside:
+    """What draws nothing by itself can be downloaded as models can."""
+
+    @pytest.mark.parametrize(
+        ("key", "part"),
+        [("sdxl", ""), ("sdxl-lightning", "unet"), ("sdxl-union", "control"), ("ip-adapter-sdxl", "image_adapter"),
+         ("marigold-normals", "map_model"), ("madebyollin/taesd3", "preview_decoder")],
+    )  # fmt: skip
+    def test_by_its_name(self, key: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path))
+        row = downloadable.find(key)
+        assert row is not None and (row.id, row.part) == (key, part)
+        assert row.licence and row.commercial in COMMERCIAL and row.gated in GATED and row.download_bytes > 0
+        assert downloadable.on_disk(row) is None
+        place = model_store.folder_for(row.hub, tmp_path)
+        weights(place / (row.file or "unet/model.safetensors"), {"a": (2,)})
+        (place / ("config.json" if part == "control" else "model_index.json")).write_text("{}")
+        assert downloadable.on_disk(row) == place
+
+    def test_nothing_else(self) -> None:
+        assert downloadable.find("owner/model") is None and downloadable.find("") is None
+
+    @pytest.mark.parametrize("row", map_rows.rows(), ids=lambda row: row.id)
+    def test_models_that_see_maps(self, row: map_rows.MapRow) -> None:
+        assert catalog_rows.is_hub_id(row.hub) and row.sees in map_rows.SEES
+        assert map_rows.find(row.id) is row and map_rows.find(row.hub) is row
+        assert row.commercial in COMMERCIAL and row.gated in GATED and row.licence
+        assert row.download_row().terms == () and find(row.id) is None
+
+    def test_all_that_can_be_seen_is(self) -> None:
+        assert [row.sees for row in map_rows.rows()] == list(map_rows.SEES)
 
 
 class TestStore:
@@ -264,7 +297,7 @@ class TestCommand:
             assert cli.main(["models", "download", "owner/model", "--dry-run", "--json"]) == 0
             assert json.loads(capsys.readouterr().out)["missing_bytes"] == 5002
             assert not (tmp_path / "models").exists()
-            assert cli.main(["models", "download", "owner/model"]) == 0
+            assert cli.main(["models", "download", "owner/model", "--yes"]) == 0
             assert cli.main(["models", "check", "owner/model"]) == 0
             path = tmp_path / "models" / "owner--model"
             (path / "unet" / "model.safetensors").write_bytes(b"x" * 5000)
@@ -322,6 +355,50 @@ class TestCommand:
     )
     def test_what_stands_behind_the_name(self, text: str, name: str, commit: str) -> None:
         assert catalog_rows.pinned(text) == (name, commit)
+
+    def test_a_model_that_nobody_knows_is_asked_about(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its licence is not known, and its makers' gate is, as the hub tells it."""
+        files = {"model_index.json": b"{}", "unet/model.safetensors": b"w" * 5000}
+        behaviour = Behaviour(files, gated="manual", licence="openrail++")
+        with HubServer(behaviour) as server:
+            monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+            monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
+            monkeypatch.setattr("sys.stdin", io.StringIO())
+            assert cli.main(["models", "download", "owner/model"]) == cli.EXIT_CANCELLED
+            said = capsys.readouterr().err
+            assert "does not know the licence of owner/model; read it at https://huggingface.co/owner/model" in said
+            assert "names the licence openrail++" in said and "accept their terms first" in said
+            assert "--yes" in said and not (tmp_path / "models").exists()
+            assert cli.main(["models", "download", "owner/model", "--dry-run", "--json"]) == 0
+            plan = json.loads(capsys.readouterr().out)
+            assert plan["gated"] is True and len(plan["terms"]) == 3
+            answers = io.StringIO("y\n")
+            monkeypatch.setattr(answers, "isatty", lambda: True)
+            monkeypatch.setattr("sys.stdin", answers)
+            assert cli.main(["models", "download", "owner/model"]) == 0
+            assert (tmp_path / "models" / "owner--model" / "unet" / "model.safetensors").is_file()
+            # What is there already is not asked about again.
+            assert cli.main(["models", "download", "owner/model"]) == 0
+
+    def test_what_sees_maps_and_what_makes_previews_are_known(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TEXLOOM_MODELS", str(tmp_path / "models"))
+        where = tmp_path / "models" / "prs-eth--marigold-normals-v1-1"
+        weights(where / "unet" / "a.safetensors", {"a": (2,)})
+        (where / "model_index.json").write_text('{"_class_name": "MarigoldNormalsPipeline"}')
+        assert cli.main(["models", "--json"]) == 0
+        listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        found = {item["id"]: item for item in listed}
+        assert len(found) == len(listed)
+        assert found["marigold-normals"]["path"] == str(where) and found["marigold-depth"]["path"] == ""
+        assert cli.main(["models", "show", "marigold-appearance"]) == 0
+        text = capsys.readouterr().out
+        assert "prs-eth/marigold-iid-appearance-v1-1" in text and "2.58 GB" in text and "OpenRAIL++" in text
+        assert cli.main(["models", "show", "madebyollin/taesdxl"]) == 0
+        assert "9.80 MB" in capsys.readouterr().out
 
     def test_terms_come_before_the_download(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -101,6 +101,23 @@ class TestPlan:
         # Without weights it is no model.
         assert not model_store.is_model(folder)
 
+    @pytest.mark.parametrize(
+        ("more", "licence"),
+        [
+            ({}, ""),
+            ({"tags": ["license:mit"]}, "mit"),
+            ({"cardData": {"license": "other", "license_name": "flux-1-dev"}, "tags": ["license:other"]}, "flux-1-dev"),
+            ({"cardData": [], "tags": "license:mit"}, ""),
+            ({"cardData": {"license": ["a", "b"]}, "tags": [3]}, ""),
+            ({"tags": ["license:" + "x y\n" * 100]}, " ".join(["x y"] * 100)[:80]),
+        ],
+    )
+    def test_gate_and_licence_as_the_hub_tells_them(self, more: dict[str, Any], licence: str, site: Site) -> None:
+        said = {"sha": REVISION, "siblings": [], "gated": "manual"} | more
+        site.behaviour.listing = json.dumps(said).encode()
+        listing = site.hub.list("owner/model")
+        assert listing.gated and listing.licence == licence
+
     def test_a_row_names_its_files(self, site: Site) -> None:
         row = find("sdxl-lightning")
         assert row is not None

@@ -114,12 +114,14 @@ def test_an_adapter_is_found_with_the_encoder_that_fits(tmp_path: Path, monkeypa
     assert style_models.locate(str(home), "sdxl", 9, "SDXL").file == wide
     with pytest.raises(ModelInvalidError, match="holds no image adapter for X"):
         style_models.locate(str(home), "sdxl", 3, "X")
-    with pytest.raises(ModelNotFoundError, match="texloom models download someone/else"):
+    with pytest.raises(ModelNotFoundError, match="texloom models download someone/else") as told:
         style_models.locate("someone/else", "sdxl", 9, "SDXL")
+    assert told.value.download == "someone/else"
     with pytest.raises(ModelNotFoundError, match="no image adapter for Sana is known"):
         style_models.locate("", "sana", 9, "Sana")
-    with pytest.raises(ModelNotFoundError, match="Non-Commercial"):
+    with pytest.raises(ModelNotFoundError, match="Non-Commercial") as told:
         style_models.locate("", "flux", 4096, "FLUX.1 dev")
+    assert told.value.download == "ip-adapter-flux"
     with pytest.raises(ModelNotFoundError, match=r"no image adapter for Stable Diffusion 3.5 Medium is known"):
         style_models.locate("", "sd3", 1536, "Stable Diffusion 3.5 Medium")
     # A whole CLIP, of which only the half for pictures counts.

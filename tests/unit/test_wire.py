@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from texloom import events, wire
-from texloom.errors import ErrorCode, OutOfMemoryError, ProtocolError, RequestError
+from texloom.errors import ErrorCode, ModelNotFoundError, OutOfMemoryError, ProtocolError, RequestError
+from texloom.jobs import JobError, JobView, reduce
 from texloom.request import GenerationRequest
 
 EVENTS = [
@@ -27,6 +28,7 @@ EVENTS = [
     events.Warning(request_id="a", code="unknown_words", message="m", words=("frob", "nicate")),
     events.Completed(request_id="a", folder="f", manifest="m", seconds=1.0),
     events.Failed(request_id="a", code="internal", message="m", advice="a", log_tail="t\nu"),
+    events.Failed(request_id="a", code="model_not_found", message="m", download="sd-1.5", configuration=True),
     events.Cancelled(request_id="a"),
 ]
 MESSAGES = [
@@ -63,6 +65,8 @@ def test_a_path_with_undecodable_bytes_survives() -> None:
         b"", b"hello\n", b"[]", b"null", b'{"type":"dance"}', b'{"type":3}', b'{"type":"cancel"}', b"\xff\xfe",
         b'{"type":"cancel","request_id":4}', b'{"type":"queued","request_id":"a","position":"two"}',
         b'{"type":"accepted","request_id":"a","more":1}', b'{"type":"submit","request":{}}',
+        b'{"type":"failed","request_id":"a","code":"x","message":"m","configuration":1}',
+        b'{"type":"failed","request_id":"a","code":"x","message":"m","download":true}',
         b"[" * 100_000, b" " * (wire.MAX_LINE_BYTES + 1),
     ],
     ids=lambda line: repr(line[:24]),
@@ -105,6 +109,19 @@ def test_failed_from_error_carries_code_and_advice() -> None:
     assert (event.code, event.message, event.advice, event.log_tail) == (
         ErrorCode.OUT_OF_MEMORY, "no memory", "smaller", "tail",
     )  # fmt: skip
+
+
+def test_what_must_be_downloaded_goes_all_the_way() -> None:
+    error = ModelNotFoundError("no configuration", advice="load it", download="sd-1.5", configuration=True)
+    event = events.Failed.from_error("a", error)
+    assert wire.decode(wire.encode(event)) == event
+    view = reduce(JobView(request=GenerationRequest(prompt="x", id="a")), event)
+    assert view.error == JobError.of(error)
+    for told in (view.error, event.to_error()):
+        assert (told.download, told.configuration) == ("sd-1.5", True)
+    assert view.error is not None and view.error.text == str(error) == "no configuration load it"
+    # Most errors are not mended by a download.
+    assert not OutOfMemoryError("no memory").download
 
 
 def test_source_digest_depends_on_meaning_not_on_line_endings(tmp_path: Path) -> None:

@@ -28,15 +28,15 @@ MESSAGES: dict[str, str] = {
     "Download it first: texloom models download {0}@{1}": "请先下载: texloom models download {0}@{1}",
     "Download it first ({0}): texloom models download {1}": "请先下载 ({0}): texloom models download {1}",
     "Download it first: texloom models download {0}": "请先下载: texloom models download {0}",
-    "Download what fits first: {0}": "请先下载合适的模型: {0}",
+    "Download one that fits first: {0}": "请先下载合适的模型之一: {0}",
     "Put a diffusers folder of the same model into a model folder.": (
         "请将同一模型的 diffusers 文件夹放入模型文件夹中。"
     ),
-    "{0} holds weights alone; {1} must come from a diffusers folder of the same model.": (
-        "{0} 只包含权重;{1} 必须来自同一模型的 diffusers 文件夹。"
+    "{0} holds weights alone; {title} must come from a diffusers folder of the same model.": (
+        "{0} 只包含权重;{title} 必须来自同一模型的 diffusers 文件夹。"
     ),
-    "{0} holds weights alone; {1} of its family must come from a diffusers folder.": (
-        "{0} 只包含权重;同系列的 {1} 必须来自 diffusers 文件夹。"
+    "{0} holds weights alone; {title} of its family must come from a diffusers folder.": (
+        "{0} 只包含权重;同系列的 {title} 必须来自 diffusers 文件夹。"
     ),
     "{0} holds weights of a kind that Texloom does not know.": "{0} 包含 Texloom 不认识的一类权重。",
     "Its index takes that part from {0}: choose a folder that holds them all.": (

@@ -52,6 +52,12 @@ TEXTS: dict[str, str] = {
     "after depth, normals or lines": "依照深度、法线或线条",
     "in the style of a picture": "参照图像的风格",
     "about {size}": "约 {size}",
+    "about {size} beside the model": "在模型之外约 {size}",
+    "{size} for its weights": "权重需 {size}",
+    "size not known": "大小未知",
+    "not known": "未知",
+    "only the small files that a single-file checkpoint lacks": "只下载单文件检查点所缺少的小文件",
+    "Sharper Previews (10 MB)…": "更清晰的预览 (10 MB)…",
     ", {size} are here": ",已有 {size}",
     "{whole}; with main memory for that, a graphics card can do with {least}, more slowly": (
         "{whole};主内存足够时,显卡只需 {least},但速度较慢"
@@ -70,6 +76,9 @@ TEXTS: dict[str, str] = {
     "Larger than this machine's main memory of {size}: slow at best, unless a graphics card has more.": (
         "大于本机 {size} 的内存: 即使能运行也会很慢,除非显卡的显存更大。"
     ),
+    # What a single file lacks.
+    "the configuration": "配置",
+    "the text encoder, the autoencoder and the configuration": "文本编码器、自编码器和配置",
     # Downloading.
     "Download…": "下载…",
     "Go On with the Download…": "继续下载…",
@@ -103,6 +112,7 @@ TEXTS: dict[str, str] = {
     "{done} of {total}": "{done} / {total}",
     "paused": "已暂停",
     "waiting for the connection": "正在等待连接",
+    "comparing {percent} %": "正在校验 {percent} %",
     "{minutes} min left": "剩余 {minutes} 分钟",
     "A download needs online access.": "下载需要联网。",
     "It also needs {name}.": "还需要 {name}。",
@@ -111,9 +121,6 @@ TEXTS: dict[str, str] = {
     "There is no model {name}.": "没有模型 {name}。",
     "Choose one of the list, or write owner/name as on huggingface.co.": (
         "请从列表中选择,或按 huggingface.co 上的形式填写 owner/name。"
-    ),
-    "Texloom does not know the licence of {name}; read it at {page}.": (
-        "Texloom 不了解 {name} 的许可证;请在 {page} 阅读。"
     ),
     "{name} is no model of the hub.": "{name} 不是模型库中的模型。",
     "{name} has terms to accept first.": "{name} 有需要先接受的条款。",
@@ -272,6 +279,23 @@ TEXTS: dict[str, str] = {
 }
 
 MESSAGES: dict[str, str] = {
+    # Of what stands beside a model, in the catalogue.
+    "Sees the forms of a surface better than depth does.": "比深度更能识别表面的形状。",
+    "Sees base color, roughness and metallic without light and shadow.": "识别不含光影的基础色、粗糙度和金属度。",
+    "Not used where there are normals, which say more of a surface.": "有法线模型时不使用;法线更能说明表面。",
+    "One network for all kinds.": "一个网络适用于所有类型。",
+    "Which way red faces in its normals is taken from how they are usually made.": (
+        "其法线中红色的朝向取自通常的做法。"
+    ),
+    "Its makers advise a strength of {0} to {1}.": "作者建议强度为 {0} 至 {1}。",
+    "Its makers advise a strength of about {0}.": "作者建议强度约为 {0}。",
+    "Its makers advise a strength of {0}.": "作者建议强度为 {0}。",
+    "Made for Z-Image-Turbo; also while parts of a picture are filled in.": (
+        "为 Z-Image-Turbo 制作;补全图像局部时也可使用。"
+    ),
+    "Made for Z-Image-Turbo.": "为 Z-Image-Turbo 制作。",
+    "Texloom does not know the licence of {0}; read it at {1}.": "Texloom 不了解 {0} 的许可证;请在 {1} 阅读。",
+    "Its page names the licence {0}.": "其页面注明的许可证为 {0}。",
     "{0} was not downloaded by Texloom into a model folder, so it stays.": (
         "{0} 不是由 Texloom 下载到模型文件夹中的,因此予以保留。"
     ),

@@ -77,12 +77,13 @@ def missing(hub: str, row: CatalogRow | None = None, *, commit: str = "") -> Mod
         )
     if row is None:
         return ModelNotFoundError(
-            f"{hub} is not on this machine.", advice=f"Download it first: texloom models download {hub}"
+            f"{hub} is not on this machine.", advice=f"Download it first: texloom models download {hub}", download=hub
         )
     size = f"about {row.download_bytes / 1e9:.0f} GB" if row.download_bytes > 1e9 else "less than 1 GB"
     return ModelNotFoundError(
         " ".join((f"{row.name} is not on this machine.", *row.terms)),
         advice=f"Download it first ({size}): texloom models download {row.id}",
+        download=row.id,
     )
 
 

@@ -194,6 +194,7 @@ def missing(row: ControlRow) -> ModelNotFoundError:
     return ModelNotFoundError(
         " ".join((f"{row.name} is not on this machine.", *row.terms)),
         advice=f"Download it first ({row.size}): texloom models download {row.id}",
+        download=row.id,
     )
 
 
@@ -213,7 +214,9 @@ def _named(text: str, family: Family, folder: ModelFolder) -> Network:
         path_or_none = control_rows.on_disk(text)
         if path_or_none is None:
             raise ModelNotFoundError(
-                f"{text} is not on this machine.", advice=f"Download it first: texloom models download {text}"
+                f"{text} is not on this machine.",
+                advice=f"Download it first: texloom models download {text}",
+                download=text,
             )
         return _opened(path_or_none, None, family, folder)
     raise ModelNotFoundError(

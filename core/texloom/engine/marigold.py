@@ -147,11 +147,14 @@ class Marigold:
 def _load(folder: Path, device: torch.device) -> Any:
     from diffusers import DiffusionPipeline
 
+    # A download takes weights of half precision where all parts have them, which carry that in their names.
+    variant = read_folder(folder).variant
     try:
         pipeline: Any = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
             folder,
             local_files_only=True,
             use_safetensors=True,
+            variant=variant or None,
             dtype=torch.float32 if device.type == "cpu" else torch.float16,
         )
     except Exception as error:

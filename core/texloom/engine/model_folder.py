@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ModelInvalidError, StorageError
-from ..storage import home, read_json, read_versioned, write_json_atomic
+from ..hash_cache import HashCache
+from ..storage import read_json
 
 INDEX_NAME: Final = "model_index.json"
 MODULAR_INDEX_NAME: Final = "modular_model_index.json"
@@ -33,7 +34,6 @@ _SORTS: Final = ("Base", *_DISTILLED)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FRONT_MATTER_LICENCE = re.compile(r"^license(?:_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
 _BLOCK: Final = 8 * 1024 * 1024
-_HASHES_SCHEMA: Final = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def read_folder(path: Path, *, configuration_only: bool = False) -> ModelFolder:
 def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, str]:
     """SHA-256 of the folder's weights by their relative names (with ``/``).
 
-    Hashes of unchanged files (same size and time) are remembered from run to run.
+    Hashes of unchanged files are remembered from run to run, and those of files that were downloaded.
 
     Args:
         folder: the model.
@@ -162,18 +162,15 @@ def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, 
     Raises:
         ModelInvalidError: a file cannot be read.
     """
-    known = _known_hashes()
+    known = HashCache()
     result: dict[str, str] = {}
     names = {file: file.name if file.is_absolute() else file.as_posix() for file in folder.weights}
-    total, done, changed = max(1, folder.bytes), 0, False
+    total, done = max(1, folder.bytes), 0
     for file in folder.weights:
         path = folder.path / file
-        stat = path.stat()
-        mark = [stat.st_size, stat.st_mtime_ns]
-        entry = known.get(str(path))
-        if isinstance(entry, list) and entry[:2] == mark and len(entry) == 3 and isinstance(entry[2], str):
-            result[names[file]] = entry[2]
-            done += stat.st_size
+        if found := known.find(path):
+            result[names[file]] = found
+            done += path.stat().st_size
             tell(done / total)
             continue
         digest = hashlib.sha256()
@@ -186,31 +183,9 @@ def hash_files(folder: ModelFolder, tell: Callable[[float], None]) -> dict[str, 
         except OSError as error:
             raise ModelInvalidError(f"{path} cannot be read: {error.strerror or error}.") from error
         result[names[file]] = digest.hexdigest()
-        known[str(path)] = [*mark, digest.hexdigest()]
-        changed = True
-    if changed:
-        _remember_hashes(known)
+        known.add(path, digest.hexdigest())
+    known.save()
     return result
-
-
-def _known_hashes() -> dict[str, Any]:
-    try:
-        files = read_versioned(_hashes_path(), schema=_HASHES_SCHEMA).get("files")
-    except StorageError:
-        return {}  # only a cache
-    return dict(files) if isinstance(files, dict) else {}
-
-
-def _remember_hashes(known: dict[str, Any]) -> None:
-    present = {path: entry for path, entry in known.items() if Path(path).is_file()}
-    try:
-        write_json_atomic(_hashes_path(), {"schema": _HASHES_SCHEMA, "files": present})
-    except StorageError:
-        pass  # only a cache; the next run hashes again
-
-
-def _hashes_path() -> Path:
-    return home() / "cache" / "hashes.json"
 
 
 def _option(value: object) -> bool:

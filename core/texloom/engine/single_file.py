@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from .. import catalog_rows, model_store
+from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, ModelNotFoundError
 from ..gguf_header import is_gguf
 from ..weights_header import (
@@ -33,6 +34,9 @@ from .model_folder import ModelFolder, read_folder
 
 _DENOISERS: Final = ("transformer", "unet")
 _TOLERANCE: Final = 0.02
+_WHOLE: Final = "model.diffusion_model."
+_ENCODERS: Final = {768: "ViT-L", 1024: "ViT-H"}
+"""Text encoders of Stable Diffusion by the width of what they say, as the catalogue names them."""
 _NO_MODEL: Final = {
     LORA: "a LoRA: it changes a model and is none itself",
     TEXTUAL_INVERSION: "a textual inversion: it teaches a model a word and is none itself",
@@ -75,7 +79,7 @@ def _configuration(file: WeightsFile) -> Path:
         folder = _read(path, configuration_only=True)
         if folder is not None and _member(folder, file.family) and _fits(folder, file):
             return path
-    raise _needed(file, "the configuration", "--configuration")
+    raise _needed(file, "the configuration", configuration=True)
 
 
 def _rest(file: WeightsFile) -> tuple[ModelFolder, str]:
@@ -89,7 +93,7 @@ def _rest(file: WeightsFile) -> tuple[ModelFolder, str]:
         # Sizes of one family differ in the number of weights, whatever the layout of their names.
         if part is not None and abs(_weights(folder, part.name) - wanted) <= _TOLERANCE * wanted:
             return folder, part.name
-    raise _needed(file, "the text encoder, the autoencoder and the configuration", "")
+    raise _needed(file, "the text encoder, the autoencoder and the configuration", configuration=False)
 
 
 def _weights(folder: ModelFolder, part: str) -> int:
@@ -119,8 +123,12 @@ def _read(path: Path, *, configuration_only: bool = False) -> ModelFolder | None
 
 
 def _member(folder: ModelFolder, family: str) -> bool:
+    return family_of(folder).id in _families(family)
+
+
+def _families(family: str) -> tuple[str, ...]:
     # FLUX.2 dev and klein are one network in two sizes.
-    return family_of(folder).id == family or (family == "flux2" and family_of(folder).id == "flux2-klein")
+    return (family, "flux2-klein") if family == "flux2" else (family,)
 
 
 def _fits(folder: ModelFolder, file: WeightsFile) -> bool:
@@ -129,10 +137,18 @@ def _fits(folder: ModelFolder, file: WeightsFile) -> bool:
     if unet is None:
         return True
     wide = unet.config.get("cross_attention_dim")
-    found = {
-        s[-1] for name, s in file.shapes.items() if name.endswith(".attn2.to_k.weight") and "diffusion_model" in name
-    }
+    found = _widths(file)
     return not found or not isinstance(wide, int) or wide in found
+
+
+def _widths(file: WeightsFile) -> set[int]:
+    """How wide the text encoder is that the network looks at."""
+    # A whole checkpoint has layers of that name in its text encoders as well.
+    return {
+        shape[-1]
+        for name, shape in file.shapes.items()
+        if name.endswith(".attn2.to_k.weight") and (file.kind == DENOISER or "diffusion_model" in name)
+    }
 
 
 def _refuse_inpainting(file: WeightsFile) -> None:
@@ -145,15 +161,35 @@ def _refuse_inpainting(file: WeightsFile) -> None:
             )
 
 
-def _needed(file: WeightsFile, what: str, option: str) -> ModelNotFoundError:
-    rows = [row for row in catalog_rows.rows() if row.family.startswith(file.family) and not row.part]
+def _needed(file: WeightsFile, what: str, *, configuration: bool) -> ModelNotFoundError:
+    rows = _giving(file)
     if not rows:
         return ModelNotFoundError(
             f"{file.path.name} holds weights alone; {what} of its family must come from a diffusers folder.",
             advice="Put a diffusers folder of the same model into a model folder.",
         )
-    commands = " or ".join(f"texloom models download {row.id} {option}".rstrip() for row in rows[:3])
+    option = "--configuration" if configuration else ""
+    commands = ", ".join(f"texloom models download {row.id} {option}".rstrip() for row in rows[:3])
     return ModelNotFoundError(
         f"{file.path.name} holds weights alone; {what} must come from a diffusers folder of the same model.",
-        advice=f"Download what fits first: {commands}",
+        advice=f"Download one that fits first: {commands}",
+        download=rows[0].id,
+        configuration=configuration,
     )
+
+
+def _giving(file: WeightsFile) -> list[CatalogRow]:
+    """The rows of the catalogue that may give what a file lacks, the one that fits best first."""
+    drawing = [
+        math.prod(shape) for name, shape in file.shapes.items() if file.kind == DENOISER or name.startswith(_WHOLE)
+    ]
+    billions = sum(drawing) / 1e9
+
+    def unlike(row: CatalogRow) -> tuple[bool, int, bool]:
+        # Versions of Stable Diffusion differ in their text encoder, members of other families in their size.
+        encoders = [name for width, name in _ENCODERS.items() if width in _widths(file)]
+        other = any(name not in row.text_encoder for name in encoders)
+        return other, round(10.0 * abs(row.denoiser_billions - billions)), row.gated == "yes"
+
+    rows = [row for row in catalog_rows.rows() if row.family in _families(file.family) and not row.part]
+    return sorted(rows, key=unlike)

@@ -65,6 +65,7 @@ def plan(
     revision: str = "",
     root: Path | None = None,
     configuration_only: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> DownloadPlan:
     """Ask the hub what a download of ``model`` would be.
 
@@ -75,6 +76,7 @@ def plan(
         revision: a branch, tag or commit; empty: the row's, else the newest.
         root: the model folder; default: the first of the settings.
         configuration_only: only the small files, to open a single-file checkpoint of that family with.
+        check: called often while files that are there already are compared; may raise to stop.
 
     Raises:
         As ``Hub.list``; DownloadError: there is nothing in it that Texloom can use.
@@ -91,7 +93,7 @@ def plan(
             advice="Choose another model.",
         )
     folder = model_store.folder_for(model, root or model_store.download_folder())
-    missing = tuple(file for file in files if not in_place(folder / file.name, file, folder))
+    missing = tuple(file for file in files if not in_place(folder / file.name, file, folder, lambda _: check()))
     partial = {file.key: size_of(aside_path(folder, file)) for file in missing}
     return DownloadPlan(
         listing=listing,
@@ -166,12 +168,16 @@ class FileHash:
             hashlib.sha256() if file.sha256 else hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
         )
 
-    def read(self, path: Path) -> str:
-        """The hash of that file; empty when it is not there."""
+    def read(self, path: Path, tell: Callable[[int], None] = lambda count: None) -> str:
+        """The hash of that file; empty when it is not there.
+
+        ``tell`` is called with the size of each block; may raise to stop.
+        """
         try:
             with open(path, "rb") as stream:
                 while block := stream.read(BLOCK):
                     self._digest.update(block)
+                    tell(len(block))
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -179,20 +185,23 @@ class FileHash:
         return self._digest.hexdigest()
 
 
-def in_place(path: Path, file: RemoteFile, folder: Path) -> bool:
-    """Whether a file is in its place; files are put there only when they are whole."""
+def in_place(path: Path, file: RemoteFile, folder: Path, tell: Callable[[int], None] = lambda count: None) -> bool:
+    """Whether a file is in its place; files are put there only when they are whole.
+
+    ``tell`` as of :meth:`FileHash.read`, which is asked where no record vouches for the file.
+    """
     if size_of(path) != file.size or not path.is_file():
         return False
     known = recorded(folder).get(file.name)
     if known is not None:
         return known == file.key
-    return FileHash(file).read(path) == file.key
+    return FileHash(file).read(path, tell) == file.key
 
 
-def recorded(folder: Path) -> dict[str, str]:
-    """Files and their hashes as the folder's last whole download had them."""
+def recorded(folder: Path, name: str = RECORD) -> dict[str, str]:
+    """Files and their hashes as the folder's last whole download had them, by the record of that name."""
     try:
-        files = storage.read_versioned(folder / RECORD, schema=RECORD_SCHEMA)["files"]
+        files = storage.read_versioned(folder / name, schema=RECORD_SCHEMA)["files"]
         return {name: entry["sha256"] or entry["git_sha1"] for name, entry in files.items()}
     except (StorageError, KeyError, TypeError, AttributeError):
         return {}

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from .. import storage
+from .. import hash_cache, storage
 from ..errors import CancelledError, DownloadError, StorageError, TexloomError
-from ..model_store import PARTIAL, RECORD
+from ..model_store import CONFIGURATION_RECORD, PARTIAL, RECORD
 from .download_plan import (
     BLOCK,
     RECORD_SCHEMA,
@@ -49,13 +49,17 @@ _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DownloadProgress:
-    """Where a download is, in bytes; ``speed`` in bytes a second, ``waiting`` says for what it waits, if it does."""
+    """Where a download is, in bytes; ``speed`` in bytes a second, ``waiting`` says for what it waits, if it does.
+
+    ``comparing`` is how much of ``file`` is compared with its hash, 0 to 1, while that is done; else None.
+    """
 
     done: int
     total: int
     speed: float
     file: str
     waiting: str = ""
+    comparing: float | None = None
 
     @property
     def fraction(self) -> float:
@@ -160,8 +164,12 @@ class _Download:
             raise storage.storage_error("make the folder", folder, error) from error
         with self._locked(folder):
             # Another process may have loaded some of it in the meantime.
-            missing = [file for file in self._plan.files if not in_place(folder / file.name, file, folder)]
-            _tidy(folder, missing)
+            missing = [
+                file
+                for file in self._plan.files
+                if not in_place(folder / file.name, file, folder, self._compared(file))
+            ]
+            _tidy(folder, self._plan.listing.files)
             to_load = sum(file.size - min(file.size, size_of(aside_path(folder, file))) for file in distinct(missing))
             _check_room(folder, to_load)
             self._done = self._plan.bytes - to_load
@@ -170,6 +178,8 @@ class _Download:
             # Only now, so that a model that was there before stays whole until the new one is.
             _place(folder, missing)
             self._record(folder)
+            # The engine need not read them all again to say what it draws with.
+            hash_cache.add({folder / file.name: file.sha256 for file in missing if file.sha256})
         self._report("", force=True)
         return folder
 
@@ -214,6 +224,18 @@ class _Download:
         if self._failed is not None:
             raise CancelledError
 
+    def _compared(self, file: RemoteFile) -> Callable[[int], None]:
+        """What tells how much of a file is compared with its hash, which takes long for a large one."""
+        done = 0
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            self._check()
+            self._report(file.name, comparing=min(1.0, done / max(1, file.size)))
+
+        return tell
+
     def _one(self, file: RemoteFile) -> None:
         aside = aside_path(self._plan.folder, file)
         fresh, broken = False, 0
@@ -232,7 +254,7 @@ class _Download:
                     raise self._given_up(file, error) from error
                 self._pause_after(error, broken, file)
                 continue
-            if FileHash(file).read(aside) == file.key:
+            if FileHash(file).read(aside, self._compared(file)) == file.key:
                 break
             # What lay there may have been damaged long ago; what comes fresh may not.
             self._count(-size_of(aside), file.name)
@@ -265,7 +287,7 @@ class _Download:
             elif start and not (answer.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
                 raise http.client.HTTPException("it went on at another place")
             self._check_length(file, answer, start)
-            with _opened(aside, start) as stream:
+            with _writing(aside, start) as stream:
                 self._copy(file, answer, stream, file.size - start)
 
     def _check_length(self, file: RemoteFile, answer: http.client.HTTPResponse, start: int) -> None:
@@ -311,28 +333,29 @@ class _Download:
         )
 
     def _record(self, folder: Path) -> None:
-        if self._plan.configuration_only:
-            return
         listing = self._plan.listing
         files = {
             file.name: {"size": file.size, "sha256": file.sha256, "git_sha1": file.git_sha1}
             for file in sorted(self._plan.files, key=lambda file: file.name)
         }
-        for name in set(recorded(folder)) - set(files):
+        record = {"schema": RECORD_SCHEMA, "hub": listing.hub, "revision": listing.revision, "files": files}
+        if self._plan.configuration_only:
+            if not (folder / RECORD).is_file():
+                storage.write_json_atomic(folder / CONFIGURATION_RECORD, record)
+            return
+        for name in ({*recorded(folder), *recorded(folder, CONFIGURATION_RECORD)}) - set(files):
             # A file that this revision no longer has would be taken for a part of it.
             if safe_name(name):
                 (folder / name).unlink(missing_ok=True)
-        storage.write_json_atomic(
-            folder / RECORD,
-            {"schema": RECORD_SCHEMA, "hub": listing.hub, "revision": listing.revision, "files": files},
-        )
+        storage.write_json_atomic(folder / RECORD, record)
+        (folder / CONFIGURATION_RECORD).unlink(missing_ok=True)
 
     def _count(self, count: int, name: str) -> None:
         with self._lock:
             self._done += count
         self._report(name)
 
-    def _report(self, name: str, *, waiting: str = "", force: bool = False) -> None:
+    def _report(self, name: str, *, waiting: str = "", comparing: float | None = None, force: bool = False) -> None:
         with self._lock:
             now = time.monotonic()
             if not force and now - self._told < _TELL_SECONDS:
@@ -343,7 +366,14 @@ class _Download:
             (first, bytes_then), seconds = self._marks[0], now - self._marks[0][0]
             speed = max(0.0, (self._done - bytes_then) / seconds) if seconds > 0 and first < now else 0.0
             self._tell(
-                DownloadProgress(done=self._done, total=self._plan.bytes, speed=speed, file=name, waiting=waiting)
+                DownloadProgress(
+                    done=self._done,
+                    total=self._plan.bytes,
+                    speed=speed,
+                    file=name,
+                    waiting=waiting,
+                    comparing=comparing,
+                )
             )
 
 
@@ -375,6 +405,18 @@ def _place(folder: Path, files: Sequence[RemoteFile]) -> None:
             raise storage.storage_error("write", target, error) from error
 
 
+@contextlib.contextmanager
+def _writing(path: Path, start: int) -> Iterator[IO[bytes]]:
+    stream = _opened(path, start)
+    try:
+        yield stream
+    finally:
+        try:
+            stream.close()  # which writes what is still held back
+        except OSError as error:
+            raise _DiskError(error) from error
+
+
 def _opened(path: Path, start: int) -> IO[bytes]:
     try:
         stream = open(path, "r+b" if start else "wb")
@@ -389,9 +431,9 @@ def _truncate(path: Path, size: int) -> None:
         stream.truncate(size)
 
 
-def _tidy(folder: Path, missing: Sequence[RemoteFile]) -> None:
-    """Parts of files that an older revision had."""
-    wanted = {file.key for file in missing} | {"lock"}
+def _tidy(folder: Path, files: Sequence[RemoteFile]) -> None:
+    """Remove parts of files that an older revision had; other files of this one may be wanted by another download."""
+    wanted = {file.key for file in files} | {"lock"}
     for path in (folder / PARTIAL).iterdir():
         if path.name not in wanted:
             path.unlink(missing_ok=True)

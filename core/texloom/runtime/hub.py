@@ -53,12 +53,16 @@ class RemoteFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """What a model consists of at one revision."""
+    """What a model consists of at one revision.
+
+    ``gated`` says that its makers ask to accept their terms first, ``licence`` what its page names; empty for nothing.
+    """
 
     hub: str
     revision: str
     files: tuple[RemoteFile, ...]
     gated: bool
+    licence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +127,8 @@ class Hub:
             raise self._nonsense(f"its list of {hub} cannot be read") from error
         if not _SHA1.fullmatch(commit):
             raise self._nonsense(f"it gave {commit[:40]!r} as revision of {hub}")
-        return Listing(hub=hub, revision=commit, files=files, gated=bool(data.get("gated")))
+        gated = bool(data.get("gated"))
+        return Listing(hub=hub, revision=commit, files=files, gated=gated, licence=_licence(data))
 
     def open(self, listing: Listing, file: RemoteFile, start: int = 0) -> http.client.HTTPResponse:
         """Open a file at ``start``; look at ``status`` for whether the server honoured that (206) or not (200).
@@ -202,6 +207,21 @@ def safe_name(name: object) -> bool:
     if not isinstance(name, str) or len(name) > 400:
         return False
     return all(_NAME.fullmatch(part) and not part.endswith((".", " ")) for part in name.split("/"))
+
+
+def _licence(data: Mapping[str, Any]) -> str:
+    """What the page of a model says of its licence; its name where that is of the makers' own."""
+    card = data.get("cardData")
+    said = [card.get(key) for key in ("license_name", "license")] if isinstance(card, dict) else []
+    tags = data.get("tags")
+    said += [
+        tag.removeprefix("license:")
+        for tag in (tags if isinstance(tags, list) else ())
+        if isinstance(tag, str) and tag.startswith("license:")
+    ]
+    # It is shown in a line.
+    texts = [" ".join(text.split())[:80] for text in said if isinstance(text, str)]
+    return next((text for text in texts if text and text != "other"), "")
 
 
 def _file(entry: Any) -> RemoteFile:
