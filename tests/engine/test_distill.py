@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import types
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +101,18 @@ def test_moved_noise_leads_to_the_moved_picture(
     model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=read_network(model))
-    clean, noise, texts = trainer._pairs(np.random.default_rng(1), torch.Generator())
-    for one, other, text in zip(clean, noise, texts, strict=True):
+    clean, noise, (states, mask) = trainer._pairs(np.random.default_rng(1), torch.Generator())
+    for one, other, said, marks in zip(clean, noise, states, mask, strict=True):
+        count = int(marks.sum())
         moves = [(down, across) for down in range(SIDE // 16) for across in range(SIDE // 16)]
         found = [
             (index, move)
             for move in moves
             for index in range(150)
-            if pairs.texts[index] == text and torch.equal(pairs.noise[index].roll(move, (-2, -1)), other)
+            if torch.equal(pairs.noise[index].roll(move, (-2, -1)), other)
         ]
         ((index, move),) = found
+        assert torch.equal(learned.text([pairs.texts[index]])[0][0], said[:count])
         assert torch.equal(pairs.latents[index].roll(move, (-2, -1)), one)
 
 
@@ -175,6 +178,7 @@ class TestComparison:
         assert found["trained"]["network"] == "UNet2DConditionModel"
         assert found["few"]["network"] == "SanaTransformer2DModel"
         assert found["trained"]["loss"] < found["fresh"]["loss"]
+        assert all(found[name]["words"] < 1.0 for name in found)
         assert found["trained"]["frechet"]["mean"] != found["fresh"]["frechet"]["mean"]
         printed = capsys.readouterr().out
         assert all(f"| {name} |" in printed for name in ("trained", "fresh", "few"))
@@ -183,3 +187,20 @@ class TestComparison:
         command = [str(tmp_path), "--autoencoder", str(model / "vae"), "--corpus", str(shards), "--count", "2"]
         command += ["--judge", str(tmp_path / "judge.safetensors"), "--judge-steps", "1"]
         assert learned_compare.main(command) == 1
+
+    def test_how_much_is_told_by_words(self) -> None:
+        """By a network that knows all, one that knows nothing, and one that knows half of it."""
+        torch.manual_seed(0)
+        latents = torch.randn(40, 4, 1, 1).expand(-1, -1, 8, 8) + 0.1 * torch.randn(40, 4, 8, 8)
+
+        def knowing(share: float) -> float:
+            clean = iter(latents.split(learned_compare._BATCH))
+
+            def network(noise: Any, **_: Any) -> Any:
+                return types.SimpleNamespace(sample=noise - share * next(clean))
+
+            return learned_compare.words_explain(network, latents, (torch.zeros(40, 1, 4), torch.ones(40, 1)))
+
+        assert knowing(1.0) == pytest.approx(1.0)
+        assert knowing(0.0) == pytest.approx(0.0, abs=0.05)
+        assert knowing(0.5) == pytest.approx(0.75, abs=0.05)
