@@ -163,7 +163,7 @@ class TestComparison:
         options = flow.Options(steps=120, batch=16, rate=2e-3, shift=1.0)
         for kind in ("trained", "fresh"):
             trainer = flow.Trainer(learned, options, kind="unet", config=UNET)
-            for _ in range(60 if kind == "trained" else 0):
+            for _ in range(120 if kind == "trained" else 0):
                 trainer._one()
             network = trainer.average.model
             write_folder(tmp_path / kind, vae=vae, network=network, layout=learned.layout, training={})

@@ -67,7 +67,7 @@ class Layout:
             keys = tuple(Key(str(row["name"]), str(row["kind"]), tuple(row.get("options", ()))) for row in data["keys"])
             return cls(tuple(str(name) for name in data["families"]), keys)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelInvalidError(f"{path} cannot be read: {error}.", advice="Get the model again.") from error
+            raise ModelInvalidError(f"{path} cannot be read: {error}.", advice="Download it again.") from error
 
     def save(self, folder: Path) -> None:
         """Write it for :meth:`load`.
