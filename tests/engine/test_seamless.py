@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from texloom.engine import seamless
 from texloom.engine.seamless import circular, pad, seam_ratio
 from torch import nn
 
@@ -126,7 +127,8 @@ def test_seam_ratio() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_large_pictures_are_measured_in_part(kind: type) -> None:
+def test_large_pictures_are_measured_in_part(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seamless, "MEASURED", 700 * 500)
     rng = np.random.default_rng(4)
     noise = rng.integers(0, 200, (700, 900, 3))
     noise[:, 0] += 50
