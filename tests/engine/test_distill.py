@@ -26,7 +26,8 @@ SIDE = 64
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    assert corpus.main(["--count", "40", "--size", str(SIDE), "--shard", "40", "--out", str(folder)]) == 0
+    arguments = ["--count", "40", "--size", str(SIDE), "--shard", "40", "--blends", "0", "--out", str(folder)]
+    assert corpus.main(arguments) == 0
     return folder
 
 

@@ -252,7 +252,14 @@ class TestLatents:
     def test_all_samples_with_their_captions(self, learned: latents.Learned, tiles: Tiles) -> None:
         train, _ = tiles.split()
         assert learned.latents.shape == (len(train), 2, 4, SIDE // 16, SIDE // 16)
-        assert [len(own) for own in learned.captions] == [3] * len(train)
+        # Of two materials at once there is one caption.
+        blends = ["second" in tiles.rows[int(index)] for index in train]
+        assert any(blends)
+        assert [len(own) for own in learned.captions] == [1 if blend else 3 for blend in blends]
+        place = blends.index(True)
+        both = {tiles.rows[int(train[place])]["family"], tiles.rows[int(train[place])]["second"]["family"]}
+        told = learned.truth[place, : len(learned.layout.families)].nonzero()[:, 0].tolist()
+        assert {learned.layout.families[index] for index in told} == both
         assert learned.texts[0] == ""
         assert learned.texts[learned.captions[7][0]] == tiles.rows[int(train[7])]["caption"]
         states, mask = learned.text([0, 5])

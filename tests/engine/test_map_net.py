@@ -20,7 +20,7 @@ TINY = NetConfig(channels=(8, 12), blocks=(1, 1))
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    corpus.write_shard(folder, 0, list(corpus.samples(0, 6, size=128)))
+    corpus.write_shard(folder, 0, list(corpus.samples(0, 6, size=128, blends=0.0)))
     return folder
 
 

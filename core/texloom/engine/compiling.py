@@ -9,9 +9,11 @@ no picture is lost.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import shutil
 import sys
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -44,7 +46,8 @@ class CompiledBlocks:
 
     def __init__(self, networks: Iterable[nn.Module], failed: Callable[[str], None]) -> None:
         self._networks = tuple(networks)
-        self._failed = failed
+        # Whoever is told holds this: held the other way as well, networks would stay in memory with nobody to use them.
+        self._failed = weakref.WeakMethod(failed) if inspect.ismethod(failed) else lambda: failed
         self._started = False
         self.active = False
 
@@ -89,4 +92,6 @@ class CompiledBlocks:
 
     def _give_up(self, problem: Exception) -> None:
         self.active = False
-        self._failed(f"{type(problem).__name__}: {' '.join(str(problem).split())}"[:_TOLD])
+        failed = self._failed()
+        if failed is not None:
+            failed(f"{type(problem).__name__}: {' '.join(str(problem).split())}"[:_TOLD])

@@ -137,7 +137,9 @@ class Marigold:
     ) -> Iterator[Any]:
         """The pipeline, whose networks see across borders that repeat, and stop when asked."""
         if kind not in self._pipelines:
-            self._pipelines[kind] = _load(self._folders[kind], device)
+            # Its files are read in threads, which know nothing of this one's inference mode.
+            with torch.inference_mode(False):
+                self._pipelines[kind] = _load(self._folders[kind], device)
         pipeline = self._pipelines[kind].to(device)
         networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
         with circular([pipeline.unet, pipeline.vae], tile_x, tile_y), stopping(networks, check):
