@@ -244,7 +244,7 @@ class TestDownload:
         item = jobs.item_of("flux-dev")
         facts.draw_facts(Layout(noted), item, None, 60)
         assert facts.draw_terms(Layout(noted), item, 60)
-        shown = texts(noted).replace("\n", " ")
+        shown = " ".join(texts(noted).split())
         assert "33.8 GB" in shown and "LoRA" in shown and "in English" in shown
         assert "35.3 GB; with main memory for that, a graphics card can do with 4.1 GB" in shown
         assert "after depth, normals or lines" in shown and "in the style of a picture" in shown
