@@ -249,7 +249,7 @@ class TestPanel:
         assert item.hub == "h94/IP-Adapter" and item.row.only and jobs.terms(item) == ()
         assert jobs.terms(jobs.item_of("ip-adapter-flux")) and jobs.is_downloadable("ip-adapter-flux")
         said = dict(module(texloom, "panels.model_facts").facts(item, None))
-        assert "Apache" in said["Licence"] and said["Memory"] == ""
+        assert "Apache" in said["Licence"] and said["Memory"] == "about 3.3 GB beside the model"
         # Once it lies there, nothing is offered any more; nor where another one is named.
         row = rows.find("ip-adapter-sdxl")
         file = store.folder_for(row.hub, tmp_path / "models") / row.file
