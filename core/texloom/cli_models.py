@@ -164,11 +164,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
         "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS),
         "Graphics card": f"{row.least_bytes / 1e9:.0f} GB and more, with main memory for the rest",
     }
-    for name, text in lines.items():
-        show.line(f"{name:13} {text}")
-    for text in (row.note, *row.terms):
-        if text:
-            show.line(text)
+    show.facts(lines, (row.note, *row.terms))
     return 0
 
 
@@ -181,11 +177,7 @@ def _show_beside(row: CatalogRow, show: Show) -> int:
         "On disk": str(where) if where else f"no; about {_size(row.download_bytes)} to download",
         "Licence": f"{row.licence} ({COMMERCIAL[row.commercial]})",
     }
-    for name, text in lines.items():
-        show.line(f"{name:13} {text}")
-    for text in (row.note, *row.terms):
-        if text:
-            show.line(text)
+    show.facts(lines, (row.note, *row.terms))
     return 0
 
 

@@ -55,9 +55,5 @@ def show_row(row: ControlRow, show: Show) -> int:
         "Reads": ", ".join(row.kinds),
         "For": ", ".join(row.models) or f"all models of the family {row.family}",
     }
-    for name, text in lines.items():
-        show.line(f"{name:13} {text}")
-    for text in (row.note, *row.terms):
-        if text:
-            show.line(text)
+    show.facts(lines, (row.note, *row.terms))
     return EXIT_OK

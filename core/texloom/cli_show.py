@@ -7,12 +7,12 @@ import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from . import events
 from .api import Job, JobFailedError, Result
-from .errors import TexloomError
+from .errors import TexloomError, together
 from .events import Event
 from .jobs import JobState, JobView
 from .runtime.environment import Check, Plan, SetupProgress
@@ -41,6 +41,14 @@ class Show:
         if not self._json:
             sys.stdout.write(text + "\n")
 
+    def facts(self, named: Mapping[str, str], remarks: Iterable[str]) -> None:
+        """What there is to know of one thing, a line each; empty remarks are left out."""
+        for name, text in named.items():
+            self.line(f"{name:13} {text}")
+        for text in remarks:
+            if text:
+                self.line(text)
+
     def say(self, text: str) -> None:
         """A remark for people."""
         self.end_bar()
@@ -51,7 +59,7 @@ class Show:
         """Progress of a job, and its warnings."""
         self.data(event.to_dict())
         if isinstance(event, events.Warning):
-            self.say(f"Note: {event.message} {event.advice}".rstrip())
+            self.say(f"Note: {together(event.message, event.advice)}")
         elif isinstance(event, events.Failed) and event.log_tail and not self._quiet:
             self.say(event.log_tail)
         elif not view.final:

@@ -102,10 +102,7 @@ def show_adapter(key: str, show: Show) -> bool:
         "File": row.file,
         "Encoder": row.encoder,
     }
-    for name, text in lines.items():
-        show.line(f"{name:13} {text}")
-    for text in row.download_row().terms:
-        show.line(text)
+    show.facts(lines, row.download_row().terms)
     return True
 
 

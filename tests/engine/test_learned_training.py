@@ -275,7 +275,7 @@ class TestLatents:
         found = learned.partly_told(np.random.default_rng(0), picked)
         place = learned.layout.families.index(tiles.rows[int(train[3])]["family"])
         assert (found[:, place] > 0).all()
-        groups = learned.layout.groups()
+        groups = learned.layout.groups
         said = [number for number in range(len(learned.layout.keys)) if learned.truth[3][groups == number].any()]
         assert len(said) > 3
         shares = [

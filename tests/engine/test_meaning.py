@@ -30,12 +30,12 @@ def layout() -> Layout:
 
 
 def test_every_place_belongs_to_a_family_or_a_key(layout: Layout) -> None:
-    groups = layout.groups()
+    groups = layout.groups
     assert len(groups) == layout.width
     assert int((groups == -1).sum()) == len(families())
     for number, key in enumerate(layout.keys):
         places = (groups == number).nonzero()[:, 0].tolist()
-        assert places[0] == layout.starts()[key.id]
+        assert places[0] == layout.starts[key.id]
         assert len(places) == {"number": 2, "color": 4}.get(key.kind, len(key.options))
 
 
@@ -106,7 +106,7 @@ class TestFile:
         place = other.families.index("cobblestone")
         assert float(then[place]) == pytest.approx(float(now[layout.families.index("cobblestone")]))
         (wet,) = (one for one in layout.keys if one.name == "wetness")
-        at, before = other.starts()[wet.id], layout.starts()[wet.id]
+        at, before = other.starts[wet.id], layout.starts[wet.id]
         torch.testing.assert_close(then[at : at + 2], now[before : before + 2])
-        gone = other.starts()["number:gone"]
+        gone = other.starts["number:gone"]
         assert not then[gone : gone + 2].any()

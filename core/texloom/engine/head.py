@@ -289,10 +289,7 @@ class Head:
     def read_all(self, encoding: Encoding, rows: Sequence[int] | None = None) -> list[Reading]:
         """What each text of an encoded batch means."""
         index = list(range(len(encoding.mask))) if rows is None else list(rows)
-        states = encoding.token_states[index, :MAX_TOKENS].float().to(self.device)
-        mask = encoding.mask[index, :MAX_TOKENS].bool().to(self.device)
-        pooled = encoding.pooled[index].float().to(self.device)
-        memory = self.net.remember(states, mask, pooled)
+        memory = self.remember(encoding, index)
         family = self.net.read_family(memory)
         readings = []
         for place, original in enumerate(index):
@@ -301,6 +298,14 @@ class Head:
             attention = family.attention[place].cpu()
             readings.append(Reading(self, one, family.logits[place], family.domain[place], attention, offsets))
         return readings
+
+    @torch.inference_mode()
+    def remember(self, encoding: Encoding, rows: Sequence[int] | None = None) -> Memory:
+        """The texts of an encoded batch, or those ``rows`` of it, as the net keeps them; long ones are cut."""
+        index = list(range(len(encoding.mask))) if rows is None else list(rows)
+        states = encoding.token_states[index, :MAX_TOKENS].float().to(self.device)
+        mask = encoding.mask[index, :MAX_TOKENS].bool().to(self.device)
+        return self.net.remember(states, mask, encoding.pooled[index].float().to(self.device))
 
     @torch.inference_mode()
     def _said(self, memory: Memory, family: str, offsets: Tensor) -> dict[str, Said]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ..errors import ModelInvalidError
 from ..storage import write_bytes_atomic
-from .head import COLOR_MEAN, COLOR_SCALE, MAX_TOKENS, Head
+from .head import COLOR_MEAN, COLOR_SCALE, Head
 from .head_net import ParameterOutput
 from .procedural.parameters import Choice, Color, Number, Parameter, Value
 from .schema import Key, Schema, key_of
@@ -81,11 +82,12 @@ class Layout:
         data = {"version": _VERSION, "families": list(self.families), "keys": rows}
         write_bytes_atomic(folder / MEANING_FILE, (json.dumps(data, indent=1) + "\n").encode())
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Numbers of a meaning."""
         return len(self.families) + sum(_places(key) for key in self.keys)
 
+    @cached_property
     def starts(self) -> dict[str, int]:
         """The first place of each key, by its id."""
         found: dict[str, int] = {}
@@ -95,6 +97,7 @@ class Layout:
             at += _places(key)
         return found
 
+    @cached_property
     def groups(self) -> Tensor:
         """[width] the number of the key at each place, -1 at the families'."""
         parts = [torch.full((len(self.families),), -1)]
@@ -106,9 +109,8 @@ class Layout:
         found = torch.zeros(self.width)
         if family in self.families:
             found[self.families.index(family)] = _FAMILY_SCALE
-        starts = self.starts()
         for item in kind:
-            at = starts.get(key_of(item).id)
+            at = self.starts.get(key_of(item).id)
             if at is None or item.name not in values:
                 continue
             value = values[item.name]
@@ -135,27 +137,24 @@ def meanings(head: Head, layout: Layout, encoding: TextEncoding) -> Tensor:
     What the parameters mean depends on the material; the likeliest one is asked.  Families and keys that only one of
     head and layout knows are left out.
     """
-    states = encoding.token_states[:, :MAX_TOKENS].float().to(head.device)
-    mask = encoding.mask[:, :MAX_TOKENS].bool().to(head.device)
-    memory = head.net.remember(states, mask, encoding.pooled.float().to(head.device))
+    memory = head.remember(encoding)
     logits = head.net.read_family(memory).logits / head.calibration.family_temperature
     likely = logits.softmax(-1)
-    found = torch.zeros(len(states), layout.width, device=head.device)
+    found = torch.zeros(len(likely), layout.width, device=head.device)
     schema = head.schema
     known = {name: number for number, name in enumerate(schema.families)}
     for place, name in enumerate(layout.families):
         if name in known:
             found[:, place] = likely[:, known[name]] * _FAMILY_SCALE
     best = likely.argmax(-1)
-    asked = torch.zeros(len(states), schema.max_members, dtype=torch.int64, device=head.device)
+    asked = torch.zeros(len(likely), schema.max_members, dtype=torch.int64, device=head.device)
     for row, family in enumerate(best.tolist()):
         asked[row, : len(schema.members[family])] = torch.tensor(schema.members[family], device=head.device)
     output = head.net.read_parameters(memory, best, asked)
     said = torch.sigmoid(output.mentioned / head.calibration.mention_temperature)
-    starts = layout.starts()
     for row, family in enumerate(best.tolist()):
         for slot, item in enumerate(schema.parameters[family]):
-            at = starts.get(key_of(item).id)
+            at = layout.starts.get(key_of(item).id)
             if at is not None:
                 read = _read(item, output, row, slot)
                 found[row, at : at + len(read)] = read * said[row, slot]

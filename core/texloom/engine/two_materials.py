@@ -51,7 +51,7 @@ _NATIVE: Final[Mapping[str, frozenset[str]]] = {
 
 # Attributes that a family has draw these themselves, in its joints and on its edges.
 _ATTRIBUTE: Final[Mapping[str, tuple[str, ...]]] = {
-    "moss": ("moss",), "snow": ("snow",), "water": ("wetness",), "ice": (), "mud": ("dirt",),
+    "moss": ("moss",), "snow": ("snow",), "water": ("wetness",), "mud": ("dirt",),
     "rusted_metal": ("rust",), "cracked_paint": ("peeling",),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..engine.procedural.blending import COVER, MATTER, PRINT, Second
+from ..engine.procedural.blending import COVER, MATTER, MODES, PRINT, Second
 from ..engine.procedural.family import families
 from ..engine.procedural.parameters import Rng, Value
 from ..engine.two_materials import FORMS, PATTERNS, find
@@ -25,8 +25,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
         "{first} and {second}",
     ),
 }
-_MODES = (MATTER, PRINT, COVER)
-_SHARES = (0.4, 0.15, 0.45)
+_SHARES = (0.4, 0.15, 0.45)  # of MODES
 _TRIES = 400
 
 
@@ -48,7 +47,7 @@ def blended(grammar: Grammar, rng: Rng) -> Blend:
     """
     names = list(families())
     for _ in range(_TRIES):
-        mode = str(rng.choice(_MODES, p=_SHARES))
+        mode = str(rng.choice(MODES, p=_SHARES))
         first = str(rng.choice(sorted(FORMS) if mode == MATTER else names))
         second = str(rng.choice(sorted(PATTERNS) if mode == PRINT else names))
         nouns = {

@@ -94,15 +94,16 @@ def carried(
     for here, there in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
         time = torch.full((len(latents),), here * 1000.0, device=latents.device)
         with autocast(latents.device.type):
-            velocity = _said(network, latents, text, time)
+            velocity = velocity_of(network, latents, text, time)
             if none is not None:
-                unsaid = _said(network, latents, none, time)
+                unsaid = velocity_of(network, latents, none, time)
                 velocity = unsaid + GUIDANCE * (velocity - unsaid)
         latents = latents + (there - here) * velocity
     return latents
 
 
-def _said(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor) -> Tensor:
+def velocity_of(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor) -> Tensor:
+    """What ``network`` says of latents [B, C, H, W] with this text, at ``time`` [B] from 0 to 1000."""
     states, mask = text
     found = network(latents, encoder_hidden_states=states, encoder_attention_mask=mask, timestep=time).sample
     result: Tensor = found.float()

@@ -75,11 +75,10 @@ class Learned:
 
     def partly_told(self, rng: np.random.Generator, picked: Sequence[int]) -> Tensor:
         """[B, W] meanings of the tiles ``picked``: the family, and of all that is true a part of any size."""
-        groups = self.layout.groups()
         kept = rng.random((len(picked), len(self.layout.keys))) < rng.random((len(picked), 1))
         # The families are in group -1, which is the column added at the end.
         kept = np.concatenate((kept, np.ones((len(picked), 1), dtype=bool)), axis=1)
-        return self.truth[torch.as_tensor(list(picked))] * torch.from_numpy(kept)[:, groups]
+        return self.truth[torch.as_tensor(list(picked))] * torch.from_numpy(kept)[:, self.layout.groups]
 
 
 def prepare(

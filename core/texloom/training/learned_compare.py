@@ -31,7 +31,7 @@ from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
 from ..storage import write_json_atomic
 from .captions import Caption, Grammar
-from .distill import carried
+from .distill import carried, velocity_of
 from .flow import Trainer
 from .heads import report
 from .latents import encoded_tiles
@@ -133,12 +133,8 @@ def _loss(network: Any, ground: Ground, text: tuple[Tensor, Tensor]) -> float:
         states, mask = (value[start : start + _BATCH] for value in text)
         for at in (0.2, 0.4, 0.6, 0.8):
             noise = torch.randn(clean.shape, generator=source)
-            seen = network(
-                clean * (1.0 - at) + noise * at,
-                encoder_hidden_states=states,
-                encoder_attention_mask=mask,
-                timestep=torch.full((len(clean),), at * 1000.0),
-            ).sample
+            time_ = torch.full((len(clean),), at * 1000.0)
+            seen = velocity_of(network, clean * (1.0 - at) + noise * at, (states, mask), time_)
             found += (seen - (noise - clean)).square().mean((1, 2, 3)).tolist()
     return float(np.mean(found))
 
@@ -161,8 +157,7 @@ def words_explain(network: Any, latents: Tensor, text: tuple[Tensor, Tensor]) ->
         clean = latents[start : start + _BATCH]
         states, mask = (value[start : start + _BATCH] for value in text)
         noise = torch.randn(clean.shape, generator=source)
-        time_ = torch.full((len(clean),), 1000.0)
-        velocity = network(noise, encoder_hidden_states=states, encoder_attention_mask=mask, timestep=time_).sample
+        velocity = velocity_of(network, noise, (states, mask), torch.full((len(clean),), 1000.0))
         said.append((noise - velocity).mean((2, 3)))
     truth = latents.mean((2, 3))
     missed = (torch.cat(said) - truth).square().sum()

@@ -20,7 +20,7 @@ from ..engine.drawing import LoadedModel
 from ..engine.families import TEXT_TO_IMAGE
 from ..engine.families.learned import Learned
 from ..engine.text_encoder import TextEncoder
-from ..errors import ErrorCode, ModelInvalidError, RequestError, TexloomError
+from ..errors import ErrorCode, ModelInvalidError, RequestError, TexloomError, together
 from .lora_layers import ADAPTER
 from .lora_replay import denoiser
 
@@ -49,7 +49,7 @@ class Telling(SilentContext):
         """See ``Context``; each sentence once."""
         if message not in self._told:
             self._told.add(message)
-            self._tell(f"{message} {advice}".strip())
+            self._tell(together(message, advice))
 
 
 class Bench:
