@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -33,23 +34,27 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(command: list[str | Path], *, env: dict[str, str] | None = None, quiet: bool = False) -> None:
-    """Run a command in the project's folder.
+def run(
+    command: list[str | Path], *, env: dict[str, str] | None = None, quiet: bool = False, log: Path | None = None
+) -> None:
+    """Run a command in the project's folder; what it prints goes to the file ``log``, where one is given.
 
     Raises:
         ScriptError: it failed; with its output when ``quiet`` kept that back.
     """
     words = [str(word) for word in command]
-    done = subprocess.run(
-        words,
-        cwd=ROOT,
-        env=env,
-        check=False,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        text=True,
-        errors="replace",
-    )
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(log.open("wb")) if log else subprocess.PIPE if quiet else None
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env=env,
+            check=False,
+            stdout=out,
+            stderr=subprocess.STDOUT if quiet or log else None,
+            text=True,
+            errors="replace",
+        )
     if done.returncode:
         shown = ("\n" + "\n".join(done.stdout.splitlines()[-30:])) if quiet else ""
         raise ScriptError(f"Failed with exit status {done.returncode}: {' '.join(words)}{shown}")

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gui_host
@@ -130,21 +131,31 @@ def addon_types() -> None:
 
 
 def blender(versions: list[str], extra: list[str]) -> None:
-    """The built zip, installed in real Blenders."""
+    """The built zip, installed in real Blenders; as many side by side as there are processors."""
     worker = main_python()
+    pythons = {name: ensure_environment(f"bpy-{name}", [BLENDERS[name], *BLENDER_TOOLS]) for name in versions}
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         run([sys.executable, "scripts/build_extension.py", "--output", folder])
         (archive,) = Path(folder).glob("*.zip")
-        failed = []
-        for version in versions:
-            say(f"\nBlender {version}")
+        env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
+        alone = len(versions) == 1
+
+        def passed(name: str) -> bool:
+            command: list[str | Path] = [pythons[name], "-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider"]
+            # Lines of several at once could not be told apart: each is heard when it has ended.
+            log = Path(folder) / f"{name}.txt"
             try:
-                python = ensure_environment(f"bpy-{version}", [BLENDERS[version], *BLENDER_TOOLS])
-                env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
-                run([python, "-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", *extra], env=env)
+                run([*command, *extra], env=env, log=None if alone else log)
             except ScriptError as error:
-                say(str(error))
-                failed.append(version)
+                said = str(error)
+            else:
+                said = ""
+            told = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+            say(f"\nBlender {name}\n{told}{said}".rstrip())
+            return not said
+
+        with ThreadPoolExecutor(min(len(versions), os.cpu_count() or 1)) as pool:
+            failed = [name for name, fine in zip(versions, pool.map(passed, versions), strict=True) if not fine]
         if failed:
             raise ScriptError(f"Failed in Blender {', '.join(failed)}.")
 

@@ -62,8 +62,10 @@ CONFIG: dict[str, Any] = {
 @dataclass(frozen=True)
 class Options:
     """What decides the result.  ``crop`` is in pixels, ``batch`` crops a step; ``adversarial`` is the part of the
-    steps after which the discriminator joins, 1 for never.  ``total`` minutes, where given, decide instead of the
-    steps how far training is: for machines of a speed that is not known ahead."""
+    steps after which the discriminator joins, 1 for never.  ``exact`` weighs what single pixels are off by: where grain
+    of the right kind is wanted rather than the very grain, which 32 numbers cannot hold, it is small and the
+    discriminator's share of the pull, ``adversarial_weight``, and ``spectral`` are large.  ``total`` minutes, where
+    given, decide instead of the steps how far training is: for machines of a speed that is not known ahead."""
 
     steps: int = 12000
     total: float = 0.0
@@ -72,6 +74,7 @@ class Options:
     batch: int = 8
     noise: float = 0.1
     size_cost: float = 2e-4
+    exact: float = 1.0
     spectral: float = 0.5
     adversarial: float = 0.6
     adversarial_weight: float = 0.12
@@ -132,8 +135,10 @@ CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 2.0, 0.6, 0.4)
 _GRAINY = [0, 3, 4]  # luma, height and roughness; colors follow luma, and metal has no grain
 
 
-def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float) -> dict[str, Tensor]:
+def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: float = 1.0) -> dict[str, Tensor]:
     """Distance of channels [B, 6, H, W]: values at five scales, steps between neighbours at two, and local spectra.
+
+    ``exact`` weighs the finest scale and the steps: averages of four by four pixels always count in full.
 
     Absolute differences of single pixels alone stay where they start: their pull is the same from every pixel,
     grain outvotes color, and the network learns one gray for everything.  Means over growing squares have no grain.
@@ -143,11 +148,12 @@ def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float) -> dict[st
     values, steps = difference.new_zeros(()), difference.new_zeros(())
     scaled = difference
     for scale in range(5):
-        values = values + F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.3)
+        share = exact if scale < 2 else 1.0
+        values = values + share * F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.3)
         if scale < 2:
             steps = steps + scaled.diff(dim=-1).abs().mean() + scaled.diff(dim=-2).abs().mean()
         scaled = F.avg_pool2d(scaled, 2)
-    found = {"values": values, "steps": steps * 0.5}
+    found = {"values": values, "steps": steps * 0.5 * exact}
     if spectral:
         found["spectra"] = spectral * (_spectra(seen[:, _GRAINY]) - _spectra(truth[:, _GRAINY])).abs().mean()
     return found
@@ -262,7 +268,7 @@ class Trainer:
             noisy = latents + options.noise * torch.randn_like(latents)
             seen = self.vae.decode(noisy).sample
         seen, latents = seen.float(), latents.float()
-        found = reconstruction_loss(seen, truth, options.spectral)
+        found = reconstruction_loss(seen, truth, options.spectral, options.exact)
         if not self.frozen:
             found["size"] = options.size_cost * latents.square().mean()
         if judged:
@@ -401,8 +407,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders of shards, one a size")
     for name in ("steps", "batch", "crop", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    for name in ("rate", "adversarial", "spectral", "total"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
+    for name in ("rate", "adversarial", "adversarial_weight", "exact", "spectral", "total"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Options, name))
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default=default_device())
