@@ -32,6 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
@@ -420,7 +421,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--freeze-encoder", action="store_true", help="with --resume or --start: only the decoder learns from here on"
     )
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     given = {name: getattr(arguments, name) for name in Options.__dataclass_fields__ if hasattr(arguments, name)}
     try:
         tiles = [Tiles(folder, device=arguments.device) for folder in arguments.corpus]

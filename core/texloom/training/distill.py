@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
@@ -193,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="folder that texloom train flow wrote")
     add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     device, cache = arguments.device, arguments.cache or arguments.work / "cache"
     try:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..engine import chinese
+from ..engine.device import use_threads
 from ..engine.head import Head, Reading
 from ..engine.phrases import is_adjective
 from ..engine.procedural.color import lab_to_hex, srgb_to_lab
@@ -383,7 +383,7 @@ def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> i
     parser.add_argument("--wrong", action="store_true", help="list the misread prompts")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     encoder = encoder or default_encoder()
     try:
         head = Head.load(arguments.model, families())

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..engine import pbr
+from ..engine.device import use_threads
 from ..engine.procedural.draw import Drawn, draw
 from ..engine.procedural.family import families
 from ..engine.upscaler import Pixels, Upscaler, enlarge
@@ -239,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="into the model card")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     upscaler = Upscaler(arguments.model)
     try:
         upscaler.load("cpu")

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
@@ -352,7 +353,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     try:
         vae = read_autoencoder(arguments.autoencoder)

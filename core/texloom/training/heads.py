@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.head import Calibration, Head
 from ..engine.head_net import HeadNet, ParameterOutput
 from ..engine.procedural.family import families
@@ -369,7 +370,7 @@ def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> i
     parser.add_argument("--work", type=Path, default=WORK_FOLDER, help="cache and checkpoints")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     if encoder is None:
         encoder = default_encoder()
     options = replace(Options(), steps=arguments.steps, captions=arguments.captions, seed=arguments.seed)

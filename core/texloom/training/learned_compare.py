@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
+from ..engine.device import use_threads
 from ..engine.families.learned import STEPS, distilled_steps
 from ..engine.learned_text import token_states
 from ..engine.meaning import Layout
@@ -197,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     try:
         vae = read_autoencoder(arguments.autoencoder)
         tiles = Tiles(arguments.corpus)

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..engine.device import use_threads
 from ..engine.diffusers_folder import DiffusersFolderGenerator
 from ..engine.learned_channels import Surface, to_channels
 from ..engine.procedural.draw import draw
@@ -249,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     try:
         tiles = Tiles(arguments.corpus)
         judge = judge_for(arguments, tiles)

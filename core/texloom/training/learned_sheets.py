@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.device import use_threads
 from ..engine.learned_channels import from_channels
 from ..engine.map_net import slopes_of
 from ..engine.seamless import circular
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     try:
         if arguments.corpus is not None:
             rows = reconstructions(arguments.model, Tiles(arguments.corpus), arguments.count)

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..engine.device import choose_device, set_up
+from ..engine.device import choose_device, set_up, use_threads
 from ..errors import RequestError, TexloomError
 from ..storage import home, write_bytes_atomic
 from .heads import report
@@ -162,7 +162,7 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> bool:
     device = choose_device(arguments.device)
     set_up(device)
     if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
+        use_threads(arguments.threads)
     bench = Bench(arguments.model, device, tell.warn)
     size = arguments.size or bench.side()
     bench.check_side(size)

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.map_net import MapNet, NetConfig, Seen, height_from_slopes, slopes_of
 from ..engine.pbr import ambient_occlusion_from_height
 from ..errors import ModelInvalidError
@@ -304,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=WORK_FOLDER)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     options = Options(steps=arguments.steps, seed=arguments.seed)
     try:
         trainer = Trainer(Corpus(arguments.corpus), options)

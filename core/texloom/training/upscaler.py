@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .. import __version__
+from ..engine.device import use_threads
 from ..engine.upscale_net import FACTOR, UpscaleConfig, UpscaleNet
 from ..engine.upscaler import CONFIG_VERSION, FOLDER, WEIGHTS_FILE
 from ..errors import ModelInvalidError
@@ -218,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=WORK_FOLDER)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     options = Options(steps=arguments.steps, seed=arguments.seed)
     try:
         trainer = Trainer(Corpus(arguments.corpus), options)
