@@ -173,7 +173,13 @@ class Trainer:
     """Owns the autoencoder, the discriminator and their optimizers; every step is decided by seed and number."""
 
     def __init__(
-        self, tiles: Sequence[Tiles], options: Options, *, config: dict[str, Any] | None = None, device: str = "cpu"
+        self,
+        tiles: Sequence[Tiles],
+        options: Options,
+        *,
+        config: dict[str, Any] | None = None,
+        device: str = "cpu",
+        compiled: bool = False,
     ) -> None:
         torch.manual_seed(options.seed)
         self.tiles, self.options, self.device = list(tiles), options, device
@@ -186,6 +192,10 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.frozen = False
+        self._sizes = _sizes(self.vae)
+        self._encode, self._decode = self.vae.encode, self.vae.decode
+        if compiled:
+            self._encode, self._decode = torch.compile(self._encode), torch.compile(self._decode)
         self._indices = [found.split()[0] for found in self.tiles]
 
     @property
@@ -215,6 +225,7 @@ class Trainer:
         self.vae.load_state_dict(self.average.model.state_dict())
         fold(self.vae, *self._statistics(self.vae))
         self.average.model.load_state_dict(self.vae.state_dict())
+        self._sizes[self.vae.decoder.conv_in.weight] = float(self.vae.decoder.conv_in.weight.detach().norm())
         self._hold_encoder()
 
     def _hold_encoder(self) -> None:
@@ -265,9 +276,9 @@ class Trainer:
         judged = self.done >= options.adversarial
         with autocast(self.device):
             with torch.set_grad_enabled(not self.frozen):
-                latents = self.vae.encode(truth).latent
+                latents = self._encode(truth).latent
             noisy = latents + options.noise * torch.randn_like(latents)
-            seen = self.vae.decode(noisy).sample
+            seen = self._decode(noisy).sample
         seen, latents = seen.float(), latents.float()
         found = reconstruction_loss(seen, truth, options.spectral, options.exact)
         if not self.frozen:
@@ -285,11 +296,24 @@ class Trainer:
         torch.stack(list(found.values())).sum().backward()
         nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
         self.optimizer.step()
+        self._hold_sizes()
         if judged:
             found["judge"] = self._teach_judge(seen.detach(), truth)
         self.step += 1
         self.average.update(self.vae, self.step)
         return found
+
+    @torch.no_grad()
+    def _hold_sizes(self) -> None:
+        """Bring weights that grew back to the size they began with (T. Karras et al., 2024, section 2.3).
+
+        Nothing else would: what comes after a normalization does not change with their size, but steps of a set length
+        turn large weights less and less.  And where the trunk grows, the blocks beside it, whose ends are normalized,
+        count for nothing: a decoder that was trained without this had become a stack of linear layers.
+        """
+        for weight, size in self._sizes.items():
+            now = weight.norm()
+            weight.mul_((size / now.clamp(min=1e-8)).clamp(max=1.0))
 
     def _balance(self, found: dict[str, Tensor], fake: Tensor) -> float:
         """Weight that gives the judge a set share of the pull on the last layer (P. Esser et al., 2021)."""
@@ -384,6 +408,13 @@ class Trainer:
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
 
 
+def _sizes(vae: Any) -> dict[nn.Parameter, float]:
+    """Sizes of the convolutions' weights, but for the last ones, which decide how large what comes out is."""
+    last = {id(vae.encoder.conv_out.weight), *(id(value) for value in vae.decoder.conv_out.parameters())}
+    found = (module.weight for module in vae.modules() if isinstance(module, nn.Conv2d))
+    return {weight: float(weight.detach().norm()) for weight in found if id(weight) not in last}
+
+
 def _optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True)
 
@@ -420,12 +451,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--freeze-encoder", action="store_true", help="with --resume or --start: only the decoder learns from here on"
     )
+    parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
     arguments = parser.parse_args(argv)
     use_threads(arguments.threads)
     given = {name: getattr(arguments, name) for name in Options.__dataclass_fields__ if hasattr(arguments, name)}
     try:
         tiles = [Tiles(folder, device=arguments.device) for folder in arguments.corpus]
-        trainer = Trainer(tiles, Options(**given), device=arguments.device)
+        trainer = Trainer(tiles, Options(**given), device=arguments.device, compiled=arguments.compile)
         if arguments.start is not None:
             trainer.begin_with(read_autoencoder(arguments.start), frozen=arguments.freeze_encoder)
         if arguments.resume:
