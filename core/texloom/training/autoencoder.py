@@ -91,6 +91,7 @@ def make_autoencoder(config: dict[str, Any] | None = None) -> Any:
     own, it could not be rescaled with the latents).
     """
     from diffusers import AutoencoderDC
+    from diffusers.models.autoencoders.autoencoder_dc import DCUpBlock2d
 
     vae = AutoencoderDC(**(config or CONFIG))
     for name, parameter in vae.named_parameters():
@@ -110,6 +111,14 @@ def make_autoencoder(config: dict[str, Any] | None = None) -> Any:
                     layer.weight[index // group, index, 1, 1] += 1.0 / group
                 else:
                     layer.weight[index, index // group, 1, 1] += 1.0
+        # The decoder's last normalization hides how large its channels are. Beside a constant that shows again.
+        narrow = vae.config.decoder_block_out_channels[0]
+        constant = 2.0 * torch.randn(narrow)
+        vae.decoder.conv_in.bias.copy_(constant.repeat_interleave(len(vae.decoder.conv_in.bias) // narrow))
+        for block in vae.decoder.up_blocks:
+            for module in block.modules():
+                if isinstance(module, DCUpBlock2d):
+                    module.conv.weight.mul_(0.5)
     return vae
 
 
@@ -130,6 +139,8 @@ class Discriminator(nn.Module):
             features.append(channels)
         return self.last(channels), features
 
+
+_TRUNK_SIZE, _TRUNK_COST = 4.0, 0.05
 
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 2.0, 0.6, 0.4)
 
@@ -193,6 +204,9 @@ class Trainer:
         self.seconds = 0.0
         self.frozen = False
         self._sizes = _sizes(self.vae)
+        self._trunk: list[Tensor] = []
+        for stage in (self.vae.decoder.conv_in, *self.vae.decoder.up_blocks):
+            stage.register_forward_hook(lambda _module, _given, seen: self._trunk.append(seen))
         self._encode, self._decode = self.vae.encode, self.vae.decode
         if compiled:
             self._encode, self._decode = torch.compile(self._encode), torch.compile(self._decode)
@@ -214,6 +228,7 @@ class Trainer:
                 own.load_state_dict(vae.state_dict())
         except RuntimeError as error:
             raise ModelInvalidError("That autoencoder is of another shape.", advice="Start without --start.") from error
+        self._sizes = {weight: max(size, float(weight.detach().norm())) for weight, size in self._sizes.items()}
         if frozen:
             self._hold_encoder()
 
@@ -225,7 +240,8 @@ class Trainer:
         self.vae.load_state_dict(self.average.model.state_dict())
         fold(self.vae, *self._statistics(self.vae))
         self.average.model.load_state_dict(self.vae.state_dict())
-        self._sizes[self.vae.decoder.conv_in.weight] = float(self.vae.decoder.conv_in.weight.detach().norm())
+        first = self.vae.decoder.conv_in.weight
+        self._sizes[first] = max(self._sizes[first], float(first.detach().norm()))
         self._hold_encoder()
 
     def _hold_encoder(self) -> None:
@@ -277,10 +293,12 @@ class Trainer:
         with autocast(self.device):
             with torch.set_grad_enabled(not self.frozen):
                 latents = self._encode(truth).latent
+            self._trunk.clear()
             noisy = latents + options.noise * torch.randn_like(latents)
             seen = self._decode(noisy).sample
         seen, latents = seen.float(), latents.float()
         found = reconstruction_loss(seen, truth, options.spectral, options.exact)
+        found["trunk"] = self._trunk_cost()
         if not self.frozen:
             found["size"] = options.size_cost * latents.square().mean()
         if judged:
@@ -303,17 +321,27 @@ class Trainer:
         self.average.update(self.vae, self.step)
         return found
 
+    def _trunk_cost(self) -> Tensor:
+        """What a decoder's trunk costs that grows beyond the size it began with.
+
+        The blocks beside the trunk end in a normalization, so what they add has a size of its own.  Nothing else keeps
+        the trunk in proportion, as a last normalization hides its size: without this it grew to thousands, the blocks
+        counted for nothing, and the decoder had become a stack of linear layers.
+        """
+        sizes = torch.stack([seen.float().square().mean().sqrt() for seen in self._trunk])
+        self._trunk.clear()
+        return _TRUNK_COST * F.relu(torch.log2(sizes / _TRUNK_SIZE)).square().sum()
+
     @torch.no_grad()
     def _hold_sizes(self) -> None:
-        """Bring weights that grew back to the size they began with (T. Karras et al., 2024, section 2.3).
+        """Bring weights that grew too large back to size (T. Karras et al., 2024, section 2.3).
 
         Nothing else would: what comes after a normalization does not change with their size, but steps of a set length
-        turn large weights less and less.  And where the trunk grows, the blocks beside it, whose ends are normalized,
-        count for nothing: a decoder that was trained without this had become a stack of linear layers.
+        turn large weights less and less.
         """
         for weight, size in self._sizes.items():
-            now = weight.norm()
-            weight.mul_((size / now.clamp(min=1e-8)).clamp(max=1.0))
+            if weight.requires_grad:
+                weight.mul_((size / weight.norm().clamp(min=1e-8)).clamp(max=1.0))
 
     def _balance(self, found: dict[str, Tensor], fake: Tensor) -> float:
         """Weight that gives the judge a set share of the pull on the last layer (P. Esser et al., 2021)."""
@@ -386,7 +414,13 @@ class Trainer:
             work,
             models={"vae": self.vae, "mean": self.average.model, "judge": self.judge},
             optimizers={"adam": self.optimizer, "judge_adam": self.judge_optimizer},
-            facts={"step": self.step, "seconds": self.seconds, "options": asdict(self.options), "frozen": self.frozen},
+            facts={
+                "step": self.step,
+                "seconds": self.seconds,
+                "options": asdict(self.options),
+                "frozen": self.frozen,
+                "sizes": list(self._sizes.values()),
+            },
         )
 
     def resume(self, work: Path) -> None:
@@ -406,13 +440,17 @@ class Trainer:
         if facts["options"] != asdict(self.options):
             raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+        self._sizes = dict(zip(self._sizes, facts["sizes"], strict=True))
 
 
 def _sizes(vae: Any) -> dict[nn.Parameter, float]:
-    """Sizes of the convolutions' weights, but for the last ones, which decide how large what comes out is."""
+    """How large convolutions' weights may be: so that they keep the size of what they get, as they do at the start.
+
+    The last ones are free: they decide how large what comes out is.
+    """
     last = {id(vae.encoder.conv_out.weight), *(id(value) for value in vae.decoder.conv_out.parameters())}
     found = (module.weight for module in vae.modules() if isinstance(module, nn.Conv2d))
-    return {weight: float(weight.detach().norm()) for weight in found if id(weight) not in last}
+    return {weight: float(len(weight)) ** 0.5 for weight in found if id(weight) not in last}
 
 
 def _optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
