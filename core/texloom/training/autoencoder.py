@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training of the learned model's autoencoder: ``texloom train autoencoder``.
 
-Six channels (see :mod:`..engine.learned_channels`) to 32 numbers for every 16 × 16 pixels and back, in diffusers'
+Six channels (see :mod:`..engine.learned_channels`) to 16 numbers for every 8 × 8 pixels and back, in diffusers'
 AutoencoderDC (J. Chen et al., "Deep compression autoencoder for efficient high-resolution diffusion models", 2024):
 its shortcuts fold pixels into channels, so that it starts as a coarse picture instead of as nothing.
 
@@ -42,17 +42,17 @@ from .learned_state import Average, autocast, default_device, load_checkpoint, p
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "autoencoder"
-LATENT_CHANNELS = 32
+LATENT_CHANNELS = 16
 
 CONFIG: dict[str, Any] = {
     "in_channels": 6,
     "latent_channels": LATENT_CHANNELS,
-    "encoder_block_out_channels": (32, 32, 64, 128, 256),
-    "decoder_block_out_channels": (32, 32, 64, 128, 256),
-    "encoder_layers_per_block": (0, 1, 1, 1, 1),
-    "decoder_layers_per_block": (0, 1, 2, 2, 2),
-    "encoder_qkv_multiscales": ((), (), (), (), ()),
-    "decoder_qkv_multiscales": ((), (), (), (), ()),
+    "encoder_block_out_channels": (32, 32, 64, 128),
+    "decoder_block_out_channels": (32, 32, 64, 128),
+    "encoder_layers_per_block": (0, 1, 1, 2),
+    "decoder_layers_per_block": (0, 1, 2, 3),
+    "encoder_qkv_multiscales": ((), (), (), ()),
+    "decoder_qkv_multiscales": ((), (), (), ()),
     # Without these the first and last layers are plain convolutions, into which the latents' scale can be folded.
     "encoder_out_shortcut": False,
     "decoder_in_shortcut": False,
@@ -64,7 +64,7 @@ CONFIG: dict[str, Any] = {
 class Options:
     """What decides the result.  ``crop`` is in pixels, ``batch`` crops a step; ``adversarial`` is the part of the
     steps after which the discriminator joins, 1 for never.  ``exact`` weighs what single pixels are off by: where grain
-    of the right kind is wanted rather than the very grain, which 32 numbers cannot hold, it is small and the
+    of the right kind is wanted rather than the very grain, which the latents cannot hold, it is small and the
     discriminator's share of the pull, ``adversarial_weight``, and ``spectral`` are large.  ``total`` minutes, where
     given, decide instead of the steps how far training is: for machines of a speed that is not known ahead."""
 
@@ -142,7 +142,7 @@ class Discriminator(nn.Module):
 
 _TRUNK_SIZE, _TRUNK_COST = 4.0, 0.05
 
-CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 2.0, 0.6, 0.4)
+CHANNEL_WEIGHTS = (1.0, 2.0, 2.0, 1.5, 0.6, 0.4)
 
 _GRAINY = [0, 3, 4]  # luma, height and roughness; colors follow luma, and metal has no grain
 
@@ -161,7 +161,7 @@ def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: flo
     scaled = difference
     for scale in range(5):
         share = exact if scale < 2 else 1.0
-        values = values + share * F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.3)
+        values = values + share * F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1)
         if scale < 2:
             steps = steps + scaled.diff(dim=-1).abs().mean() + scaled.diff(dim=-2).abs().mean()
         scaled = F.avg_pool2d(scaled, 2)
