@@ -16,6 +16,8 @@ from bench_rows import PROMPTS, asked, head, row, timed
 
 LEARNED_SIZES = (512, 1024)
 MAPS_SIZE = 1024
+LARGE = 4096
+"""Of pictures with more pixels a side one is enough."""
 
 
 def learned(arguments: argparse.Namespace, python: Path, folder: Path) -> None:
@@ -72,7 +74,7 @@ def draw_pictures(session: Any, side: int) -> list[Path]:
     """Pictures of that many pixels that repeat, as those of image models do."""
     return [
         session.generate(prompt, width=side, height=side, seed=seed, maps=("base_color",)).files()["base_color"]
-        for seed, prompt in enumerate(PROMPTS)
+        for seed, prompt in enumerate(PROMPTS if side <= LARGE else PROMPTS[:1])
     ]
 
 
