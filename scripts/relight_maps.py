@@ -10,6 +10,7 @@ puts that into the model card where it is told to.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 from _support import ROOT, ScriptError, blender_command, ensure_engine, private_home, run, say
 
 DEFAULTS = {"count": 0, "size": 192, "samples": 8}
+EXPORTED = "maps.json"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,8 +44,9 @@ def main(argv: list[str] | None = None) -> int:
             evaluate = [python, "-m", "texloom.training.evaluate_relit"]
             env = dict(os.environ, PYTHONPATH=str(ROOT / "core"))
             export = ["export", folder, "--count", str(arguments.count), "--size", str(arguments.size)]
-            if not (folder / "relit.json").is_file():
+            if not exported(folder, arguments):
                 run([*evaluate, *export], env=env)
+                (folder / EXPORTED).write_text(json.dumps(settings(arguments)), encoding="utf-8")
             say("Blender renders …")
             script = [ROOT / "scripts" / "relight_render.py", "--", folder, str(arguments.samples)]
             run([*command, *script], env=private_home(), quiet=True)
@@ -53,6 +56,24 @@ def main(argv: list[str] | None = None) -> int:
         say(str(error))
         return 1
     return 0
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, int]:
+    """What decides the maps that are exported."""
+    return {"count": arguments.count, "size": arguments.size}
+
+
+def exported(folder: Path, arguments: argparse.Namespace) -> bool:
+    """Whether all maps lie in the folder.
+
+    Raises:
+        ScriptError: those of other settings do.
+    """
+    if not (folder / EXPORTED).is_file():
+        return False
+    if json.loads((folder / EXPORTED).read_text(encoding="utf-8")) != settings(arguments):
+        raise ScriptError(f"{folder} holds maps of another --count or --size. Name another folder with --keep.")
+    return True
 
 
 def shown(arguments: argparse.Namespace) -> str:
