@@ -77,7 +77,7 @@ def table(found: Mapping[str, Any], command: str) -> str:
         "| | " + " | ".join(WAYS) + " |",
         "|---|" + "---|" * len(WAYS),
         "| Rendered | " + " | ".join(estimate(errors[way]).text(1) for way in WAYS) + " |",
-        "| Less far than it by the estimator | – | "
+        "| The estimator is nearer by | – | "
         + " | ".join(
             estimate(np.subtract(errors[way], errors[WAYS[0]]).tolist()).text(1)  # material by material
             for way in WAYS[1:]
