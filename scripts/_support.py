@@ -22,6 +22,11 @@ sys.path.insert(0, str(ROOT / "core"))
 BPY_FOR_PYTHON = {(3, 11): "bpy==5.0.1", (3, 13): "bpy==5.2.*"}
 """The newest Blender wheel for each Python that has one."""
 
+STAMP = "texloom-stamp.txt"
+"""Stands in environments that the scripts made, and says what is in them."""
+UNFINISHED = "unfinished"
+"""The stamp of an environment that is being made."""
+
 OLDEST_BLENDER = (4, 2)
 
 
@@ -74,21 +79,46 @@ def ensure_environment(name: str, packages: list[str], *, base: Path | None = No
     folder = ENVIRONMENTS / name
     python = environment_python(folder)
     wanted = "\n".join([sys.version.split()[0] if base is None else str(base), *packages])
-    stamp = folder / "texloom-stamp.txt"
-    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+    found = stamp_of(folder)
+    if python.is_file() and found == wanted:
         return python
+    if found is None and folder.exists():
+        raise ScriptError(f"{folder} was not made by these scripts and stays as it is. Move it away, and try again.")
     say(f"Making the environment {name}: {' '.join(packages)}")
-    shutil.rmtree(folder, ignore_errors=True)
+    begin_environment(folder)
     run([base or sys.executable, "-m", "venv", folder], quiet=True)
     run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], quiet=True)
-    stamp.write_text(wanted, encoding="utf-8")
+    (folder / STAMP).write_text(wanted, encoding="utf-8")
     return python
+
+
+def stamp_of(folder: Path) -> str | None:
+    """What the stamp of an environment says; None where there is none."""
+    try:
+        return (folder / STAMP).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def begin_environment(folder: Path) -> None:
+    """An empty folder, in place of one that the scripts made, with the stamp of what is not finished."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STAMP).write_text(UNFINISHED, encoding="utf-8")
+
+
+def identity(python: Path) -> str:
+    """A text that changes when the environment of ``python`` is made anew in the same place."""
+    marks = [path for path in (python.parent.parent / "pyvenv.cfg", python) if path.is_file()]
+    return f"{python} {marks[0].stat().st_mtime_ns}" if marks else str(python)
 
 
 def ensure_engine() -> Path:
     """The engine's environment as the product sets it up, kept in ``.environments``; returns its Python.
 
-    ``TEXLOOM_PYTHON`` names another one instead.
+    Environments hold their own paths, so one cannot grow elsewhere and then take another's place.  Where there is one
+    of other packages, the new one stands beside it, under a name of its packages: programs that run in the old one
+    go on, and a set-up that fails takes nothing away.  ``TEXLOOM_PYTHON`` names another Python instead.
 
     Raises:
         ScriptError: it could not be made.
@@ -101,24 +131,30 @@ def ensure_engine() -> Path:
         return Path(given)
     # What this sets up is no choice of the user's: their own settings stay as they are.
     os.environ.setdefault("TEXLOOM_HOME", str(ENVIRONMENTS / "home"))
-    folder = ENVIRONMENTS / "engine"
-    python = environment_python(folder)
     digest = hashlib.sha256()
     for lock in sorted(environment.locks_folder().glob("*.txt")):
         digest.update(lock.read_bytes())
-    stamp = folder / "texloom-stamp.txt"
-    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == digest.hexdigest():
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    ENVIRONMENTS.mkdir(exist_ok=True)
-    say("Setting up the engine (once; about 1 GB) …")
+    wanted = digest.hexdigest()
+    usual, own = ENVIRONMENTS / "engine", ENVIRONMENTS / f"engine-{wanted[:12]}"
+    for folder in (usual, own):
+        if environment_python(folder).is_file() and stamp_of(folder) == wanted:
+            return environment_python(folder)
+    folder = usual if not usual.exists() or stamp_of(usual) in (UNFINISHED, wanted) else own
+    if folder.exists() and stamp_of(folder) is None:
+        raise ScriptError(f"{folder} was not made by these scripts and stays as it is. Move it away, and try again.")
+    if folder is own:
+        what = "is of other packages" if stamp_of(usual) else "was not made by these scripts"
+        say(f"The engine in {usual} {what} and stays as it is. To use it all the same:")
+        say(f"  TEXLOOM_PYTHON={environment_python(usual)}")
+    say(f"Setting up the engine in {folder} (once; about 1 GB) …")
+    begin_environment(folder)
     try:
         plan = environment.make_plan(folder=folder)
         environment.set_up(plan, Reporter(), threading.Event())
     except TexloomError as error:
         raise ScriptError(str(error)) from error
-    stamp.write_text(digest.hexdigest(), encoding="utf-8")
-    return python
+    (folder / STAMP).write_text(wanted, encoding="utf-8")
+    return environment_python(folder)
 
 
 class Reporter:

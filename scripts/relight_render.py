@@ -45,6 +45,10 @@ def prepare(samples: int, size: int) -> tuple[Any, Any]:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.device = samples, False, "CPU"
+    # Each picture of a material has the same noise, so that the difference is that of the maps.
+    scene.cycles.use_adaptive_sampling, scene.cycles.seed = False, 0
+    scene.render.dither_intensity = 0.0
+    scene.render.image_settings.file_format = "PNG"
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.view_settings.view_transform = "Standard"
     world = bpy.data.worlds.new("World")
@@ -79,10 +83,18 @@ def picture(path: Path) -> Any:
 
 def main() -> None:
     folder, samples = Path(sys.argv[sys.argv.index("--") + 1]), int(sys.argv[-1])
-    found: dict[str, dict[str, float]] = {}
-    for place in sorted(path for path in folder.iterdir() if (path / "truth").is_dir()):
-        probe = bpy.data.images.load(str(place / "truth" / "base_color.png"))
-        material, sun = prepare(samples, probe.size[0])
+    places = sorted(path for path in folder.iterdir() if (path / "truth").is_dir())
+    size = bpy.data.images.load(str(places[0] / "truth" / "base_color.png")).size[0]
+    facts = {"blender": bpy.app.version_string, "samples": samples, "size": size, "lights": len(LIGHTS)}
+    file = folder / "relit.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    # What was rendered before with the same settings is not rendered again.
+    found = known.pop("materials", {})
+    found = found if known == facts else {}
+    for place in places:
+        if place.name in found:
+            continue
+        material, sun = prepare(samples, size)
         shown: dict[str, list[Any]] = {}
         for way in ("truth", "estimator", "heuristic", "flat"):
             dress(material, place / way)
@@ -93,7 +105,7 @@ def main() -> None:
         found[place.name] = {
             way: float(np.sqrt(np.square(np.stack(pictures) - truth).mean())) * 255.0 for way, pictures in shown.items()
         }
-    (folder / "relit.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        file.write_text(json.dumps(facts | {"materials": found}, indent=1), encoding="utf-8")
 
 
 main()

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gui_host
-from _support import ENVIRONMENTS, ROOT, ScriptError, ensure_engine, ensure_environment, run, say
+from _support import ENVIRONMENTS, ROOT, ScriptError, ensure_engine, ensure_environment, identity, run, say
 
 BLENDERS = {"4.2": "bpy==4.2.23", "4.5": "bpy==4.5.15", "5.0": "bpy==5.0.1"}
 TYPED_BLENDERS = {"4.2": "fake-bpy-module-4.2==20260730", "5.2": "fake-bpy-module-5.2==20260730"}
@@ -67,7 +67,8 @@ def main_python() -> Path:
     python = ensure_engine()
     requirements = ROOT / "scripts" / "requirements-test.txt"
     stamp = ENVIRONMENTS / "test-tools.txt"
-    wanted = f"{python}\n{requirements.read_text(encoding='utf-8')}"
+    # An engine that was made anew in the same place has lost them.
+    wanted = f"{identity(python)}\n{requirements.read_text(encoding='utf-8')}"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], quiet=True)
         ENVIRONMENTS.mkdir(exist_ok=True)

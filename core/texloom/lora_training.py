@@ -33,8 +33,8 @@ _TAIL: Final = 30
 _FILES: Final = ("caption_file", "prompts", "work")
 _TEXTS: Final = ("caption", "trigger", "layers", "tile", "device")
 _NUMBERS: Final = (
-    "steps", "total", "rate", "batch", "rank", "alpha", "check", "patience", "seed", "size", "variants", "sheet",
-    "preview", "draw_steps", "minutes", "threads",
+    "steps", "total", "most", "rate", "batch", "rank", "alpha", "check", "patience", "seed", "size", "variants",
+    "sheet", "preview", "draw_steps", "minutes", "threads",
 )  # fmt: skip
 _SWITCHES: Final = ("mirror", "checkpointing", "resume")
 

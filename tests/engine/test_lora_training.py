@@ -165,6 +165,37 @@ class TestLearned:
         assert facts["best_step"] == 2 and facts["steps"] == 8
         assert "nothing more was learned since step 2" in capsys.readouterr().err
 
+    def test_it_ends_when_its_minutes_are_over(
+        self, learned: Path, red: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "a.safetensors"
+        more = ["--steps", "100000", "--most", "0.03", "--batch", "1", "--rank", "2", "--check", "100000"]
+        assert _teach(learned, red, out, *more, "--sheet", "0") == 0
+        facts = _facts(out)
+        # It is over, not stopped to go on: the last step was measured, at the end of the schedule.
+        assert facts["finished"] and facts["steps"] < 100000 and facts["best_step"] in (0, facts["steps"])
+        assert facts["seconds"] <= 10
+        assert "0.03 minutes are over: it ended at step" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("given", "learned_model", "device", "minutes"),
+        [
+            ([], True, "cpu", 12.0),
+            ([], True, "cuda:0", 0.0),
+            ([], False, "cpu", 0.0),
+            (["--steps", "3000"], True, "cpu", 0.0),
+            (["--total", "30"], True, "cpu", 0.0),
+            (["--most", "5"], True, "cuda", 5.0),
+            (["--most", "0"], True, "cpu", 0.0),
+        ],
+    )
+    def test_the_limit_is_that_of_the_learned_model_on_processors(
+        self, given: list[str], learned_model: bool, device: str, minutes: float
+    ) -> None:
+        needed = ["--images", "a", "--model", "b", "--out", "c.safetensors"]
+        arguments = lora.build_parser().parse_args([*needed, *given])
+        assert lora._options(arguments, learned_model, device).most == minutes
+
     def test_too_little_memory_is_met_by_less_of_it(
         self, learned: Path, red: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],

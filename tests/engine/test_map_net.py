@@ -99,6 +99,24 @@ def test_estimates_repeat_where_the_picture_does(size: tuple[int, int], model: P
         assert float(difference.mean()) < 2e-3 and BORDER > 0, name
 
 
+def test_no_border_of_pieces_shows_in_large_pictures(model: Path) -> None:
+    """Three by three pieces, the last ones narrow: what is seen does not depend on where a piece begins."""
+    size = 2 * PIECE + 256
+    # Whole squares of what is folded, in the picture and where it is seen small.
+    shift = 32 * size // STRUCTURE_SIDE
+    torch.manual_seed(4)
+    coarse = torch.rand(1, 3, size // 8, size // 8)
+    picture = torch.nn.functional.interpolate(coarse, (size, size), mode="nearest")[0]
+    estimator, pieces = MapEstimator(model), []
+    found = estimator.estimate(picture, 1.0, check=lambda: pieces.append(1))
+    rolled = estimator.estimate(picture.roll((shift, shift), (1, 2)), 1.0)
+    assert len(pieces) > 9
+    for name in ("base_color", "roughness", "metallic", "height_m"):
+        before, after = getattr(found, name), getattr(rolled, name)
+        difference = (before.roll((shift, shift), (-2, -1)) - after).abs()
+        assert float(difference.amax()) < 1e-6 + 0.01 * float(before.std()), name
+
+
 def test_height_follows_the_tile_s_width(model: Path) -> None:
     picture = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(5))
     estimator = MapEstimator(model)

@@ -25,16 +25,19 @@ from ..engine.map_net import slopes_of
 from ..engine.procedural.draw import draw
 from ..engine.procedural.family import families
 from ..errors import TexloomError
-from ..png import write_png
 from .card import replace_evaluation
 from .heads import report
 from .relight import normals, render
-from .statistics import estimate, seam_ratio
+from .statistics import Estimate, estimate, seam_gradients
 
 SEED = 21_000
 """Of the held-out materials; the corpora that networks learn from have other seeds, and so had the materials on which
 the share of brightness and the limits of metal were chosen (20000)."""
 BEGIN = "<!-- evaluation: written by `texloom evaluate maps --write` -->"
+
+DRAWS, SIZE = 2, 512
+SEAM_SIZE = 256
+PHASES = 4
 
 ERRORS = {
     "base_color": "Base color, RMS of 255",
@@ -156,13 +159,14 @@ def measure(estimator: MapEstimator, draws: int, size: int) -> dict[str, dict[st
     return found
 
 
-def seams(estimator: MapEstimator, size: int) -> dict[str, float]:
-    """Seam ratios of what is estimated for seamless pictures, one a family, each at 4 phases."""
-    fields: dict[str, list[np.ndarray]] = {}
+def seams(estimator: MapEstimator, size: int) -> dict[str, Estimate]:
+    """Seam ratios of what is estimated for seamless pictures, one a family, each at :data:`PHASES` phases."""
+    steps: dict[str, list[tuple[float, float]]] = {}
     for number, family in enumerate(families()):
         truth, width = held_out(number, family, size)
-        for phase in range(4):
-            picture = truth.base_color.roll((phase * size // 4 + 13, phase * size // 3), (-2, -1))
+        fields: dict[str, list[np.ndarray]] = {}
+        for phase in range(PHASES):
+            picture = truth.base_color.roll((phase * size // PHASES + 13, phase * size // 3), (-2, -1))
             seen = estimator.estimate(picture[0], width)
             values = {
                 "base_color": seen.base_color.permute(1, 2, 0),
@@ -172,8 +176,27 @@ def seams(estimator: MapEstimator, size: int) -> dict[str, float]:
             }
             for name, value in values.items():
                 fields.setdefault(name, []).append(value.numpy())
-    found = {name: seam_ratio(values) for name, values in fields.items()}
+        for name, every in fields.items():
+            steps.setdefault(name, []).append(border_and_inside(every))
+    found = {name: ratio(pairs) for name, pairs in steps.items()}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def border_and_inside(fields: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Sums of the mean steps across the borders of maps and between their other lines."""
+    every = np.array([seam_gradients(field) for field in fields]).sum(0)
+    return float(every[0] + every[2]), float(every[1] + every[3])
+
+
+def ratio(pairs: Sequence[tuple[float, float]], rounds: int = 1000) -> Estimate | None:
+    """:func:`.seam_ratio` of all of the pairs' maps, its interval over materials; None when all maps are constant."""
+    values, rng = np.array(pairs), np.random.default_rng(0)
+    if values[:, 1].sum() <= 0.0:
+        return None
+    sums = [values[rng.integers(len(values), size=len(values))].sum(0) for _ in range(rounds)]
+    low, high = np.percentile([border / inside for border, inside in sums if inside > 0.0], (2.5, 97.5))
+    border, inside = values.sum(0)
+    return Estimate(float(border / inside), float(low), float(high), len(values))
 
 
 def seconds(estimator: MapEstimator, size: int) -> float:
@@ -187,10 +210,19 @@ def seconds(estimator: MapEstimator, size: int) -> float:
     return best
 
 
-def table(results: Mapping[str, Mapping[str, Sequence[float]]], borders: Mapping[str, float], facts: str) -> str:
+def command(arguments: argparse.Namespace) -> str:
+    """What leads to the same table again."""
+    own = {"draws": DRAWS, "size": SIZE}
+    given = [f"--{name} {getattr(arguments, name)}" for name in own if getattr(arguments, name) != own[name]]
+    return " ".join(["texloom evaluate maps --write", *given])
+
+
+def table(
+    results: Mapping[str, Mapping[str, Sequence[float]]], borders: Mapping[str, Estimate], facts: str, command: str
+) -> str:
     """Markdown, with the command."""
     lines = [
-        f"Made by `texloom evaluate maps --write`: {facts}. In parentheses: 95 % bootstrap interval.",
+        f"Made by `{command}`: {facts}. In parentheses: 95 % bootstrap interval.",
         "",
         "| | " + " | ".join(WAYS) + " |",
         "|---|" + "---|" * len(WAYS),
@@ -206,7 +238,7 @@ def table(results: Mapping[str, Mapping[str, Sequence[float]]], borders: Mapping
             else:
                 cells.append(estimate(values).text(digits))
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    shown = ", ".join(f"{name} {value:.3f}" for name, value in borders.items())
+    shown = ", ".join(f"{name} {value.text(3)}" for name, value in borders.items())
     return "\n".join([*lines, "", f"Seam ratios of maps of seamless pictures: {shown}."])
 
 
@@ -236,48 +268,18 @@ def sheet(estimator: MapEstimator, path: Path, names: Sequence[str], size: int =
     Image.fromarray(whole).save(path)
 
 
-def export(estimator: MapEstimator, folder: Path, size: int, every: int) -> None:
-    """Write maps of some materials as PNG files, below a folder each: ``truth`` and one for each way."""
-    for number, family in enumerate(list(families())[::every]):
-        truth, width = held_out(number, family, size)
-        maps = (truth.base_color, truth.slope, truth.occlusion, truth.roughness, truth.metallic)
-        seen = (render(*maps, torch.Generator().manual_seed(number)) * 255.0).round() / 255.0
-        ways = {
-            "truth": truth,
-            "estimator": by_network(estimator, seen, width),
-            "heuristic": by_heuristic(seen, width),
-            "flat": by_constants(seen, width),
-        }
-        for way, found in ways.items():
-            place = folder / family / way
-            place.mkdir(parents=True, exist_ok=True)
-            values = {
-                "base_color": found.base_color[0],
-                "normal": normals(found.slope)[0] * 0.5 + 0.5,
-                "roughness": found.roughness[0, 0],
-                "metallic": found.metallic[0, 0],
-            }
-            for name, value in values.items():
-                write_png(place / f"{name}.png", pbr.to_uint8(value), srgb=name == "base_color")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; exit status 0, or 1 when something failed."""
     parser = argparse.ArgumentParser(prog="texloom evaluate maps", description=__doc__)
     parser.add_argument("--model", type=Path, help="folder of the weights; default the shipped ones")
-    parser.add_argument("--draws", type=int, default=4, help="materials a family")
-    parser.add_argument("--size", type=int, default=512, help="pixels a side")
+    parser.add_argument("--draws", type=int, default=DRAWS, help=f"materials a family (default: {DRAWS})")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"pixels a side (default: {SIZE})")
     parser.add_argument("--write", action="store_true", help="into the model card")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="a picture of some materials, true and estimated")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="only write maps of some materials there")
-    parser.add_argument("--every", type=int, default=1, help="with --export: each how many families")
     arguments = parser.parse_args(argv)
     estimator = MapEstimator(arguments.model)
     try:
         estimator.load("cpu")
-        if arguments.export is not None:
-            export(estimator, arguments.export, arguments.size, arguments.every)
-            return 0
         if arguments.sheet is not None:
             every = list(families())
             sheet(estimator, arguments.sheet, every[:: max(1, len(every) // 10)])
@@ -288,7 +290,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{count} materials of {len(families())} families at {arguments.size}², none of them in training, under "
             f"random light; a picture of 1024² takes {time_1024:.1f} s on {torch.get_num_threads()} CPU threads"
         )
-        text = table(results, seams(estimator, 256), facts)
+        text = table(results, seams(estimator, SEAM_SIZE), facts, command(arguments))
         if arguments.write:
             replace_evaluation(estimator.folder, BEGIN, text)
     except TexloomError as error:

@@ -39,10 +39,12 @@ from .lora_sources import FEW, captions_of, find_sources
 from .lora_trainer import Options, Trainer
 
 WORK_FOLDER = home() / "training" / "lora"
-_CHOSEN = ("steps", "total", "rate", "batch", "rank", "alpha", "check", "patience", "seed")
+_CHOSEN = ("steps", "total", "most", "rate", "batch", "rank", "alpha", "check", "patience", "seed")
 _HELP = {
     "steps": "of training",
     "total": "minutes that decide instead of the steps how long it learns",
+    "most": "minutes after which it ends in any case, with all that was learned; 0: never. The default is for "
+    "processors, and for who gives neither --steps nor --total",
     "rate": "how fast it learns",
     "batch": "pictures a step",
     "rank": "of the matrices: a larger one holds more",
@@ -166,7 +168,7 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> bool:
     bench = Bench(arguments.model, device, tell.warn)
     size = arguments.size or bench.side()
     bench.check_side(size)
-    options = _options(arguments, bench.learned)
+    options = _options(arguments, bench.learned, device)
     noise = Noise(bench.model.pipeline.scheduler, bench.model.info.name)
     materials = read_materials(
         sources,
@@ -270,7 +272,8 @@ class _Teaching:
         )  # fmt: skip
         self._tell(
             f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB of step {trainer.best_step}, measured "
-            f"{trainer.best_loss:.4f} (at first {trainer.first_loss:.4f})"
+            f"{trainer.best_loss:.4f} (at first {trainer.first_loss:.4f}); {trainer.step} steps took "
+            f"{trainer.seconds / 60:.1f} minutes"
         )
         if finished and trainer.best_step == 0:
             self._tell.warn(
@@ -301,15 +304,19 @@ class _Teaching:
             )  # fmt: skip
 
 
-def _options(arguments: argparse.Namespace, learned: bool) -> Options:
+def _options(arguments: argparse.Namespace, learned: bool, device: str) -> Options:
     given = {name: getattr(arguments, name) for name in (*_CHOSEN, "layers")}
+    own = Options.of_learned() if learned else Options()
+    # The limit is for processors; whoever says how long it is to learn has said it.
+    if torch.device(device).type != "cpu" or arguments.steps is not None or arguments.total is not None:
+        own = replace(own, most=0.0)
     options = replace(
-        Options.of_learned() if learned else Options(),
+        own,
         **{name: value for name, value in given.items() if value is not None},
     )
     for item in fields(options):
         value = getattr(options, item.name)
-        least = 0.0 if item.name in ("total", "alpha", "patience", "seed", "unsaid") else 1e-12
+        least = 0.0 if item.name in ("total", "most", "alpha", "patience", "seed", "unsaid") else 1e-12
         if isinstance(value, (int, float)) and value < least:
             raise RequestError(f"{item.name}: must be larger, got {value}.")
     return options

@@ -33,6 +33,8 @@ _MEASURED: Final = 16
 _BETTER: Final = 0.998
 _TELL_SECONDS: Final = 10.0
 _SAVE_SECONDS: Final = 120.0
+_MOST: Final = 12.0
+"""Minutes that the learned model is taught on a processor: with reading, measuring and two sheets less than 15."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Options:
 
     ``alpha`` over ``rank`` scales what is learned; 0: as the rank.  Every ``check`` steps the loss is measured; after
     ``patience`` measurements without a better one training ends (0: never).  ``total`` minutes, where given, decide
-    instead of the steps how far training is.
+    instead of the steps how far training is; after ``most`` minutes it is over in any case (0: no limit).
     """
 
     steps: int = 1000
     total: float = 0.0
+    most: float = 0.0
     rate: float = 1e-4
     batch: int = 1
     rank: int = 16
@@ -58,8 +61,8 @@ class Options:
 
     @classmethod
     def of_learned(cls) -> Options:
-        """Those that suit the learned model, which is a hundred times smaller than the others."""
-        return replace(cls(), steps=1500, rate=1e-3, batch=8, rank=32, layers="all")
+        """Those that suit the learned model, which is a hundred times smaller than the others, on a processor."""
+        return replace(cls(), steps=1500, most=_MOST, rate=1e-3, batch=8, rank=32, layers="all")
 
 
 class Trainer:
@@ -111,7 +114,15 @@ class Trainer:
     @property
     def done(self) -> float:
         """How far training is, from 0 to 1."""
-        return progress(self.step, self.options.steps, self.seconds, self.options.total)
+        options = self.options
+        own = progress(self.step, options.steps, self.seconds, options.total)
+        return max(own, self.seconds / (60.0 * options.most)) if options.most > 0.0 else own
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it ended by ``most``, before its steps or minutes."""
+        options = self.options
+        return self.done >= 1.0 > progress(self.step, options.steps, self.seconds, options.total)
 
     @property
     def stopped_early(self) -> bool:
@@ -168,6 +179,8 @@ class Trainer:
         self.save(work)
         if self.stopped_early:
             self._tell(f"nothing more was learned since step {self.best_step}: stopped")
+        elif self.out_of_time:
+            self._tell(f"{self.options.most:g} minutes are over: it ended at step {self.step} (--most 0: all steps)")
         return True
 
     def _one_that_fits(self) -> float:
