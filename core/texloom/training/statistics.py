@@ -66,3 +66,17 @@ def seam_ratio(fields: Sequence[NDArray[np.floating]]) -> float | None:
         border += left + top
         inside += columns + rows
     return border / inside if inside > 0.0 else None
+
+
+def seam_estimate(gradients: Sequence[tuple[float, float, float, float]], rounds: int = 1000) -> Estimate | None:
+    """:func:`seam_ratio` of maps with these :func:`seam_gradients`, with a bootstrap interval; None: all are flat."""
+    values = np.asarray(gradients, dtype=np.float64)
+    sums = np.stack((values[:, 0] + values[:, 2], values[:, 1] + values[:, 3]), axis=1)
+    if sums[:, 1].sum() <= 0.0:
+        return None
+    rng = np.random.default_rng(0)
+    drawn = np.array([sums[rng.integers(len(sums), size=len(sums))].sum(0) for _ in range(rounds)])
+    drawn = drawn[drawn[:, 1] > 0.0]
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
+    border, inside = sums.sum(0)
+    return Estimate(float(border / inside), float(low), float(high), len(sums))
