@@ -72,14 +72,16 @@ def endless(first: Features, second: Features, seed: int = 0) -> Estimate:
 
     That of few is too large, the more so the fewer they are, and falls with one over their number: the line through
     distances of parts of the sets, drawn on to zero (M. J. Chong and D. Forsyth, 2020).  The interval is that of
-    leaving out a tenth of the samples at a time.
+    leaving out a tenth of the samples at a time.  Of fewer than 20 it is the distance as it is.
     """
     rng = np.random.default_rng(seed)
     count = min(len(first), len(second))
+    if count < 2 * _GROUPS:
+        return resampled(frechet, first, second)
     first, second = first[rng.permutation(len(first))[:count]], second[rng.permutation(len(second))[:count]]
     whole = _drawn_on(first, second, rng)
-    groups = np.arange(count) % min(_GROUPS, count)
-    parts = np.array([_drawn_on(first[groups != g], second[groups != g], rng) for g in range(groups.max() + 1)])
+    groups = np.arange(count) % _GROUPS
+    parts = np.array([_drawn_on(first[groups != g], second[groups != g], rng) for g in range(_GROUPS)])
     spread = 1.96 * float(np.sqrt((len(parts) - 1) * np.mean(np.square(parts - parts.mean()))))
     return Estimate(whole, whole - spread, whole + spread, count)
 
@@ -88,13 +90,11 @@ def _drawn_on(first: Features, second: Features, rng: np.random.Generator, turns
     over: list[float] = []
     found: list[float] = []
     for share in _SHARES:
-        size = max(3, round(share * len(first)))
+        size = round(share * len(first))
         for _ in range(turns if size < len(first) else 1):
             over.append(1.0 / size)
             chosen = (rng.permutation(len(first))[:size], rng.permutation(len(second))[:size])
             found.append(frechet(first[chosen[0]], second[chosen[1]]))
-    if len(set(over)) < 2:
-        return found[0]
     # The whole counts as much as its parts together.
     weights = np.where(np.array(over) <= 1.0 / len(first), np.sqrt(turns), 1.0)
     return float(np.polyfit(over, found, 1, w=weights)[1])
