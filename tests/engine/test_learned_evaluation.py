@@ -103,6 +103,15 @@ class TestDistances:
         assert found.mean == pytest.approx(seam_ratio(maps))
         assert seam_estimate([seam_gradients(np.ones((8, 8)))]) is None
 
+    def test_a_grid_is_told_from_a_seam(self) -> None:
+        """Blocks of 8 pixels, all borders as rough as the picture's: no seam, though it is rougher than the inside."""
+        values = np.kron(np.random.default_rng(0).random((8, 8)), np.ones((8, 8)))
+        plain, among = ([seam_gradients(values, period)] * 3 for period in (1, 8))
+        rough, even = seam_estimate(plain), seam_estimate(among)
+        assert rough is not None and rough.mean > 5.0
+        assert even is not None and even.mean == pytest.approx(1.0, abs=0.3)
+        assert seam_ratio([values]) == pytest.approx(rough.mean)
+
 
 class TestAsked:
     def test_the_reference_is_of_other_materials(self, grammar: Grammar) -> None:

@@ -166,7 +166,7 @@ class Evaluation:
 
     def captions(self, corpus: Path) -> dict[str, Any]:
         """Agreement, distances, seams and copies."""
-        seams = Seams()
+        seams = Seams(side=int(self._vae.spatial_compression_ratio))
         looks = {
             "model": look(self._judge, seams.batches(self._asked("captions"))),
             "autoencoder": look(self._judge, self._rebuilt("captions")),
@@ -183,6 +183,7 @@ class Evaluation:
             "agreement_of_truth": plain(agreement(texts, looks["truth"].verdict).rows()),
             **{name: plain(rows) for name, rows in found.items()},
             "seams": plain(seams.rows()),
+            "seams_of_blocks": plain(seams.rows_of_blocks()),
             "nearest": {name: plain(rows) for name, rows in copies.items()},
         }
 

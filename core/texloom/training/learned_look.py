@@ -61,16 +61,22 @@ def look(judge: Judge, batches: Iterable[Tensor]) -> Look:
 
 @dataclass
 class Seams:
-    """Gradients at the borders of finished maps, by map."""
+    """Gradients at the borders of finished maps, by map; ``blocks`` beside those at borders of the decoder's blocks,
+    which are ``side`` pixels long, so that a seam can be told from a grid."""
 
+    side: int = 16
     gradients: dict[str, list[tuple[float, float, float, float]]] = field(default_factory=dict)
+    blocks: dict[str, list[tuple[float, float, float, float]]] = field(default_factory=dict)
 
     def batches(self, images: Iterable[GeneratedImage]) -> Iterator[Tensor]:
         """Finished pictures as batches of channels; what lies at their borders is noted."""
         waiting: list[Tensor] = []
         for image in images:
             for name in _SEAMS:
-                self.gradients.setdefault(name, []).append(seam_gradients(image.maps[name]))
+                pixels = image.maps[name]
+                self.gradients.setdefault(name, []).append(seam_gradients(pixels))
+                if self.side < min(pixels.shape[:2]):
+                    self.blocks.setdefault(name, []).append(seam_gradients(pixels, self.side))
             waiting.append(channels_of(image))
             if len(waiting) == BATCH:
                 yield torch.stack(waiting)
@@ -80,8 +86,16 @@ class Seams:
 
     def rows(self) -> dict[str, Estimate]:
         """Seam ratios of the maps that are not flat."""
-        found = {name: seam_estimate(values) for name, values in self.gradients.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        return _ratios(self.gradients)
+
+    def rows_of_blocks(self) -> dict[str, Estimate]:
+        """The same, against the steps at borders of blocks alone."""
+        return _ratios(self.blocks)
+
+
+def _ratios(gradients: Mapping[str, list[tuple[float, float, float, float]]]) -> dict[str, Estimate]:
+    found = {name: seam_estimate(values) for name, values in gradients.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def made_small(channels: Tensor) -> Tensor:

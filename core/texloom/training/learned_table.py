@@ -66,6 +66,8 @@ def summary(result: Mapping[str, Any]) -> str:
     line("spread within a prompt", found["model"], None, found["truth"], 3)
     for name, value in result["seams"].items():
         line(f"seam ratio, {name}", value, None, None, 3, "", f"{low:g} to {high:g}")
+    for name, value in result["seams_of_blocks"].items():
+        line(f"the same among borders of the decoder's blocks, {name}", value, None, None, 3)
     for name, found in result["nearest"].items():
         title = "copies of training samples" if name == "copies" else f"nearest training sample, {name}"
         digits, unit = (1, " %") if name == "copies" else (3, "")
