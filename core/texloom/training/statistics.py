@@ -46,9 +46,9 @@ def estimate(samples: Sequence[float], seed: int = 0, rounds: int = 1000) -> Est
 def seam_gradients(field: NDArray[np.floating], period: int = 1) -> tuple[float, float, float, float]:
     """Mean absolute steps of a map: across the left-right border, between columns, across top-bottom, rows.
 
-    ``field`` is (height, width) or (height, width, channels).  Of the inside only every ``period``-th step counts, those
-    as far from the border as multiples of it: a decoder of blocks draws all their borders rougher, and the picture's
-    border is one of them.
+    ``field`` is (height, width) or (height, width, channels).  Of the inside only every ``period``-th step counts,
+    those as far from the border as multiples of it: a decoder of blocks draws all their borders rougher, and the
+    picture's border is one of them.
     """
     data = field.astype(np.float64)
     across = np.abs(np.roll(data, -1, axis=1) - data)
