@@ -176,7 +176,9 @@ class Evaluation:
         found = distances({name: one.verdict.features for name, one in looks.items()}, reference)
         texts = self._sets.asked["captions"]
         report("nearest training samples")
-        copies = nearest({name: looks[name] for name in ("model", "truth")}, trained_on(corpus, "cpu"), self._device)
+        copies = nearest(
+            {name: looks[name] for name in ("model", "truth")}, trained_on(corpus, self._device), self._device
+        )
         return {
             "agreement": plain(agreement(texts, looks["model"].verdict).rows()),
             "agreement_of_autoencoder": plain(agreement(texts, looks["autoencoder"].verdict).rows()),
