@@ -129,8 +129,8 @@ def nearest(looks: Mapping[str, Look], known: Tensor, device: str) -> dict[str, 
             values = nearest_correlation(one.small[:, channel], there, most=_ALIKE)
             found[name][which] = estimate(values.tolist())
             every[which].append(values)
-    for which, values in every.items():
-        copies = np.minimum.reduce(values) >= COPY
+    for which, both in every.items():
+        copies = np.minimum.reduce(both) >= COPY
         found["copies"][which] = estimate(copies.astype(float).tolist()).scaled(100.0)
     return found
 

@@ -18,7 +18,8 @@ def local_amplitudes(channels: Tensor) -> Tensor:
     windows = channels[:, _GRAINY].unfold(2, _WINDOW, _WINDOW).unfold(3, _WINDOW, _WINDOW)
     hann = torch.hann_window(_WINDOW, device=channels.device)
     amplitude = torch.fft.rfft2(windows * (hann[:, None] * hann), norm="ortho").abs()
-    return amplitude.flatten(-2)[..., 1:]
+    found: Tensor = amplitude.flatten(-2)[..., 1:]
+    return found
 
 
 def slopes(pictures: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def estimate(samples: Sequence[float], seed: int = 0, rounds: int = 1000) -> Est
     return Estimate(float(values.mean()), float(low), float(high), len(values))
 
 
-def seam_gradients(field: NDArray[np.floating], period: int = 1) -> tuple[float, float, float, float]:
+def seam_gradients(field: NDArray[np.number], period: int = 1) -> tuple[float, float, float, float]:
     """Mean absolute steps of a map: across the left-right border, between columns, across top-bottom, rows.
 
     ``field`` is (height, width) or (height, width, channels).  Of the inside only every ``period``-th step counts,
