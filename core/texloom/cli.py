@@ -59,6 +59,8 @@ _EVALUATIONS: Final = {
     "learned": "texloom.training.learned_evaluate",
     "learned-sheet": "texloom.training.learned_sheets",
     "learned-networks": "texloom.training.learned_compare",
+    "learned-autoencoders": "texloom.training.learned_autoencoders",
+    "corpus-statistics": "texloom.training.corpus_statistics",
     "upscaler": "texloom.training.evaluate_upscaler",
 }
 

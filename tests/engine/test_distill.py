@@ -175,6 +175,7 @@ class TestComparison:
         command += ["--judge", str(tmp_path / "judge.safetensors"), "--judge-steps", "2"]
         assert learned_compare.main([*command, "--out", str(tmp_path / "found.json")]) == 0
         found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+        found = {Path(name).name: value for name, value in found.items()}
         assert [found[name]["steps"] for name in ("trained", "fresh", "few")] == [16, 16, 4]
         assert found["trained"]["network"] == "UNet2DConditionModel"
         assert found["few"]["network"] == "SanaTransformer2DModel"
@@ -182,7 +183,7 @@ class TestComparison:
         assert all(found[name]["words"] < 1.0 for name in found)
         assert found["trained"]["frechet"]["mean"] != found["fresh"]["frechet"]["mean"]
         printed = capsys.readouterr().out
-        assert all(f"| {name} |" in printed for name in ("trained", "fresh", "few"))
+        assert all(f"| {tmp_path / name} |" in printed for name in ("trained", "fresh", "few"))
 
     def test_a_folder_without_a_network(self, model: Path, shards: Path, tmp_path: Path) -> None:
         command = [str(tmp_path), "--autoencoder", str(model / "vae"), "--corpus", str(shards), "--count", "2"]

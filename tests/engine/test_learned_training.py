@@ -461,7 +461,7 @@ class TestEvaluation:
         found = json.loads((tmp_path / "r.json").read_text())
         assert set(found) >= {"agreement", "agreement_of_truth", "frechet", "kernel", "diversity", "seams", "nearest"}
         assert 0.0 <= found["agreement"]["material"]["mean"] <= 100.0
-        assert found["nearest"]["model"]["of"] == 6
+        assert found["nearest"]["luma"]["model"]["of"] == 6
         assert "| material agrees |" in capsys.readouterr().out
 
     def test_sheets(self, shards: Path, tmp_path: Path) -> None:

@@ -39,24 +39,29 @@ class Blend:
     second: Second
 
 
-def blended(grammar: Grammar, rng: Rng) -> Blend:
-    """Two families in a random way; the caption is read as it is meant, and is none kept for evaluation.
+def blended(grammar: Grammar, rng: Rng, *, held_out: bool = False) -> Blend:
+    """Two families in a random way; the caption is read as it is meant, and is kept for evaluation or not.
 
     Raises:
         ValueError: none could be written.
     """
-    names = list(families())
-    for _ in range(_TRIES):
+    names = list(grammar.families)
+    forms, patterns = sorted(FORMS & set(names)), sorted(PATTERNS & set(names))
+    for _ in range(_TRIES * (16 if held_out else 1)):
         mode = str(rng.choice(MODES, p=_SHARES))
-        first = str(rng.choice(sorted(FORMS) if mode == MATTER else names))
-        second = str(rng.choice(sorted(PATTERNS) if mode == PRINT else names))
+        if not (forms if mode == MATTER else patterns if mode == PRINT else names):
+            continue
+        first = str(rng.choice(forms if mode == MATTER else names))
+        second = str(rng.choice(patterns if mode == PRINT else names))
         nouns = {
             "first": _pick_noun(rng, grammar.nouns[first], common=True),
             "second": _pick_noun(rng, grammar.nouns[second], common=True),
         }
         text = str(rng.choice(_TEXTS[mode])).format(**nouns)
+        if reserved_text(text) != held_out:
+            continue
         found = find(text)
-        if found is None or (found.mode, found.first, found.second) != (mode, first, second) or reserved_text(text):
+        if found is None or (found.mode, found.first, found.second) != (mode, first, second):
             continue
         values, other = families()[first].sample(rng), families()[second].sample(rng)
         if mode != COVER:

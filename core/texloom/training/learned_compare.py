@@ -22,26 +22,25 @@ import torch
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
-from ..engine.device import use_threads
 from ..engine.families.learned import STEPS, distilled_steps
 from ..engine.learned_text import token_states
 from ..engine.meaning import Layout
-from ..engine.procedural.family import families
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
 from ..storage import write_json_atomic
-from .captions import Caption, Grammar
+from .asked import SEED, Asked, agreement, captions
 from .distill import carried, velocity_of
 from .flow import Trainer
 from .heads import report
 from .latents import encoded_tiles
-from .learned_evaluate import SEED, agreement, true_channels
+from .learned_evaluate import add_truth_arguments, grammar_of, reference_orders, settle
 from .learned_folder import read_autoencoder, read_network
 from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
 from .learned_metrics import frechet, kernel, resampled
 from .statistics import Estimate
 from .tiles import Tiles
+from .true_materials import true_materials
 
 _BATCH = 16
 _COLUMNS = (
@@ -52,36 +51,48 @@ _COLUMNS = (
 
 @dataclass
 class Ground:
-    """What all networks are measured on: held-out captions with their true materials, and held-out latents."""
+    """What all networks are measured on: held-out captions, latents of held-out samples, and what true materials of
+    other captions look like to the judge."""
 
-    captions: list[Caption]
+    captions: list[Asked]
     noise: Tensor
     latents: Tensor
     latent_captions: list[str]
     features: Any
     encoder: TextEncoder
+    device: str
 
 
-def prepare_ground(tiles: Tiles, vae: Any, judge: Judge, *, count: int, encoder: TextEncoder | None = None) -> Ground:
-    """Draw the true materials of ``count`` held-out captions and encode the corpus' held-out samples."""
+def prepare_ground(
+    tiles: Tiles,
+    vae: Any,
+    judge: Judge,
+    *,
+    count: int,
+    encoder: TextEncoder | None = None,
+    device: str = "cpu",
+    folder: Path | None = None,
+    workers: int = 1,
+) -> Ground:
+    """Draw ``count`` true materials to compare with (kept in ``folder``), and encode the corpus' held-out samples."""
     if encoder is None:
         encoder = TextEncoder()
-        encoder.load()
-    grammar = Grammar({name: families()[name] for name in judge.names if name in families()})
-    rng = np.random.default_rng(SEED)
-    captions = [grammar.caption(rng, "held_out") for _ in range(count)]
+        encoder.load(device)
+    grammar = grammar_of(judge)
+    texts = captions(grammar, count)
     _, kept = tiles.split()
-    latents = torch.cat([encoded_tiles(vae, part) for part in tiles.whole(kept).split(8)])
-    truth = torch.stack([true_channels(caption, tiles.size, SEED + i) for i, caption in enumerate(captions)])
-    features = [judge_all(judge, value.split(_BATCH)).features for value in (truth, tiles.whole(kept))]
+    latents = torch.cat([encoded_tiles(vae, part.to(device)) for part in tiles.whole(kept).split(8)])
+    orders = {"reference": reference_orders(grammar, count)}
+    reference = true_materials(orders, tiles.size, folder=folder, workers=workers)["reference"]
     source = torch.Generator().manual_seed(SEED)
     return Ground(
-        captions=captions,
-        noise=torch.randn((count, *latents.shape[1:]), generator=source),
+        captions=texts,
+        noise=torch.randn((count, *latents.shape[1:]), generator=source).to(device),
         latents=latents,
         latent_captions=[tiles.rows[int(index)]["caption"] for index in kept],
-        features=np.concatenate(features),
+        features=judge_all(judge, reference.batches(_BATCH, device)).features,
         encoder=encoder,
+        device=device,
     )
 
 
@@ -91,30 +102,33 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     Raises:
         ModelInvalidError: there is none.
     """
-    network, layout = read_network(model), Layout.load(model)
-    text = token_states(ground.encoder, [caption.text for caption in ground.captions], "cpu", layout)
-    unsaid = token_states(ground.encoder, [""], "cpu", layout)
+    device = ground.device
+    network, layout = read_network(model).to(device), Layout.load(model)
+    text = token_states(ground.encoder, [asked.text for asked in ground.captions], device, layout)
+    unsaid = token_states(ground.encoder, [""], device, layout)
     few = distilled_steps(model)
     steps = STEPS if few is None else few
     made: list[Tensor] = []
     began = time.perf_counter()
-    with circular([network]), sdpa_kernel(Trainer.kernels("cpu")):
+    with circular([network]), sdpa_kernel(Trainer.kernels(device)):
         for start in range(0, len(ground.noise), _BATCH):
             part = slice(start, start + _BATCH)
             states, mask = (value[part] for value in text)
             empty, unmasked = (value.expand(len(states), *value.shape[1:]) for value in unsaid)
             none = (empty, unmasked) if few is None else None
-            made.append(carried(network, ground.noise[part], (states, mask), none, steps=steps))
+            # Back on the processor a picture is done, whatever the device puts off.
+            made.append(carried(network, ground.noise[part], (states, mask), none, steps=steps).cpu())
         spent = time.perf_counter() - began
-        told = token_states(ground.encoder, ground.latent_captions, "cpu", layout)
+        told = token_states(ground.encoder, ground.latent_captions, device, layout)
         loss, words = _loss(network, ground, told), words_explain(network, ground.latents, told)
     with torch.no_grad(), circular([vae]):
-        pictures = torch.cat([vae.decode(part).sample for part in torch.cat(made).split(8)])
-    verdict = judge_all(judge, pictures.split(_BATCH))
+        pictures = (vae.decode(part.to(device)).sample for part in torch.cat(made).split(8))
+        verdict = judge_all(judge, pictures)
     return {
         "network": type(network).__name__,
         "parameters": sum(value.numel() for value in network.parameters()),
         "steps": steps,
+        "count": len(ground.captions),
         "milliseconds": 1000.0 * spent / len(ground.noise),
         "loss": loss,
         "words": words,
@@ -133,8 +147,8 @@ def _loss(network: Any, ground: Ground, text: tuple[Tensor, Tensor]) -> float:
         clean = ground.latents[start : start + _BATCH]
         states, mask = (value[start : start + _BATCH] for value in text)
         for at in (0.2, 0.4, 0.6, 0.8):
-            noise = torch.randn(clean.shape, generator=source)
-            time_ = torch.full((len(clean),), at * 1000.0)
+            noise = torch.randn(clean.shape, generator=source).to(clean.device)
+            time_ = torch.full((len(clean),), at * 1000.0, device=clean.device)
             seen = velocity_of(network, clean * (1.0 - at) + noise * at, (states, mask), time_)
             found += (seen - (noise - clean)).square().mean((1, 2, 3)).tolist()
     return float(np.mean(found))
@@ -157,8 +171,9 @@ def words_explain(network: Any, latents: Tensor, text: tuple[Tensor, Tensor]) ->
     for start in range(0, len(latents), _BATCH):
         clean = latents[start : start + _BATCH]
         states, mask = (value[start : start + _BATCH] for value in text)
-        noise = torch.randn(clean.shape, generator=source)
-        velocity = velocity_of(network, noise, (states, mask), torch.full((len(clean),), 1000.0))
+        noise = torch.randn(clean.shape, generator=source).to(clean.device)
+        time_ = torch.full((len(clean),), 1000.0, device=clean.device)
+        velocity = velocity_of(network, noise, (states, mask), time_)
         said.append((noise - velocity).mean((2, 3)))
     truth = latents.mean((2, 3))
     missed = (torch.cat(said) - truth).square().sum()
@@ -172,7 +187,10 @@ def summary(results: dict[str, dict[str, Any]]) -> str:
     def text(value: dict[str, Any], digits: int) -> str:
         return Estimate(**value).text(digits)
 
+    count = next(iter(results.values()))["count"]
     lines = [
+        f"{count} held-out captions; distances are from {count} true materials of other captions.",
+        "",
         "| | " + " | ".join(_COLUMNS) + " |",
         "|---" * (len(_COLUMNS) + 1) + "|",
     ]
@@ -194,20 +212,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--autoencoder", type=Path, required=True, help="whose latents all of them draw")
     parser.add_argument("--corpus", type=Path, required=True, help="folder of shards that they were trained on")
     add_judge_arguments(parser)
-    parser.add_argument("--count", type=int, default=240, help="captions")
-    parser.add_argument("--threads", type=int, default=2)
+    add_truth_arguments(parser)
     parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
     arguments = parser.parse_args(argv)
-    use_threads(arguments.threads)
+    settle(arguments)
     try:
-        vae = read_autoencoder(arguments.autoencoder)
+        vae = read_autoencoder(arguments.autoencoder).to(arguments.device)
         tiles = Tiles(arguments.corpus)
-        judge = judge_for(arguments, tiles)
-        ground = prepare_ground(tiles, vae, judge, count=arguments.count)
+        judge = judge_for(arguments, tiles).to(arguments.device)
+        ground = prepare_ground(
+            tiles, vae, judge, count=arguments.count, device=arguments.device, folder=arguments.truth,
+            workers=arguments.threads,
+        )  # fmt: skip
         results: dict[str, dict[str, Any]] = {}
         for model in arguments.models:
             report(f"measuring {model}")
-            results[model.name] = measure(model, ground, vae, judge)
+            # As it was given: folders of several trainings may have one name.
+            results[str(model)] = measure(model, ground, vae, judge)
         if arguments.out is not None:
             write_json_atomic(arguments.out, results)
     except TexloomError as error:

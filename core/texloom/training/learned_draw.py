@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,27 +15,32 @@ from torch import Tensor
 
 from ..engine import pbr
 from ..engine.context import SilentContext
+from ..engine.denoising import Run
 from ..engine.diffusers_folder import DiffusersFolderGenerator
+from ..engine.drawn_frame import drawn_frame
 from ..engine.generator import GeneratedImage
 from ..engine.learned_channels import Surface, to_channels
+from ..engine.learned_text import token_states
+from ..engine.meaning import Layout
+from ..engine.ready import pictured, tile_width
 from ..engine.text_encoder import TextEncoder
 from ..request import GenerationRequest
 from .learned_state import default_device
 
 
-def quiet() -> SilentContext:
-    """A context that nobody listens to."""
-    return SilentContext(default_device(), threading.Event())
+def quiet(device: str | None = None) -> SilentContext:
+    """A context that nobody listens to; on the best device unless told."""
+    return SilentContext(device or default_device(), threading.Event())
 
 
-def drawing(model: Path, encoder: TextEncoder | None = None) -> DiffusersFolderGenerator:
+def drawing(model: Path, encoder: TextEncoder | None = None, device: str | None = None) -> DiffusersFolderGenerator:
     """The model in the folder ``model``, loaded.
 
     Raises:
         ModelInvalidError: it cannot be.
     """
     generator = DiffusersFolderGenerator(model, encoder=encoder)
-    generator.load(quiet())
+    generator.load(quiet(device))
     return generator
 
 
@@ -45,6 +51,54 @@ def drawn(
     for prompt, seed in zip(prompts, seeds, strict=True):
         request = GenerationRequest(prompt=prompt, width=size, height=size, seed=seed, **options)
         yield next(iter(generator.generate(request, quiet())))
+
+
+def drawn_together(
+    generator: DiffusersFolderGenerator,
+    prompts: Sequence[str],
+    *,
+    size: int,
+    seeds: Sequence[int],
+    together: int = 1,
+    device: str | None = None,
+) -> Iterator[GeneratedImage]:
+    """As :func:`drawn`, ``together`` prompts in one batch, which is what a card needs to be busy.
+
+    The same run of the same pipeline; only the texts are read together.  A batch rounds a little otherwise than one.
+    """
+    model, context = generator.opened, quiet(device)
+    if together < 2 or model.encoder is None:
+        for prompt, seed in zip(prompts, seeds, strict=True):
+            request = GenerationRequest(prompt=prompt, width=size, height=size, seed=seed)
+            yield next(iter(generator.generate(request, context)))
+        return
+    parameters = dict(inspect.signature(type(model.pipeline).__call__).parameters)
+    steps, guidance = model.info.default_steps, model.info.default_guidance_scale
+    layout = Layout.load(model.folder.path)
+    for start in range(0, len(prompts), together):
+        texts, own = list(prompts[start : start + together]), seeds[start : start + together]
+        states, mask = token_states(model.encoder, [*texts, ""], context.device, layout)
+        count = len(texts)
+        named = model.family.arguments(parameters, steps=steps, guidance=guidance, negative_prompt="") | {
+            "prompt": None,
+            "negative_prompt": None,
+            "prompt_embeds": states[:count],
+            "prompt_attention_mask": mask[:count],
+            "negative_prompt_embeds": states[count:].repeat(count, 1, 1),
+            "negative_prompt_attention_mask": mask[count:].repeat(count, 1),
+            "num_inference_steps": steps,
+            "generator": [torch.Generator("cpu").manual_seed(seed) for seed in own],
+        }
+        request = GenerationRequest(prompt=texts[0], width=size, height=size, seed=own[0])
+        whole = drawn_frame(request, model.family, model.folder).frame
+        run = Run(
+            model.pipeline, model.family, whole, model.family.convolutional(model.folder), request, context,
+            index=start, name=model.info.name, count=count,
+        )  # fmt: skip
+        width_m = tile_width(request)
+        for index, (maps, seed) in enumerate(zip(run.draw_maps(named, width_m), own, strict=True)):
+            heights = (maps.height_min_m, maps.height_max_m)
+            yield pictured(request, start + index, seed, maps.maps, heights, {})
 
 
 def channels_of(image: GeneratedImage) -> Tensor:

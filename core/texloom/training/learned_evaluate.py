@@ -1,206 +1,291 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Evaluation of the learned model: ``texloom evaluate learned``.
 
-Captions that training never saw are drawn by the model, through the engine as a user would, and by their families,
-which is the truth.  A judge that was trained on the corpus alone says of both what they are.  So every figure stands
-beside what the judge makes of true materials, and every distance beside that of the autoencoder alone.
+Captions that training never saw, designers' prompts in English and Chinese, and texts of two materials are drawn by
+the model, through the engine's own pipeline, and by their families, which is the truth.  A judge that was trained on
+the corpus alone says of both what they are.  So every figure stands beside what the judge makes of true materials.
+All distances are those from one reference: as many true materials of other captions, which neither the model nor the
+autoencoder has seen.
+
+With ``--out`` each part is written down once it is measured, and a stopped measurement goes on after it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import hashlib
+import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from .. import __version__
 from ..engine.device import use_threads
 from ..engine.diffusers_folder import DiffusersFolderGenerator
-from ..engine.learned_channels import Surface, to_channels
-from ..engine.procedural.draw import draw
 from ..engine.procedural.family import families
-from ..engine.procedural.parameters import Color, Number
-from ..engine.procedural.weathering import ATTRIBUTES
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
-from ..storage import write_bytes_atomic
-from .captions import Caption, Grammar
-from .colors import categories
-from .evaluate import number_is_right
+from ..storage import home, read_json, write_json_atomic
+from .asked import REFERENCE_SEED, SEED, Asked, agreement, blends, both_seen, captions, of_prompts
+from .captions import Grammar
+from .evaluate import CHINESE_PROMPTS, load_prompts
 from .heads import report
-from .learned_draw import channels_of, drawing, drawn
+from .learned_draw import drawing, drawn_together
 from .learned_folder import read_autoencoder
-from .learned_judge import Judge, Verdict, add_judge_arguments, judge_all, judge_for
-from .learned_metrics import frechet, kernel, nearest_correlation, resampled, spread_of
-from .statistics import Estimate, estimate, seam_ratio
-from .tiles import Tiles
+from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
+from .learned_look import BATCH, Seams, distances, look, nearest, trained_on
+from .learned_metrics import spread_of
+from .learned_state import default_device
+from .learned_table import summary
+from .shards import size_of
+from .statistics import Estimate, estimate
+from .true_materials import Materials, Order, true_materials
 
-SEED = 40_000
-"""Seed of the captions; training uses others, and other texts besides."""
-
-GOALS = {"material": 92.0, "color": 90.0, "attributes": 80.0, "seam": (0.95, 1.05)}
-
-_LUMA_SIDE = 64
-
-
-def true_channels(caption: Caption, size: int, seed: int) -> Tensor:
-    """The caption's own material as its family draws it, [6, size, size]."""
-    family = families()[caption.family]
-    width = family.tile_width_m
-    maps = draw(family, caption.values, width=size, height=size, width_m=width, seed=seed)
-    height = maps.height * (size / width)
-    surface = Surface(
-        base_color=maps.base_color[None].float() / 255.0,
-        height=(height - height.mean())[None, None],
-        roughness=maps.roughness[None, None].float() / 255.0,
-        metallic=maps.metallic[None, None].float() / 255.0,
-    )
-    return to_channels(surface)[0]
+COUNT, COUNT_OF_CARD = 240, 1000
+_TOGETHER = 32
+_MOST_SPREAD = 60
 
 
 @dataclass
-class Agreement:
-    """Samples of 1 (as the caption says) and 0 (not)."""
+class Sets:
+    """What is asked, by name, and the true materials of it; ``reference`` is what all are compared with."""
 
-    material: list[float]
-    color: list[float]
-    attributes: list[float]
-
-    def rows(self) -> dict[str, Estimate]:
-        """Shares in per cent."""
-        return {name: estimate(found).scaled(100.0) for name, found in vars(self).items() if found}
+    asked: dict[str, list[Asked]]
+    true: dict[str, Materials]
+    spread: list[Asked]
 
 
-def agreement(captions: Sequence[Caption], verdict: Verdict) -> Agreement:
-    """Compare what captions say with what the judge saw.
-
-    A color is right when people would call both by a common basic term; an attribute when it is on the right side
-    (see :func:`.evaluate.number_is_right`).
-    """
-    found = Agreement([], [], [])
-    for index, caption in enumerate(captions):
-        if caption.noun:
-            found.material.append(float(verdict.family[index] == caption.family))
-        for item in families()[caption.family].all_parameters():
-            said = caption.mentioned.get(item.name)
-            if said is None:
-                continue
-            if isinstance(item, Color) and item.name == "color":
-                assert isinstance(said, tuple)
-                found.color.append(float(bool(categories(said) & categories(verdict.color[index]))))
-            elif isinstance(item, Number) and item.name in ATTRIBUTES:
-                assert isinstance(said, (int, float))
-                seen = item.from_unit(verdict.attributes[index][item.name])
-                found.attributes.append(float(number_is_right(item, float(said), seen)))
-    return found
+def add_truth_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--count``, ``--truth``, ``--device`` and ``--threads``, as :func:`settle` wants them."""
+    place = home() / "training" / "true-materials"
+    parser.add_argument(
+        "--count", type=int, help=f"samples of each set (default: {COUNT}, and {COUNT_OF_CARD} with a card)"
+    )
+    parser.add_argument("--truth", type=Path, default=place, help="folder that keeps true materials once drawn")
+    parser.add_argument("--device", help="cuda or cpu (default: the best there is)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="also processes that draw the truth")
 
 
-def seam_estimate(pictures: Sequence[np.ndarray[Any, Any]], rounds: int = 200) -> Estimate | None:
-    """Seam ratio over many maps with a bootstrap interval; None where all are flat."""
-    whole = seam_ratio(pictures)
-    if whole is None:
-        return None
-    rng = np.random.default_rng(0)
-    found = [
-        seam_ratio([pictures[int(i)] for i in rng.integers(len(pictures), size=len(pictures))]) for _ in range(rounds)
-    ]
-    low, high = np.percentile([value for value in found if value is not None], (2.5, 97.5))
-    return Estimate(whole, float(low), float(high), len(pictures))
+def settle(arguments: argparse.Namespace) -> None:
+    """Use the threads, and fill in what :func:`add_truth_arguments` leaves open."""
+    use_threads(arguments.threads)
+    arguments.device = arguments.device or default_device()
+    if arguments.count is None:
+        arguments.count = COUNT if torch.device(arguments.device).type == "cpu" else COUNT_OF_CARD
+
+
+def grammar_of(judge: Judge) -> Grammar:
+    """Of the families that the judge knows."""
+    return Grammar({name: families()[name] for name in judge.names if name in families()})
+
+
+def reference_orders(grammar: Grammar, count: int) -> list[Order]:
+    """The true materials that everything is compared with."""
+    return [asked.truth for asked in captions(grammar, count, REFERENCE_SEED)]
+
+
+def gather(
+    judge: Judge, size: int, *, count: int, prompts: int, repeats: int, folder: Path | None, workers: int
+) -> Sets:
+    """All that is asked, and its true materials."""
+    grammar = grammar_of(judge)
+    asked = {
+        "captions": captions(grammar, count),
+        "prompts": of_prompts(load_prompts(), judge.names, prompts),
+        "chinese": of_prompts(load_prompts(CHINESE_PROMPTS), judge.names, prompts),
+        "blends": blends(grammar, max(2, min(count, prompts) // 2)),
+    }
+    spread = asked["captions"][: min(_MOST_SPREAD, max(4, count // 10))]
+    orders = {name: [one.truth for one in texts] for name, texts in asked.items() if texts}
+    orders["reference"] = reference_orders(grammar, count)
+    orders["spread"] = [replace(one.truth, seed=seed) for one in spread for seed in _seeds(repeats)]
+    return Sets(asked, true_materials(orders, size, folder=folder, workers=workers), spread)
+
+
+def _seeds(repeats: int) -> list[int]:
+    return [SEED + 7919 * (turn + 1) for turn in range(repeats)]
+
+
+class Parts:
+    """Figures, part by part; written to ``path`` after each, and found there again for the same ``key``."""
+
+    def __init__(self, path: Path | None, key: Mapping[str, Any]) -> None:
+        self._path = path
+        self.result: dict[str, Any] = {**key, "parts": []}
+        if path is not None and path.is_file():
+            found = read_json(path)
+            if all(found.get(name) == value for name, value in key.items()) and isinstance(found.get("parts"), list):
+                self.result = found
+
+    def part(self, name: str, make: Callable[[], dict[str, Any]]) -> None:
+        """Measure it, unless that is done."""
+        if name in self.result["parts"]:
+            return
+        report(name)
+        self.result |= make()
+        self.result["parts"].append(name)
+        if self._path is not None:
+            write_json_atomic(self._path, self.result)
+
+
+class Evaluation:
+    """One model on its device, measured in parts."""
+
+    def __init__(
+        self, model: Path, sets: Sets, judge: Judge, *, size: int, device: str, encoder: TextEncoder | None = None
+    ) -> None:
+        self.generator: DiffusersFolderGenerator = drawing(model, encoder, device)
+        self._vae = read_autoencoder(model / "vae").to(device)
+        self._sets, self._judge = sets, judge.to(device)
+        self._size, self._device = size, device
+
+    def _pictures(self, texts: Sequence[str], seeds: Sequence[int]) -> Iterator[Any]:
+        together = 1 if torch.device(self._device).type == "cpu" else _TOGETHER
+        return drawn_together(
+            self.generator, texts, size=self._size, seeds=seeds, together=together, device=self._device
+        )
+
+    def _asked(self, name: str) -> Iterator[Any]:
+        texts = self._sets.asked[name]
+        return self._pictures([one.text for one in texts], [one.truth.seed for one in texts])
+
+    def _true(self, name: str) -> Iterator[Tensor]:
+        return self._sets.true[name].batches(BATCH, self._device)
+
+    @torch.no_grad()
+    def _rebuilt(self, name: str) -> Iterator[Tensor]:
+        with circular([self._vae]):
+            for batch in self._true(name):
+                yield self._vae.decode(self._vae.encode(batch).latent).sample
+
+    def captions(self, corpus: Path) -> dict[str, Any]:
+        """Agreement, distances, seams and copies."""
+        seams = Seams(side=int(self._vae.spatial_compression_ratio))
+        looks = {
+            "model": look(self._judge, seams.batches(self._asked("captions"))),
+            "autoencoder": look(self._judge, self._rebuilt("captions")),
+            "truth": look(self._judge, self._true("captions")),
+        }
+        reference = judge_all(self._judge, self._true("reference")).features
+        found = distances({name: one.verdict.features for name, one in looks.items()}, reference)
+        texts = self._sets.asked["captions"]
+        report("nearest training samples")
+        copies = nearest(
+            {name: looks[name] for name in ("model", "truth")}, trained_on(corpus, self._device), self._device
+        )
+        return {
+            "agreement": plain(agreement(texts, looks["model"].verdict).rows()),
+            "agreement_of_autoencoder": plain(agreement(texts, looks["autoencoder"].verdict).rows()),
+            "agreement_of_truth": plain(agreement(texts, looks["truth"].verdict).rows()),
+            **{name: plain(rows) for name, rows in found.items()},
+            "seams": plain(seams.rows()),
+            "seams_of_blocks": plain(seams.rows_of_blocks()),
+            "nearest": {name: plain(rows) for name, rows in copies.items()},
+        }
+
+    def texts(self, name: str) -> dict[str, Any]:
+        """Agreement with hand-written prompts."""
+        texts = self._sets.asked[name]
+        if not texts:
+            return {}
+        model = judge_all(self._judge, Seams().batches(self._asked(name)))
+        truth = judge_all(self._judge, self._true(name))
+        return {name: plain(agreement(texts, model).rows()), f"{name}_of_truth": plain(agreement(texts, truth).rows())}
+
+    def blends(self) -> dict[str, Any]:
+        """Whether both materials of a blend are seen."""
+        texts = self._sets.asked["blends"]
+        if not texts:
+            return {}
+        model = judge_all(self._judge, Seams().batches(self._asked("blends")))
+        truth = judge_all(self._judge, self._true("blends"))
+        return {"blends": plain(both_seen(texts, model)), "blends_of_truth": plain(both_seen(texts, truth))}
+
+    def spread(self, repeats: int) -> dict[str, Any]:
+        """Spread of pictures of one caption, of the model and of the families with all parameters fixed."""
+        texts = [one.text for one in self._sets.spread for _ in range(repeats)]
+        made = self._pictures(texts, _seeds(repeats) * len(self._sets.spread))
+        sets = {"model": Seams().batches(made), "truth": self._true("spread")}
+        found = {}
+        for name, batches in sets.items():
+            features = judge_all(self._judge, batches).features
+            groups = features.reshape(len(self._sets.spread), repeats, -1)
+            found[name] = estimate([spread_of(group) for group in groups])
+        return {"diversity": plain(found)}
 
 
 def evaluate(
     model: Path,
-    tiles: Tiles,
+    corpus: Path,
     judge: Judge,
     *,
     count: int,
-    repeats: int,
-    seed: int = SEED,
+    repeats: int = 4,
+    prompts: int | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    truth: Path | None = None,
+    out: Path | None = None,
     encoder: TextEncoder | None = None,
 ) -> dict[str, Any]:
-    """All figures of the model in ``model`` on ``count`` held-out captions; ``repeats`` pictures for diversity.
+    """All figures of the model in ``model``.
+
+    Args:
+        model: its folder.
+        corpus: what it was trained on.
+        judge: says what is seen.
+        count: captions, their true materials, and materials of the reference: as many each.
+        repeats: pictures of one caption, for diversity.
+        prompts: hand-written prompts of each language at most; None: as many as captions.
+        device: draws and judges.
+        workers: processes that draw true materials.
+        truth: folder that keeps those.
+        out: file that gets the figures after each part, and may hold some already.
+        encoder: reads the texts.
 
     Raises:
-        TexloomError: the model cannot be loaded or drawn with.
+        TexloomError: the model cannot be loaded or drawn with, or there is no corpus.
     """
-    size = tiles.size
-    grammar = Grammar({name: families()[name] for name in judge.names if name in families()})
-    rng = np.random.default_rng(seed)
-    captions = [grammar.caption(rng, "held_out") for _ in range(count)]
-    generator = drawing(model, encoder)
-    report(f"drawing {count} captions")
-    seeds = [seed + index for index in range(count)]
-    images = list(drawn(generator, [caption.text for caption in captions], size=size, seeds=seeds))
-    made = torch.stack([channels_of(image) for image in images])
-    truth = torch.stack([true_channels(caption, size, seed + index) for index, caption in enumerate(captions)])
-    train, kept = tiles.split()
-    held_out = tiles.whole(kept)
-    vae = read_autoencoder(model / "vae")
-    with torch.no_grad(), circular([vae]):
-        rebuilt = torch.cat([vae.decode(vae.encode(part).latent).sample for part in held_out.split(8)])
-    verdicts = {
-        name: judge_all(judge, value.split(16))
-        for name, value in (("made", made), ("truth", truth), ("held_out", held_out), ("rebuilt", rebuilt))
+    size = size_of(corpus)
+    prompts = count if prompts is None else prompts
+    sets = gather(judge, size, count=count, prompts=prompts, repeats=repeats, folder=truth, workers=workers)
+    measured = Evaluation(model, sets, judge, size=size, device=device, encoder=encoder)
+    info = measured.generator.info
+    key = {
+        "version": __version__,
+        "model": _sum(sorted(info.files.items())),
+        "judge": _sum([(name, value.cpu().numpy().tobytes()) for name, value in sorted(judge.state_dict().items())]),
+        "count": count,
+        "repeats": repeats,
+        "size": size,
+        "steps": info.default_steps,
+        "asked": {name: len(texts) for name, texts in sets.asked.items()} | {"spread": len(sets.spread)},
     }
-    result: dict[str, Any] = {"count": count, "size": size, "steps": generator.info.default_steps}
-    result["agreement"] = _plain(agreement(captions, verdicts["made"]).rows())
-    result["agreement_of_truth"] = _plain(agreement(captions, verdicts["truth"]).rows())
-    reference = np.concatenate((verdicts["truth"].features, verdicts["held_out"].features))
-    for name, measure in (("frechet", frechet), ("kernel", kernel)):
-        result[name] = _plain(
-            {
-                "model": resampled(measure, verdicts["made"].features, reference),
-                "autoencoder": resampled(measure, verdicts["rebuilt"].features, reference),
-                "truth": resampled(measure, verdicts["held_out"].features, verdicts["truth"].features),
-            }
-        )
-    report("diversity")
-    result["diversity"] = _plain(_diversity(generator, judge, captions[: max(4, count // 10)], size, repeats, seed))
-    maps = {name: [image.maps[name] for image in images] for name in ("base_color", "height", "roughness", "metallic")}
-    seams = {name: seam_estimate(pictures) for name, pictures in maps.items()}
-    result["seams"] = _plain({name: value for name, value in seams.items() if value is not None})
-    report("nearest training samples")
-    known = _lumas(tiles, train)
-    result["nearest"] = _plain(
-        {
-            "model": estimate(nearest_correlation(_small(made), known).tolist()),
-            "held_out": estimate(nearest_correlation(_small(held_out), known).tolist()),
-        }
-    )
-    return result
+    parts = Parts(out, key)
+    parts.part("captions", lambda: measured.captions(corpus))
+    for name in ("prompts", "chinese"):
+        parts.part(name, lambda name=name: measured.texts(name))  # type: ignore[misc]
+    parts.part("blends", measured.blends)
+    parts.part("diversity", lambda: measured.spread(repeats))
+    return parts.result
 
 
-def _diversity(
-    generator: DiffusersFolderGenerator, judge: Judge, captions: Sequence[Caption], size: int, repeats: int, seed: int
-) -> dict[str, Estimate]:
-    """Spread of pictures of one caption, of the model and of the families with all parameters fixed."""
-    model, truth = [], []
-    for caption in captions:
-        seeds = [seed + 7919 * (turn + 1) for turn in range(repeats)]
-        made = [channels_of(image) for image in drawn(generator, [caption.text] * repeats, size=size, seeds=seeds)]
-        model.append(spread_of(judge_all(judge, [torch.stack(made)]).features))
-        true = [true_channels(caption, size, one) for one in seeds]
-        truth.append(spread_of(judge_all(judge, [torch.stack(true)]).features))
-    return {"model": estimate(model), "truth": estimate(truth)}
+def _sum(items: Sequence[tuple[str, Any]]) -> str:
+    found = hashlib.sha256()
+    for name, value in items:
+        found.update(name.encode())
+        found.update(value if isinstance(value, bytes) else str(value).encode())
+    return found.hexdigest()[:16]
 
 
-def _small(channels: Tensor) -> Tensor:
-    return F.interpolate(channels[:, :1].float(), (_LUMA_SIDE, _LUMA_SIDE), mode="area")[:, 0]
-
-
-def _lumas(tiles: Tiles, chosen: np.ndarray[Any, Any]) -> Tensor:
-    return torch.cat([_small(tiles.whole(chosen[start : start + 32])) for start in range(0, len(chosen), 32)])
-
-
-def _plain(rows: dict[str, Estimate]) -> dict[str, dict[str, float]]:
+def plain(rows: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """Estimates as JSON has them."""
     return {
         name: {
             "mean": round(found.mean, 4),
@@ -212,54 +297,31 @@ def _plain(rows: dict[str, Estimate]) -> dict[str, dict[str, float]]:
     }
 
 
-def summary(result: dict[str, Any]) -> str:
-    """The figures as a Markdown table, goals beside them."""
-
-    def text(found: dict[str, float], digits: int, unit: str = "") -> str:
-        return Estimate(found["mean"], found["low"], found["high"], int(found["of"])).text(digits, unit)
-
-    lines = [f"{result['count']} held-out captions at {result['size']}², {result['steps']} steps.", ""]
-    lines += ["| | learned model | true materials | goal |", "|---|---|---|---|"]
-    for name in ("material", "color", "attributes"):
-        if name in result["agreement"]:
-            own, true = result["agreement"][name], result["agreement_of_truth"][name]
-            lines.append(f"| {name} agrees | {text(own, 1, ' %')} | {text(true, 1, ' %')} | {GOALS[name]} % |")
-    for name in ("frechet", "kernel"):
-        found = result[name]
-        lines.append(
-            f"| {name} distance | {text(found['model'], 3)} | {text(found['truth'], 3)} | "
-            f"autoencoder alone {text(found['autoencoder'], 3)} |"
-        )
-    found = result["diversity"]
-    lines.append(f"| spread within a prompt | {text(found['model'], 3)} | {text(found['truth'], 3)} | |")
-    for name, value in result["seams"].items():
-        lines.append(f"| seam ratio, {name} | {text(value, 3)} | | 0.95 to 1.05 |")
-    found = result["nearest"]
-    lines.append(f"| nearest training sample | {text(found['model'], 3)} | {text(found['held_out'], 3)} | not above |")
-    return "\n".join(lines) + "\n"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """``texloom evaluate learned``: exit status 0, or 1 when the model cannot be used."""
     parser = argparse.ArgumentParser(prog="texloom evaluate learned", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the learned model's folder")
     parser.add_argument("--corpus", type=Path, required=True, help="folder of shards that it was trained on")
     add_judge_arguments(parser)
-    parser.add_argument("--count", type=int, default=240, help="captions")
+    add_truth_arguments(parser)
     parser.add_argument("--repeats", type=int, default=4, help="pictures of one prompt for diversity")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="JSON file that gets the figures")
+    parser.add_argument("--prompts", type=int, help="hand-written prompts of a language (default: as many as captions)")
+    parser.add_argument("--fresh", action="store_true", help="measure parts anew that --out holds already")
+    parser.add_argument("--out", type=Path, help="JSON file that gets the figures, part by part")
     arguments = parser.parse_args(argv)
-    use_threads(arguments.threads)
+    settle(arguments)
     try:
-        tiles = Tiles(arguments.corpus)
-        judge = judge_for(arguments, tiles)
-        result = evaluate(arguments.model, tiles, judge, count=arguments.count, repeats=arguments.repeats)
+        judge = judge_for(arguments)
+        if arguments.fresh and arguments.out is not None:
+            arguments.out.unlink(missing_ok=True)
+        result = evaluate(
+            arguments.model, arguments.corpus, judge,
+            count=arguments.count, repeats=arguments.repeats, prompts=arguments.prompts, device=arguments.device,
+            workers=arguments.threads, truth=arguments.truth, out=arguments.out,
+        )  # fmt: skip
     except TexloomError as error:
         report(str(error))
         return 1
-    if arguments.out is not None:
-        write_bytes_atomic(arguments.out, (json.dumps(result, indent=1) + "\n").encode())
     sys.stdout.write(summary(result))
     return 0
 

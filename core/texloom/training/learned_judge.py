@@ -12,8 +12,8 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ from .tiles import Tiles
 FEATURES = 128
 SIDE = 128
 """Pixels a side that the judge looks at; larger pictures are averaged down."""
+
+_RANKED = 5
 
 
 class Judge(nn.Module):
@@ -78,23 +80,28 @@ class Judge(nn.Module):
 
 @dataclass
 class Verdict:
-    """What the judge says of B materials: ``features`` [B, 128], best family, OKLab, attributes by name."""
+    """What the judge says of B materials: ``features`` [B, 128], best family, OKLab, attributes by name; in ``ranked``
+    the five likeliest families."""
 
     features: np.ndarray[Any, np.dtype[np.float64]]
     family: list[str]
     color: list[Lab]
     attributes: list[dict[str, float]]
+    ranked: list[tuple[str, ...]] = field(default_factory=list)
 
 
 @torch.no_grad()
-def judge_all(judge: Judge, batches: Sequence[Tensor]) -> Verdict:
-    """Judge batches of channels."""
+def judge_all(judge: Judge, batches: Iterable[Tensor]) -> Verdict:
+    """Judge batches of channels, on the device where the judge is."""
     verdict = Verdict(np.zeros((0, FEATURES)), [], [], [])
-    parts = []
+    parts = [verdict.features]
+    device = judge.first.weight.device
     for batch in batches:
-        features, family, color, attributes = judge.eval()(batch.float())
+        features, family, color, attributes = (value.cpu() for value in judge.eval()(batch.to(device).float()))
         parts.append(features.double().numpy())
-        verdict.family += [judge.names[int(index)] for index in family.argmax(1)]
+        for row in family.topk(min(_RANKED, len(judge.names)), dim=1).indices.tolist():
+            verdict.ranked.append(tuple(judge.names[index] for index in row))
+            verdict.family.append(verdict.ranked[-1][0])
         for row in color.double().numpy():
             light, green, blue = (row * COLOR_SCALE + COLOR_MEAN).tolist()
             verdict.color.append((light, green, blue))
@@ -176,15 +183,21 @@ def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge-steps", type=int, default=1500)
 
 
-def judge_for(arguments: argparse.Namespace, tiles: Tiles) -> Judge:
-    """The judge in the file that a command was told; trained on ``tiles`` and written there when it is missing.
+def judge_for(arguments: argparse.Namespace, tiles: Tiles | None = None) -> Judge:
+    """The judge in the file that a command was told; trained and written there when it is missing.
+
+    Args:
+        arguments: those of :func:`add_judge_arguments`, ``corpus``, and ``device`` where there is one.
+        tiles: what it learns from; None reads the corpus for it, and only when it is missing.
 
     Raises:
-        ModelInvalidError: the file holds no judge.
+        ModelInvalidError: the file holds no judge, or there is no corpus to learn from.
     """
     if arguments.judge.is_file():
         return load_judge(arguments.judge)
-    judge = train_judge(tiles, steps=arguments.judge_steps, device=default_device())
+    device = getattr(arguments, "device", None) or default_device()
+    tiles = tiles if tiles is not None else Tiles(arguments.corpus, device=device)
+    judge = train_judge(tiles, steps=arguments.judge_steps, device=device)
     save_judge(judge, arguments.judge)
     return judge
 

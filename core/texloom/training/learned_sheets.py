@@ -2,12 +2,14 @@
 """Pictures of what the learned model does, to look at: ``texloom evaluate learned-sheet``.
 
 With ``--corpus`` the autoencoder's pictures of held-out tiles beside the truth; else pictures of prompts, one a prompt
-in the order of the list, so that failures are in it as they fall.
+in the order of the list, so that failures are in it as they fall.  The usual list, ``sheet_prompts.csv``, has 96: every
+family once, then texts of two materials, and some in Chinese.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +25,19 @@ from ..engine.map_net import slopes_of
 from ..engine.seamless import circular
 from ..errors import TexloomError
 from ..png import write_png
-from .evaluate import load_prompts
 from .heads import report
-from .learned_draw import channels_of, drawing, drawn
+from .learned_draw import channels_of, drawing, drawn_together
 from .learned_folder import read_autoencoder
 from .relight import normals
 from .tiles import Tiles
+
+SHEET_PROMPTS = Path(__file__).with_name("sheet_prompts.csv")
+
+
+def sheet_prompts(path: Path = SHEET_PROMPTS) -> list[tuple[str, tuple[str, ...]]]:
+    """The prompts of the usual sheet and the families that each names."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["prompt"], tuple(row["families"].split("+"))) for row in csv.DictReader(file)]
 
 
 def panels(channels: Tensor) -> list[NDArray[np.uint8]]:
@@ -72,13 +81,20 @@ def reconstructions(model: Path, tiles: Tiles, count: int) -> list[list[NDArray[
 
 
 def samples(
-    model: Path, prompts: Sequence[str], *, size: int, seed: int, columns: int, maps: int
+    model: Path,
+    prompts: Sequence[str],
+    *,
+    size: int,
+    seed: int,
+    columns: int,
+    maps: int,
+    device: str | None = None,
 ) -> list[list[NDArray[np.uint8]]]:
     """Rows of pictures of prompts; ``maps`` of base color, normal, height, roughness and metallic are shown of each."""
-    generator = drawing(model)
+    generator = drawing(model, device=device)
     pictures = [
         panels(channels_of(image)[None])[0][:, : size * maps]
-        for image in drawn(generator, prompts, size=size, seeds=[seed] * len(prompts))
+        for image in drawn_together(generator, prompts, size=size, seeds=[seed] * len(prompts), device=device)
     ]
     return [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
 
@@ -88,13 +104,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="texloom evaluate learned-sheet", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the learned model's folder")
     parser.add_argument("--corpus", type=Path, help="folder of shards: show reconstructions")
-    parser.add_argument("--prompts", type=Path, help="text file with a prompt a line (default: the evaluation's)")
+    parser.add_argument("--prompts", type=Path, help="text file with a prompt a line (default: 96 of all families)")
     parser.add_argument("--count", type=int, default=96)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--columns", type=int, default=8)
     parser.add_argument("--maps", type=int, default=1, choices=range(1, 6), help="how many maps of each to show")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", help="cuda or cpu (default: the best there is)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
     arguments = parser.parse_args(argv)
     use_threads(arguments.threads)
@@ -105,10 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if arguments.prompts is not None:
                 prompts = [line for line in arguments.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
             else:
-                prompts = [prompt.text for prompt in load_prompts()]
+                prompts = [prompt for prompt, _ in sheet_prompts()]
             rows = samples(
                 arguments.model, prompts[: arguments.count], size=arguments.size, seed=arguments.seed,
-                columns=arguments.columns, maps=arguments.maps,
+                columns=arguments.columns, maps=arguments.maps, device=arguments.device,
             )  # fmt: skip
         write_sheet(arguments.out, rows)
     except (TexloomError, OSError) as error:

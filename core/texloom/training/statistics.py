@@ -43,15 +43,18 @@ def estimate(samples: Sequence[float], seed: int = 0, rounds: int = 1000) -> Est
     return Estimate(float(values.mean()), float(low), float(high), len(values))
 
 
-def seam_gradients(field: NDArray[np.floating]) -> tuple[float, float, float, float]:
+def seam_gradients(field: NDArray[np.number], period: int = 1) -> tuple[float, float, float, float]:
     """Mean absolute steps of a map: across the left-right border, between columns, across top-bottom, rows.
 
-    ``field`` is (height, width) or (height, width, channels).
+    ``field`` is (height, width) or (height, width, channels).  Of the inside only every ``period``-th step counts,
+    those as far from the border as multiples of it: a decoder of blocks draws all their borders rougher, and the
+    picture's border is one of them.
     """
     data = field.astype(np.float64)
     across = np.abs(np.roll(data, -1, axis=1) - data)
     down = np.abs(np.roll(data, -1, axis=0) - data)
-    return float(across[:, -1].mean()), float(across[:, :-1].mean()), float(down[-1].mean()), float(down[:-1].mean())
+    columns, rows = across[:, period - 1 : -1 : period], down[period - 1 : -1 : period]
+    return float(across[:, -1].mean()), float(columns.mean()), float(down[-1].mean()), float(rows.mean())
 
 
 def seam_ratio(fields: Sequence[NDArray[np.floating]]) -> float | None:
@@ -66,3 +69,17 @@ def seam_ratio(fields: Sequence[NDArray[np.floating]]) -> float | None:
         border += left + top
         inside += columns + rows
     return border / inside if inside > 0.0 else None
+
+
+def seam_estimate(gradients: Sequence[tuple[float, float, float, float]], rounds: int = 1000) -> Estimate | None:
+    """:func:`seam_ratio` of maps with these :func:`seam_gradients`, with a bootstrap interval; None: all are flat."""
+    values = np.asarray(gradients, dtype=np.float64)
+    sums = np.stack((values[:, 0] + values[:, 2], values[:, 1] + values[:, 3]), axis=1)
+    if sums[:, 1].sum() <= 0.0:
+        return None
+    rng = np.random.default_rng(0)
+    drawn = np.array([sums[rng.integers(len(sums), size=len(sums))].sum(0) for _ in range(rounds)])
+    drawn = drawn[drawn[:, 1] > 0.0]
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
+    border, inside = sums.sum(0)
+    return Estimate(float(border / inside), float(low), float(high), len(sums))
