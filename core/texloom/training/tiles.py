@@ -68,19 +68,26 @@ class Tiles:
         """Channels [B, 6, side, side]: a square from anywhere in each periodic tile, mirrored and turned at random."""
         count = len(index)
         corner = rng.integers(self.size, size=(2, count, 1, 1))
-        along = np.arange(side)
-        across = np.where(rng.random((count, 1, 1)) < 0.5, along[::-1], along)
-        down = np.broadcast_to(along[:, None], (count, side, side))
-        across = np.broadcast_to(across, (count, side, side))
-        swap = rng.random((count, 1, 1)) < 0.5
-        down, across = np.where(swap, across, down), np.where(swap, down, across)
-        rows, columns = (
-            torch.from_numpy((value + start) % self.size) for value, start in zip((down, across), corner, strict=True)
-        )
-        chosen = torch.from_numpy(np.asarray(index)).view(-1, 1, 1)
-        place = tuple(value.to(self.device) for value in (chosen, rows, columns))
-        maps = {name: value[place] for name, value in self.maps.items() if name != "base_color"}
-        maps["base_color"] = self.maps["base_color"].movedim(1, -1)[place].movedim(-1, 1)
+        mirrored = rng.random((count, 1, 1)) < 0.5
+        swapped = rng.random((count, 1, 1)) < 0.5
+        # A few numbers a crop travel; where each pixel lies is worked out where the maps are.
+        chosen = np.asarray(index).reshape(-1, 1, 1)
+        whose, top, left = (torch.from_numpy(value).to(self.device) for value in (chosen, *corner))
+        mirror, swap = (torch.from_numpy(value).to(self.device) for value in (mirrored, swapped))
+        along = torch.arange(side, device=self.device)
+        across = torch.where(mirror, along.flip(0), along)[:, 0]
+        along = along.expand(count, side)
+        rows = torch.where(swap[:, 0], across, along) + top[:, 0]
+        columns = torch.where(swap[:, 0], along, across) + left[:, 0]
+        down, right = rows % self.size * self.size, columns % self.size
+        # Turned crops go through their tile column by column.
+        place = torch.where(swap, down[:, None, :] + right[:, :, None], down[:, :, None] + right[:, None, :])
+        place += whose * self.size**2
+        maps = {name: value.view(-1)[place] for name, value in self.maps.items() if name != "base_color"}
+        colors = self.maps["base_color"].view(-1)
+        place += whose * (2 * self.size**2)
+        planes = torch.arange(3, device=self.device).view(1, 3, 1, 1) * self.size**2
+        maps["base_color"] = colors[place[:, None] + planes]
         return _channels(maps)
 
 
