@@ -42,7 +42,7 @@ EMPTY_TEXT = ""
 
 _TEXTS, _TILES = 4096, 128
 """How many are encoded between two looks at the clock; each such part is a file of the cache."""
-_CHUNK = 500  # Samples whose captions one process writes at a time; starting it takes as long as that.
+_CHUNK = 250  # Samples whose captions one process writes at a time; starting it takes as long as that.
 _ROUND = 16  # Tokens, on cards: compiled networks and kernels are made anew for each length.
 
 
