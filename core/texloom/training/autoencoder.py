@@ -144,7 +144,7 @@ def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: flo
     Absolute differences of single pixels alone stay where they start: their pull is the same from every pixel,
     grain outvotes color, and the network learns one gray for everything.  Means over growing squares have no grain.
     """
-    weights = torch.tensor(CHANNEL_WEIGHTS, device=seen.device).view(1, -1, 1, 1)
+    weights = torch.tensor(CHANNEL_WEIGHTS).to(seen.device, non_blocking=True).view(1, -1, 1, 1)
     difference = (seen - truth) * weights
     values, steps = difference.new_zeros(()), difference.new_zeros(())
     scaled = difference

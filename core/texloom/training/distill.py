@@ -39,7 +39,7 @@ from .flow import Words, add_arguments, moved, prepare_all
 from .heads import report
 from .latents import Learned
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
-from .learned_state import autocast
+from .learned_state import autocast, sent
 from .parallel import MORE, OutOfTimeError, check_time, deadline_in, minutes_left
 
 WORK_FOLDER = home() / "training" / "distill"
@@ -196,7 +196,7 @@ class Trainer(FlowTrainer):
 
     def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
         picked = rng.integers(len(self._texts), size=self.options.batch)
-        index = torch.from_numpy(picked).to(self.device)
+        index = sent(picked, self.device)
         # A noise that is moved leads to the moved picture.
         both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
         clean, noise = both.chunk(2, dim=1)
@@ -204,7 +204,7 @@ class Trainer(FlowTrainer):
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         # Half of them where the few steps begin, for these are what it will be asked.
-        asked = sigmas(DISTILLED_STEPS)[:-1].to(source.device)
+        asked = sigmas(DISTILLED_STEPS)[:-1].to(source.device, non_blocking=True)
         some = asked[torch.randint(len(asked), (count,), generator=source, device=source.device)]
         even, which = torch.rand((2, count), generator=source, device=source.device)
         return torch.where(which < 0.5, some, even)

@@ -37,7 +37,7 @@ from ..storage import home
 from .heads import report
 from .latents import Learned, prepare
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
-from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint, sent
 from .parallel import MORE, OutOfTimeError, deadline_in, minutes_left
 from .tiles import Tiles
 
@@ -274,14 +274,14 @@ class Trainer:
         learned, count = self._corpus(rng)
         picked = rng.integers(len(learned.latents), size=count)
         variants = rng.integers(learned.latents.shape[1], size=count)
-        index, variant = (torch.from_numpy(value).to(self.device) for value in (picked, variants))
-        clean = moved(learned.latents[index, variant].float(), rng, options.crop)
+        found = learned.latents[sent(picked, self.device), sent(variants, self.device)]
+        clean = moved(found.float(), rng, options.crop)
         chosen = learned.say(rng, picked, options.unsaid)
         # The head tells what captions say; half of the time more is told than they do, so that what each parameter
         # looks like is learned from every picture that has it.
         more = (rng.random((count, 1)) < options.told) & (chosen != 0)[:, None]
-        said = learned.meanings[torch.from_numpy(chosen).to(self.device)].float()
-        meaning = torch.where(torch.from_numpy(more).to(self.device), learned.partly_told(rng, picked), said)
+        said = learned.meanings[sent(chosen, self.device)].float()
+        meaning = torch.where(sent(more, self.device), learned.partly_told(rng, picked), said)
         noise = torch.randn(clean.shape, generator=source, device=self.device)
         return clean, noise, learned.text(chosen, meaning, _FEW_TOKENS if options.crop else None)
 
@@ -354,7 +354,7 @@ def moved(latents: Tensor, rng: np.random.Generator, side: int = 0) -> Tensor:
     Only the corner [..., side, side] of it, where ``side`` is not 0 and they are larger.
     """
     rows, columns = latents.shape[-2:]
-    moves = torch.from_numpy(rng.integers((rows, columns), size=(len(latents), 2))).to(latents.device)
+    moves = sent(rng.integers((rows, columns), size=(len(latents), 2)), latents.device)
     down, across = (
         (torch.arange(min(size, side) if side > 0 else size, device=latents.device) - moves[:, axis, None]) % size
         for axis, size in enumerate((rows, columns))

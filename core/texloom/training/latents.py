@@ -29,7 +29,7 @@ from ..engine.text_encoder import TextEncoder
 from ..storage import write_bytes_atomic
 from .captions import Grammar
 from .heads import report
-from .learned_state import autocast
+from .learned_state import autocast, sent
 from .parallel import check_time, cores, spread
 from .recaption import recaption
 from .tiles import Tiles
@@ -107,12 +107,13 @@ class Learned:
 
         ``meaning`` [B, W] takes the place of what the head reads in them; ``most`` tokens are given at most.
         """
-        index = torch.as_tensor(np.asarray(chosen))
+        asked = np.asarray(chosen)
+        index = torch.from_numpy(asked)
         lengths = self.lengths[index] if most is None else self.lengths[index].clamp(max=most)
         longest = int(lengths.max())
         if self.device.type != "cpu" and most is None:
             longest = -(-longest // _ROUND) * _ROUND
-        index, lengths = index.to(self.device), lengths.to(self.device)
+        index, lengths = sent(asked, self.device), lengths.to(self.device, non_blocking=True)
         mask = torch.arange(longest, device=self.device)[None] < lengths[:, None]
         place = (self.starts[index, None] + torch.arange(longest, device=self.device)) * mask
         states = self.states[place].float() * mask[..., None]
@@ -123,8 +124,7 @@ class Learned:
         kept = rng.random((len(picked), len(self.layout.keys)), np.float32) < rng.random((len(picked), 1), np.float32)
         # The families are in group -1, which is the column added at the end.
         kept = np.concatenate((kept, np.ones((len(picked), 1), dtype=bool)), axis=1)
-        index = torch.as_tensor(np.asarray(picked)).to(self.device)
-        return self.truth[index] * torch.from_numpy(kept).to(self.device)[:, self._groups]
+        return self.truth[sent(np.asarray(picked), self.device)] * sent(kept, self.device)[:, self._groups]
 
 
 def prepare(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -40,6 +41,11 @@ def _cpu_flags() -> frozenset[str]:
     except OSError:
         return frozenset()
     return next((frozenset(line.split()) for line in lines if line.startswith("flags")), frozenset())
+
+
+def sent(values: NDArray[Any], device: str | torch.device) -> torch.Tensor:
+    """``values`` on ``device``, without waiting until it is done with what it was asked before."""
+    return torch.from_numpy(values).to(device, non_blocking=True)
 
 
 def progress(step: int, steps: int, seconds: float, total: float) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..engine.learned_channels import Surface, to_channels
 from ..errors import ModelInvalidError
+from .learned_state import sent
 
 VALIDATION_STRIDE = 40
 """Every so many-th sample of the corpus is kept for measuring and never trained on."""
@@ -72,8 +73,8 @@ class Tiles:
         swapped = rng.random((count, 1, 1)) < 0.5
         # A few numbers a crop travel; where each pixel lies is worked out where the maps are.
         chosen = np.asarray(index).reshape(-1, 1, 1)
-        whose, top, left = (torch.from_numpy(value).to(self.device) for value in (chosen, *corner))
-        mirror, swap = (torch.from_numpy(value).to(self.device) for value in (mirrored, swapped))
+        whose, top, left = (sent(value, self.device) for value in (chosen, *corner))
+        mirror, swap = (sent(value, self.device) for value in (mirrored, swapped))
         along = torch.arange(side, device=self.device)
         across = torch.where(mirror, along.flip(0), along)[:, 0]
         along = along.expand(count, side)
