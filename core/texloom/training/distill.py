@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from .. import __version__
-from ..engine.device import use_threads
 from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
@@ -35,7 +34,7 @@ from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
 from .flow import Trainer as FlowTrainer
-from .flow import Words, add_arguments, moved, prepare_all
+from .flow import Words, add_arguments, moved, prepare_all, set_up
 from .heads import report
 from .latents import Learned
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
@@ -217,8 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     arguments = parser.parse_args(argv)
     deadline = deadline_in(arguments.minutes)
-    use_threads(arguments.threads)
-    torch.set_float32_matmul_precision("high")
+    set_up(arguments)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     device, cache = arguments.device, arguments.cache or arguments.work / "cache"
     try:

@@ -344,7 +344,9 @@ def compiled_network(network: Any, device: str) -> Any:
     """The network, compiled; on cards it stays as it is where that is not possible."""
     if torch.device(device).type != "cpu":
         # Many machines with a card have no compiler; it is only slower without.
-        torch._dynamo.config.suppress_errors = True
+        from torch._dynamo import config
+
+        config.suppress_errors = True
     return torch.compile(network)
 
 
@@ -385,6 +387,13 @@ def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequ
     parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
 
 
+def set_up(arguments: argparse.Namespace) -> None:
+    """The command's threads; and on cards, products of full precision in the fast way."""
+    use_threads(arguments.threads)
+    if torch.device(arguments.device).type != "cpu":
+        torch.set_float32_matmul_precision("high")
+
+
 def prepare_all(
     folders: Sequence[Path], arguments: argparse.Namespace, vae: Any, cache: Path, deadline: float | None
 ) -> list[Learned]:
@@ -415,8 +424,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     arguments = parser.parse_args(argv)
     deadline = deadline_in(arguments.minutes)
-    use_threads(arguments.threads)
-    torch.set_float32_matmul_precision("high")
+    set_up(arguments)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     try:
         vae = read_autoencoder(arguments.autoencoder)

@@ -81,8 +81,10 @@ class Learned:
         """The same on ``device``."""
         if torch.device(device).type == self.device.type:
             return self
-        names = ("latents", "states", "starts", "meanings", "truth")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(
+            self, latents=self.latents.to(device), states=self.states.to(device), starts=self.starts.to(device),
+            meanings=self.meanings.to(device), truth=self.truth.to(device),
+        )  # fmt: skip
 
     @cached_property
     def _groups(self) -> Tensor:
@@ -160,15 +162,15 @@ def prepare(
     train, _ = tiles.split()
     rows = [tiles.rows[int(index)] for index in train]
     layout = Layout.of(embedded_head().schema)
+    reader = encoder or TextEncoder()
     texts, owners, truth, told = _told(rows, captions, seed, layout, cache, cores() if processes is None else processes)
     key = hashlib.sha256(told.encode())
     key.update("\n".join(texts).encode())
     folder = cache / f"text-{key.hexdigest()[:16]}"
 
     def states_of(start: int, stop: int) -> dict[str, Tensor]:
-        return _encoded(texts[start:stop], encoder, layout, device)
+        return _encoded(texts[start:stop], reader, layout, device)
 
-    encoder = encoder or TextEncoder()
     text = _in_parts(folder, len(texts), _TEXTS, states_of, deadline)
     for name, value in vae.state_dict().items():
         if name.startswith("encoder."):
