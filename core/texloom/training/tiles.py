@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -24,6 +26,8 @@ VALIDATION_STRIDE = 40
 class Tiles:
     """Shards of :mod:`.corpus`, all of one size, kept on ``device`` as they lie on disk (7 bytes a pixel).
 
+    What the samples are is read at once, their maps when they are first asked for.
+
     Raises:
         ModelInvalidError: the folder holds no corpus.
     """
@@ -36,20 +40,29 @@ class Tiles:
             )
         self.folder, self.device = folder, device
         self.rows: list[dict[str, Any]] = []
-        parts: list[dict[str, Tensor]] = []
+        self._shards: list[Path] = []
         for path in shards:
             if limit is not None and len(self.rows) >= limit:
                 break
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            maps = load_file(path.with_suffix(".safetensors"))
-            size = maps["height"].shape[-1]
-            widths = torch.tensor([float(row["width_m"]) for row in rows])
-            pixels = maps["height"] * (size / widths)[:, None, None]
+            self.rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            self._shards.append(path.with_suffix(".safetensors"))
+        with safe_open(self._shards[0], framework="pt") as first:
+            self.size = int(first.get_slice("height").get_shape()[-1])
+
+    @cached_property
+    def maps(self) -> dict[str, Tensor]:
+        """Base color [N, 3, size, size], height (in pixels, around each tile's mean), roughness and metallic."""
+        parts: list[dict[str, Tensor]] = []
+        widths = torch.tensor([float(row["width_m"]) for row in self.rows])
+        at = 0
+        for path in self._shards:
+            maps = load_file(path)
+            count = len(maps["height"])
+            pixels = maps["height"] * (self.size / widths[at : at + count])[:, None, None]
             maps["height"] = (pixels - pixels.mean((1, 2), keepdim=True)).half()
-            self.rows += rows
             parts.append(maps)
-        self.maps = {name: torch.cat([part[name] for part in parts]).to(device) for name in parts[0]}
-        self.size = int(self.maps["height"].shape[-1])
+            at += count
+        return {name: torch.cat([part[name] for part in parts]).to(self.device) for name in parts[0]}
 
     def __len__(self) -> int:
         return len(self.rows)
