@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from texloom.engine.procedural.family import families
@@ -14,6 +18,7 @@ from texloom.engine.two_materials import find
 from texloom.training import corpus
 from texloom.training.blended import blended
 from texloom.training.captions import Grammar, reserved_text
+from texloom.training.parallel import MORE, OutOfTimeError, spread
 
 
 def test_a_sample_depends_on_seed_and_number_alone() -> None:
@@ -61,3 +66,38 @@ def test_captions_of_two_materials_are_of_all_kinds() -> None:
     assert [blend.values["color"] == blend.second.values["color"] for blend in made] == [
         blend.second.mode != "cover" for blend in made
     ]
+
+
+def test_several_processes_draw_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--count", "4", "--shard", "2", "--size", "16", "--out"]
+    assert corpus.main([*words, str(tmp_path / "one"), "--processes", "1"]) == 0
+    monkeypatch.setattr(corpus, "_WORTH", 1)
+    assert corpus.main([*words, str(tmp_path / "two"), "--processes", "2"]) == 0
+    for name in ("000000", "000001"):
+        one, two = (load_file(tmp_path / folder / f"{name}.safetensors") for folder in ("one", "two"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+        assert (tmp_path / f"one/{name}.jsonl").read_text() == (tmp_path / f"two/{name}.jsonl").read_text()
+
+
+def test_a_corpus_stops_in_time_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--count", "5", "--shard", "2", "--size", "16", "--out", str(tmp_path)]
+    looks = itertools.count()
+
+    def check(deadline: float | None) -> None:
+        # Samples but the last of a shard: the first shard comes to its end, the second does not.
+        if deadline is not None and next(looks) == 1:
+            raise OutOfTimeError
+
+    monkeypatch.setattr(corpus, "check_time", check)
+    assert corpus.main([*words, "--minutes", "1"]) == MORE
+    assert [path.name for path in sorted(tmp_path.glob("*.jsonl"))] == ["000000.jsonl"]
+    assert corpus.main(words) == 0
+    assert len(list(tmp_path.glob("*.jsonl"))) == 3
+
+
+def test_processes_share_work_until_the_time_is_up() -> None:
+    tasks = [(number, 2) for number in range(5)]
+    assert dict(spread(operator.mul, tasks, 2)) == {number: 2 * number for number in range(5)}
+    for processes in (1, 2):
+        with pytest.raises(OutOfTimeError):
+            list(spread(operator.mul, tasks, processes, time.time() - 1.0))

@@ -18,6 +18,7 @@ from texloom.engine.seamless import circular
 from texloom.training import autoencoder, corpus, distill, flow, latents, learned_compare
 from texloom.training.learned_draw import drawing, drawn
 from texloom.training.learned_folder import read_network, write_folder
+from texloom.training.parallel import OutOfTimeError
 from texloom.training.tiles import Tiles
 
 SIDE = 64
@@ -79,6 +80,30 @@ def test_pairs_are_drawn_once(
     again = distill.make_pairs(network, learned, OPTIONS, cache=model.parent / "cache")
     torch.testing.assert_close(again.latents, pairs.latents)
     assert again.texts == pairs.texts
+
+
+def test_drawing_stops_in_time_and_goes_on(
+    model: Path, learned: latents.Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill, "_drawn", lambda _network, _learned, noise, *_: noise.half())
+    options = distill.Options(batch=64, pairs=300)
+    network = read_network(model)
+    for count in (1, 2):
+        with pytest.raises(OutOfTimeError):
+            distill.make_pairs(network, learned, options, cache=tmp_path, deadline=0.0)
+        assert len(list(tmp_path.rglob("*.safetensors"))) == count
+    found = distill.make_pairs(network, learned, options, cache=tmp_path, deadline=0.0)
+    assert len(found.texts) == len(found.latents) == 300
+
+
+def test_the_command_tells_that_its_time_was_up(
+    model: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill, "_SHARD", 2)
+    command = ["--model", str(model), "--corpus", str(shards), "--work", str(tmp_path / "work"), "--pairs", "4"]
+    command += ["--batch", "2", "--variants", "1", "--captions", "1", "--minutes", "0", "--out", str(tmp_path / "few")]
+    assert distill.main(command) == 3
+    assert not (tmp_path / "few").exists()
 
 
 def test_few_steps_come_nearer_to_what_many_make(model: Path, learned: latents.Learned, pairs: distill.Pairs) -> None:

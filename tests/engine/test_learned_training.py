@@ -16,7 +16,15 @@ from texloom.engine.procedural.family import families
 from texloom.engine.procedural.parameters import Choice, Color, Number
 from texloom.engine.seamless import circular
 from texloom.errors import ModelInvalidError
-from texloom.training import autoencoder, corpus, flow, latents, learned_evaluate, learned_sheets, learned_state
+from texloom.training import (
+    autoencoder,
+    corpus,
+    flow,
+    latents,
+    learned_evaluate,
+    learned_sheets,
+    learned_state,
+)
 from texloom.training.captions import Grammar, reserved_text
 from texloom.training.colors import difference
 from texloom.training.learned_folder import read_autoencoder, write_folder

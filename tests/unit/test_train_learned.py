@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -31,23 +32,44 @@ def script() -> ModuleType:
         sys.path.remove(str(SCRIPTS))
 
 
+PYTHON = """#!{python}
+import json, pathlib, sys
+words = sys.argv[1:]
+with open({log!r}, 'a') as stream:
+    stream.write(json.dumps(words) + chr(10))
+def value(name):
+    return words[words.index(name) + 1] if name in words else None
+module = words[1].rpartition('.')[2]
+if pathlib.Path({fails!r}).exists():
+    sys.exit(1)
+minutes, total, work = value('--minutes'), value('--total'), value('--work')
+if module == 'corpus':
+    if pathlib.Path({slow!r}).exists():
+        sys.exit(3)
+    out = pathlib.Path(value('--out'))
+    out.mkdir(parents=True, exist_ok=True)
+    for index in range(-(-int(value('--count')) // int(value('--shard')))):
+        (out / f'{{index:06d}}.jsonl').touch()
+if work:
+    state = pathlib.Path(work) / 'checkpoint.json'
+    state.parent.mkdir(parents=True, exist_ok=True)
+    before = json.loads(state.read_text())['facts']['seconds'] if '--resume' in words else 0.0
+    seconds = min(60 * float(total), before + 60 * float(minutes))
+    state.write_text(json.dumps({{'facts': {{'seconds': seconds}}, 'files': []}}))
+    if pathlib.Path({killed!r}).exists():
+        sys.exit(137)
+    sys.exit(3 if seconds < 60 * float(total) else 0)
+"""
+
+
 class Stand:
-    """A Python that writes down what it is asked, and stops early or fails as it is told."""
+    """A Python that writes down what it is asked and for how long it trained, and stops or fails as it is told."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "python"
-        self.log = folder / "log.jsonl"
-        self.fails = folder / "fails"
-        self.path.write_text(
-            f"#!{sys.executable}\n"
-            "import json, pathlib, sys\n"
-            f"with open({str(self.log)!r}, 'a') as stream: stream.write(json.dumps(sys.argv[1:]) + '\\n')\n"
-            f"if pathlib.Path({str(self.fails)!r}).exists(): sys.exit(1)\n"
-            "minutes = float(sys.argv[sys.argv.index('--minutes') + 1]) if '--minutes' in sys.argv else 0.0\n"
-            "whole = float(sys.argv[sys.argv.index('--total') + 1]) if '--total' in sys.argv else 0.0\n"
-            "frozen = '--freeze-encoder' in sys.argv\n"
-            "sys.exit(3 if minutes < whole and not frozen else 0)\n"
-        )
+        self.path, self.log = folder / "python", folder / "log.jsonl"
+        self.fails, self.slow, self.killed = folder / "fails", folder / "slow", folder / "killed"
+        files = {name: str(getattr(self, name)) for name in ("log", "fails", "slow", "killed")}
+        self.path.write_text(PYTHON.format(python=sys.executable, **files))
         self.path.chmod(0o755)
 
     def asked(self) -> list[list[str]]:
@@ -61,55 +83,147 @@ def _value(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
+def _modules(commands: list[list[str]]) -> list[str]:
+    return [command[1].rpartition(".")[2] for command in commands]
+
+
+def _trained(work: Path, name: str, minutes: float) -> None:
+    folder = work / "keep" / name
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.json").write_text(json.dumps({"facts": {"seconds": 60.0 * minutes}, "files": []}))
+
+
+def _done(work: Path, *names: str) -> None:
+    (work / "keep").mkdir(parents=True, exist_ok=True)
+    (work / "keep/pieces.json").write_text(json.dumps(names))
+
+
+TRAINED = ("encoder", "decoder", "pieces", "flow", "distill")
+
+
 def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     common = ["--work", str(tmp_path / "work"), "--python", str(stand.path), "--device", "cpu"]
     assert script.main([*common, "--minutes", "3"]) == script.MORE
-    corpus, encoder = stand.asked()
-    assert corpus[1] == "texloom.training.corpus"
-    assert encoder[1] == "texloom.training.autoencoder"
+    small, large, encoder = stand.asked()
+    assert _modules([small, large, encoder]) == ["corpus", "corpus", "autoencoder"]
+    assert (_value(small, "--size"), _value(large, "--size")) == ("256", "512")
+    assert _value(small, "--processes") == str(os.cpu_count())
+    place = encoder.index("--corpus")
+    assert encoder[place + 1 : place + 3] == [_value(small, "--out"), _value(large, "--out")]
     assert "--resume" not in encoder
-    assert float(_value(encoder, "--minutes")) == pytest.approx(3.0, abs=0.2)
-    assert _value(encoder, "--total") == "11"
-    # The rest of its seven minutes, and then the others: the stand-in takes no time.
-    status = script.main([*common, "--minutes", "12"])
+    assert float(_value(encoder, "--minutes")) == pytest.approx(2.7, abs=0.2)
+    assert script.main([*common, "--minutes", "60"]) == 0
     called = stand.asked()
-    assert status == 0
-    assert [command[1].rpartition(".")[2] for command in called] == [
-        "corpus", "autoencoder", "autoencoder", "flow", "learned_evaluate",
+    assert _modules(called) == [
+        "autoencoder", "autoencoder", "flow", "flow", "distill", "learned_sheets", "learned_evaluate",
+        "learned_compare",
     ]  # fmt: skip
-    assert "--resume" in called[1]
-    assert "--freeze-encoder" not in called[1]
-    assert float(_value(called[1], "--minutes")) == pytest.approx(4.0, abs=0.2)
-    assert {"--resume", "--freeze-encoder"} <= set(called[2])
-    assert _value(called[3], "--autoencoder") == _value(called[1], "--out")
+    encoder, decoder, pieces, flow, distill, _, evaluation, comparison = called
+    assert "--resume" in encoder and "--freeze-encoder" not in encoder
+    assert float(_value(encoder, "--minutes")) == pytest.approx(2.3, abs=0.2)
+    assert {"--resume", "--freeze-encoder"} <= set(decoder)
+    assert _value(pieces, "--autoencoder") == _value(encoder, "--out")
+    assert _value(pieces, "--crop") == "4" and "--crop" not in flow
+    assert _value(flow, "--start") == _value(pieces, "--out")
+    assert _value(distill, "--model") == _value(evaluation, "--model") == _value(flow, "--out")
+    assert _value(evaluation, "--device") == "cpu"
+    assert {_value(flow, "--out"), _value(distill, "--out")} <= set(comparison)
+    # What nobody needs any more is not carried on.
+    assert not list((tmp_path / "work/keep").rglob("checkpoint.json"))
+    assert script.main([*common]) == 0
+    assert not stand.log.exists()
 
 
 def test_a_stage_goes_on_until_its_minutes_are_up(script: ModuleType, tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     work = tmp_path / "work"
-    (work / "keep").mkdir(parents=True)
-    (work / "keep/pieces.json").write_text(json.dumps({"encoder": 5.0}))
+    _trained(work, "autoencoder", 3.0)
     assert script.main(["--work", str(work), "--python", str(stand.path), "--minutes", "1.5"]) == script.MORE
-    encoder = stand.asked()[1]
+    encoder = stand.asked()[-1]
     assert "--resume" in encoder
-    assert float(_value(encoder, "--minutes")) == pytest.approx(1.5, abs=0.2)
+    assert float(_value(encoder, "--minutes")) == pytest.approx(1.2, abs=0.2)
+
+
+def test_a_killed_stage_goes_on_from_its_checkpoint(script: ModuleType, tmp_path: Path) -> None:
+    """Also when nobody wrote down that it began."""
+    stand = Stand(tmp_path)
+    work = tmp_path / "work"
+    common = ["--work", str(work), "--python", str(stand.path), "--minutes", "4"]
+    stand.killed.touch()
+    assert script.main(common) == 1
+    assert not (work / "keep/pieces.json").exists()
+    stand.killed.unlink()
+    stand.asked()
+    assert script.main(common) == script.MORE
+    encoder, *_ = stand.asked()
+    assert "--resume" in encoder
+    assert float(_value(encoder, "--minutes")) == pytest.approx(5.0 - 3.7, abs=0.2)
 
 
 def test_no_time_left_is_told_by_the_status(script: ModuleType, tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     common = ["--work", str(tmp_path / "work"), "--python", str(stand.path)]
-    assert script.main([*common, "--minutes", "0.5"]) == script.MORE
-    assert [command[1] for command in stand.asked()] == ["texloom.training.corpus"]
+    assert script.main([*common, "--minutes", "1.2"]) == script.MORE
+    assert _modules(stand.asked()) == ["corpus", "corpus"]
+
+
+def test_a_corpus_that_takes_longer_than_a_piece_goes_on(script: ModuleType, tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    common = ["--work", str(tmp_path / "work"), "--python", str(stand.path), "--minutes", "9"]
+    stand.slow.touch()
+    assert script.main(common) == script.MORE
+    (corpus,) = stand.asked()
+    assert float(_value(corpus, "--minutes")) == pytest.approx(8.7, abs=0.2)
 
 
 def test_finished_stages_are_not_done_again(script: ModuleType, tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     work = tmp_path / "work"
-    (work / "keep").mkdir(parents=True)
-    (work / "keep/pieces.json").write_text(json.dumps({"encoder": 7.0, "decoder": -1.0, "flow": -1.0}))
-    assert script.main(["--work", str(work), "--python", str(stand.path)]) == 0
-    assert [command[1].rpartition(".")[2] for command in stand.asked()] == ["corpus", "learned_evaluate"]
+    _done(work, *TRAINED, "sheet")
+    assert script.main(["--work", str(work), "--python", str(stand.path), "--minutes", "15"]) == 0
+    assert _modules(stand.asked()) == ["corpus", "learned_evaluate", "learned_compare"]
+
+
+def test_what_cannot_stop_waits_for_a_piece_that_is_long_enough(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = Stand(tmp_path)
+    work = tmp_path / "work"
+    _done(work, *TRAINED, "sheet", "comparison")
+    words = ["--work", str(work), "--python", str(stand.path), "--minutes", "9"]
+    with monkeypatch.context() as patch:
+        clock = itertools.count(0, 120)  # with each look two minutes are gone
+        patch.setattr(script.time, "monotonic", lambda: next(clock))
+        assert script.main(words) == script.MORE
+    assert _modules(stand.asked()) == ["corpus"]
+    assert script.main(words) == 0
+    assert _modules(stand.asked()) == ["learned_evaluate"]
+
+
+def test_processors_learn_less(script: ModuleType, tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    work = tmp_path / "work"
+    _done(work, "encoder", "decoder")
+    common = ["--work", str(work), "--python", str(stand.path), "--processor", "--layers", "6"]
+    assert script.main([*common, "--no-compile", "--minutes", "9"]) == script.MORE
+    corpus, pieces = stand.asked()
+    assert _value(corpus, "--size") == "256"
+    assert (_value(pieces, "--patch"), _value(pieces, "--layers"), _value(pieces, "--device")) == ("2", "6", "cpu")
+    assert _value(pieces, "--batch") == "128" and "--compile" not in pieces
+    assert float(_value(pieces, "--total")) == pytest.approx(30.0)
+
+
+def test_a_unet_is_trained_and_measured_alone(script: ModuleType, tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    words = ["--work", str(tmp_path / "work"), "--python", str(stand.path), "--minutes", "60", "--network", "unet"]
+    words += ["--autoencoder", str(tmp_path / "vae"), "--compare", str(tmp_path / "other")]
+    assert script.main(words) == 0
+    called = stand.asked()
+    assert _modules(called) == ["corpus", "corpus", "flow", "flow", "learned_compare"]
+    assert _value(called[2], "--network") == _value(called[3], "--network") == "unet"
+    assert _value(called[2], "--autoencoder") == _value(called[4], "--autoencoder") == str(tmp_path / "vae")
+    assert str(tmp_path / "other") in called[4]
 
 
 def test_a_failing_stage_ends_it(script: ModuleType, tmp_path: Path) -> None:

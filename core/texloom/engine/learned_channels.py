@@ -70,4 +70,5 @@ def from_channels(channels: Tensor) -> Surface:
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, -1, 1, 1)
+    # Without waiting for the card: training asks for this at each step.
+    return torch.tensor(values, dtype=like.dtype).to(like.device, non_blocking=True).view(1, -1, 1, 1)

@@ -207,9 +207,14 @@ class TextEncoder:
 def find_folder() -> Path:
     """Folder of the encoder's files: the package's, else the hub's cache, else downloaded from the hub.
 
+    ``TEXLOOM_TEXT_ENCODER`` names another one, for machines without either.
+
     Raises:
         ModelNotFoundError, OfflineError: see :meth:`TextEncoder.load`.
     """
+    given = os.environ.get("TEXLOOM_TEXT_ENCODER")
+    if given:
+        return Path(given)
     # Finding a package does not run it.
     spec = importlib.util.find_spec(PACKAGE)
     for place in (spec.submodule_search_locations if spec else None) or ():

@@ -155,7 +155,7 @@ def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: flo
     Absolute differences of single pixels alone stay where they start: their pull is the same from every pixel,
     grain outvotes color, and the network learns one gray for everything.  Means over growing squares have no grain.
     """
-    weights = torch.tensor(CHANNEL_WEIGHTS, device=seen.device).view(1, -1, 1, 1)
+    weights = torch.tensor(CHANNEL_WEIGHTS).to(seen.device, non_blocking=True).view(1, -1, 1, 1)
     difference = (seen - truth) * weights
     values, steps = difference.new_zeros(()), difference.new_zeros(())
     scaled = difference
@@ -256,15 +256,16 @@ class Trainer:
         """
         began = saved = time.monotonic()
         before = self.seconds
-        losses: dict[str, list[float]] = {}
+        losses: dict[str, list[Tensor]] = {}
         while self.done < 1.0:
             found = self._one()
             for name, value in found.items():
-                losses.setdefault(name, []).append(float(value.detach()))
+                losses.setdefault(name, []).append(value.detach())
             now = time.monotonic()
             self.seconds = before + now - began
             if self.step % 100 == 0:
-                told = " ".join(f"{name} {np.mean(values):.4f}" for name, values in losses.items())
+                # Not at each step: reading a number waits for the card, which must always have something to do.
+                told = " ".join(f"{name} {float(torch.stack(found).mean()):.4f}" for name, found in losses.items())
                 report(f"step {self.step}/{self.options.steps}  {self.seconds / 60:.1f} min  {told}")
                 losses = {}
             late = minutes is not None and now - began > minutes * 60
@@ -343,12 +344,12 @@ class Trainer:
             if weight.requires_grad:
                 weight.mul_((size / weight.norm().clamp(min=1e-8)).clamp(max=1.0))
 
-    def _balance(self, found: dict[str, Tensor], fake: Tensor) -> float:
+    def _balance(self, found: dict[str, Tensor], fake: Tensor) -> Tensor:
         """Weight that gives the judge a set share of the pull on the last layer (P. Esser et al., 2021)."""
         last = self.vae.decoder.conv_out.conv.weight
         own = torch.autograd.grad(found["values"] + found["steps"], last, retain_graph=True)[0].norm()
         other = torch.autograd.grad(fake.float().mean(), last, retain_graph=True)[0].norm()
-        return float((self.options.adversarial_weight * own / (other + 1e-6)).clamp(0.0, 10.0))
+        return (self.options.adversarial_weight * own / (other + 1e-6)).clamp(0.0, 10.0)
 
     def _teach_judge(self, seen: Tensor, truth: Tensor) -> Tensor:
         with autocast(self.device):

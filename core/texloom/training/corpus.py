@@ -3,7 +3,7 @@
 
 ``python -m texloom.training.corpus --count 1000 --size 256 --out corpus`` writes shards: safetensors with the maps,
 and a JSON line a sample with its caption and parameters.  A sample depends on the seed and its number alone, so that
-shards can be made on many machines and a stopped run goes on.
+shards are made by all cores at once, or on many machines, and a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..errors import TexloomError
 from ..storage import write_bytes_atomic
 from .blended import blended
 from .captions import Grammar
+from .parallel import MORE, OutOfTimeError, check_time, cores, deadline_in, spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,9 @@ class Sample:
 
 BLENDS = 0.1
 """The part of the samples that are two materials at once."""
+
+_WORTH = 100
+"""Samples for which it is worth to start one more process, which takes some seconds."""
 
 
 def sample(
@@ -138,8 +142,28 @@ def write_shard(folder: Path, index: int, found: Sequence[Sample]) -> Path:
     return path
 
 
+def make_shard(
+    folder: Path, index: int, first: int, last: int, options: dict[str, Any], deadline: float | None
+) -> Path:
+    """Draw samples ``first`` to ``last`` (excluded) and write them as shard ``index``.
+
+    Raises:
+        OutOfTimeError: it was ``deadline`` before the last one.
+        StorageError: it could not be written.
+    """
+    found: list[Sample] = []
+    for one in samples(first, last, **options):
+        found.append(one)
+        if len(found) < last - first:
+            check_time(deadline)
+    return write_shard(folder, index, found)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write shards that are not there yet; exit status 0, or 1 when one could not be written."""
+    """Write shards that are not there yet.
+
+    Exit status 0, 1 when one could not be written, or 3 when the time ran out before the last one.
+    """
     parser = argparse.ArgumentParser(prog="python -m texloom.training.corpus", description=__doc__)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--size", type=int, default=256)
@@ -147,17 +171,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shard", type=int, default=250, help="samples a shard")
     parser.add_argument("--blends", type=float, default=BLENDS, help="part of samples that are two materials at once")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--processes", type=int, default=cores(), help="how many shards are drawn at a time")
+    parser.add_argument("--minutes", type=float, help="stop after this time; the same command goes on")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    try:
-        for index in range(-(-arguments.count // arguments.shard)):
-            if (arguments.out / f"{index:06d}.jsonl").is_file():
-                continue
+    deadline = deadline_in(arguments.minutes)
+    options = {name: getattr(arguments, name) for name in ("size", "seed", "device", "blends")}
+    tasks: list[tuple[Any, ...]] = []
+    missing = 0
+    for index in range(-(-arguments.count // arguments.shard)):
+        if not (arguments.out / f"{index:06d}.jsonl").is_file():
             first = index * arguments.shard
             last = min(arguments.count, first + arguments.shard)
-            options = {"size": arguments.size, "seed": arguments.seed, "device": arguments.device}
-            found = list(samples(first, last, **options, blends=arguments.blends))
-            sys.stderr.write(f"{write_shard(arguments.out, index, found)}\n")
+            tasks.append((arguments.out, index, first, last, options, deadline))
+            missing += last - first
+    try:
+        for _, path in spread(make_shard, tasks, min(arguments.processes, -(-missing // _WORTH)), deadline):
+            sys.stderr.write(f"{path}\n")
+    except OutOfTimeError:
+        sys.stderr.write("The time is up; the same command goes on.\n")
+        return MORE
     except (TexloomError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

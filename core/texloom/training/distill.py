@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from .. import __version__
-from ..engine.device import use_threads
 from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
@@ -35,12 +34,12 @@ from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
 from .flow import Trainer as FlowTrainer
-from .flow import Words, add_arguments, moved
+from .flow import Words, add_arguments, moved, prepare_all, set_up
 from .heads import report
-from .latents import Learned, prepare
+from .latents import Learned
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
-from .learned_state import autocast
-from .tiles import Tiles
+from .learned_state import autocast, sent
+from .parallel import MORE, OutOfTimeError, check_time, deadline_in, minutes_left
 
 WORK_FOLDER = home() / "training" / "distill"
 DISTILLED_STEPS = 4
@@ -66,6 +65,10 @@ class Pairs:
     noise: Tensor
     latents: Tensor
     texts: list[int]
+
+    def to(self, device: str) -> Pairs:
+        """The same on ``device``."""
+        return Pairs(self.noise.to(device), self.latents.to(device), self.texts)
 
 
 def sigmas(steps: int) -> Tensor:
@@ -111,8 +114,20 @@ def velocity_of(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time
     return result
 
 
-def make_pairs(network: Any, learned: Learned, options: Options, *, cache: Path, device: str = "cpu") -> Pairs:
-    """Draw ``options.pairs`` captions with the trained ``network``; those in the folder ``cache`` are kept."""
+def make_pairs(
+    network: Any,
+    learned: Learned,
+    options: Options,
+    *,
+    cache: Path,
+    device: str = "cpu",
+    deadline: float | None = None,
+) -> Pairs:
+    """Draw ``options.pairs`` captions with the trained ``network``; those in the folder ``cache`` are kept.
+
+    Raises:
+        OutOfTimeError: it is past ``deadline``; each call draws some more.
+    """
     key = hashlib.sha256("\n".join(learned.texts).encode())
     for value in network.state_dict().values():
         key.update(value.detach().cpu().float().numpy().tobytes())
@@ -123,6 +138,7 @@ def make_pairs(network: Any, learned: Learned, options: Options, *, cache: Path,
     noises: list[Tensor] = []
     pictures: list[Tensor] = []
     texts: list[int] = []
+    made = False
     for start in range(0, options.pairs, _SHARD):
         rng = np.random.default_rng((options.seed, start))
         count = min(_SHARD, options.pairs - start)
@@ -131,6 +147,8 @@ def make_pairs(network: Any, learned: Learned, options: Options, *, cache: Path,
         noise = torch.randn((_SHARD, *learned.latents.shape[-3:]), generator=source)[:count]
         path = folder / f"{start:06d}-{count}.safetensors"
         if not path.is_file():
+            if made:
+                check_time(deadline)
             parts = [
                 _drawn(network, learned, noise[at : at + options.batch], chosen[at : at + options.batch], device)
                 for at in range(0, count, options.batch)
@@ -138,6 +156,7 @@ def make_pairs(network: Any, learned: Learned, options: Options, *, cache: Path,
             aside = path.with_suffix(".tmp")
             save_file({"latents": torch.cat(parts)}, aside)
             aside.replace(path)
+            made = True
             report(f"drew {start + count} of {options.pairs} pictures")
         noises.append(noise)
         pictures.append(load_file(path)["latents"].float())
@@ -171,21 +190,23 @@ class Trainer(FlowTrainer):
         config = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
         super().__init__(learned, options, config=config, device=device, compiled=compiled)
         self.begin_with(teacher)
-        self.pairs = pairs
+        self.pairs = pairs.to(device)
+        self._texts = np.array(pairs.texts)
 
     def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
-        picked = rng.integers(len(self.pairs.texts), size=self.options.batch)
-        index = torch.from_numpy(picked)
+        picked = rng.integers(len(self._texts), size=self.options.batch)
+        index = sent(picked, self.device)
         # A noise that is moved leads to the moved picture.
         both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
         clean, noise = both.chunk(2, dim=1)
-        return clean, noise, self.learned.text([self.pairs.texts[int(number)] for number in picked])
+        return clean, noise, self.learned.text(self._texts[picked])
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         # Half of them where the few steps begin, for these are what it will be asked.
-        asked = sigmas(DISTILLED_STEPS)[:-1]
-        some = asked[torch.randint(len(asked), (count,), generator=source)]
-        return torch.where(torch.rand(count, generator=source) < 0.5, some, torch.rand(count, generator=source))
+        asked = sigmas(DISTILLED_STEPS)[:-1].to(source.device, non_blocking=True)
+        some = asked[torch.randint(len(asked), (count,), generator=source, device=source.device)]
+        even, which = torch.rand((2, count), generator=source, device=source.device)
+        return torch.where(which < 0.5, some, even)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -194,7 +215,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="folder that texloom train flow wrote")
     add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     arguments = parser.parse_args(argv)
-    use_threads(arguments.threads)
+    deadline = deadline_in(arguments.minutes)
+    set_up(arguments)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     device, cache = arguments.device, arguments.cache or arguments.work / "cache"
     try:
@@ -203,18 +225,22 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "The distilled model cannot go where its teacher is.", advice="Choose another --out."
             )
         vae, teacher = read_autoencoder(arguments.model / "vae"), read_network(arguments.model)
-        learned = prepare(Tiles(arguments.corpus), vae, cache=cache, variants=arguments.variants, device=device)
+        # Of several sizes it learns the first: what the few steps do does not depend on it.
+        (learned,) = prepare_all(arguments.corpus[:1], arguments, vae, cache, deadline)
         if Layout.load(arguments.model) != learned.layout:
             raise ModelInvalidError(
                 f"The model in {arguments.model} reads prompts in another way than this version teaches.",
                 advice="Train it further first: texloom train flow --start.",
             )
-        pairs = make_pairs(teacher, learned, options, cache=cache, device=device)
+        pairs = make_pairs(teacher, learned, options, cache=cache, device=device, deadline=deadline)
         trainer = Trainer(learned, pairs, options, teacher=teacher, device=device, compiled=arguments.compile)
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")
-        finished = trainer.run(arguments.minutes, arguments.work)
+        finished = trainer.run(minutes_left(deadline), arguments.work)
+    except OutOfTimeError:
+        report("The time was up before training began; what is prepared is kept.")
+        return MORE
     except TexloomError as error:
         report(str(error))
         return 1
@@ -226,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }  # fmt: skip
     write_folder(arguments.out, vae=vae, network=trainer.average.model, layout=learned.layout, training=facts)
     report(f"wrote {arguments.out}")
-    return 0 if finished else 3
+    return 0 if finished else MORE
 
 
 if __name__ == "__main__":

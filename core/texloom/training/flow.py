@@ -13,17 +13,17 @@ A stopped run goes on with ``--resume``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -31,12 +31,14 @@ from .. import __version__
 from ..engine.device import use_threads
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
+from ..engine.text_encoder import TextEncoder
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .heads import report
 from .latents import Learned, prepare
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
-from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint
+from .learned_state import Average, autocast, default_device, load_checkpoint, progress, save_checkpoint, sent
+from .parallel import MORE, OutOfTimeError, deadline_in, minutes_left
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "flow"
@@ -73,6 +75,7 @@ UNET_CONFIG: dict[str, Any] = {
 """Of UNet2DConditionModel, which the transformer is measured against."""
 
 NETWORKS = ("transformer", "unet")
+_KEEP_SECONDS = 120  # Between checkpoints: as much is lost at most when it is killed.
 _FEW_TOKENS = 3  # Of small pieces: else most of the work would be reading.
 _TEXT_INPUT = "caption_projection.linear_1.weight"
 
@@ -84,7 +87,9 @@ _CHOSEN = ("steps", "total", "rate", "batch", "crop", "shift", "seed")
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the result; ``batch`` is latents a step, ``unsaid`` the part of them without a caption.
+    """What decides the result; ``unsaid`` is the part of pictures without a caption.
+
+    ``batch`` is pictures a step.  Of several corpora, those with larger tiles get fewer, so that all steps cost alike.
 
     ``told`` is the part whose meaning is told from the truth instead of read in a caption.  ``crop`` latents a side
     of each tile are seen, 0 for all: what words look like is learned from many small pieces at a fraction of the work,
@@ -129,11 +134,14 @@ def with_text(kind: str, config: dict[str, Any] | None, width: int) -> dict[str,
 
 
 class Trainer:
-    """Owns the network, its average and optimizer; every step is decided by the seed and its number."""
+    """Owns the network, its average and optimizer; every step is decided by the seed and its number.
+
+    Each step takes one of the corpora in ``learned``, which all lie on ``device`` meanwhile.
+    """
 
     def __init__(
         self,
-        learned: Learned,
+        learned: Learned | Sequence[Learned],
         options: Options,
         *,
         kind: str = "transformer",
@@ -142,10 +150,12 @@ class Trainer:
         compiled: bool = False,
     ) -> None:
         torch.manual_seed(options.seed)
-        self.learned, self.options, self.device = learned, options, device
-        self.network = make_network(kind, with_text(kind, config, learned.width)).to(device)
+        given = [learned] if isinstance(learned, Learned) else learned
+        self.corpora = [found.to(device) for found in given]
+        self.learned, self.options, self.device = self.corpora[0], options, device
+        self.network = make_network(kind, with_text(kind, config, self.learned.width)).to(device)
         # Its many small operations become few; compiling takes a minute or two on processors.
-        self._forward = torch.compile(self.network) if compiled else self.network
+        self._forward = compiled_network(self.network, device) if compiled else self.network
         self.average = Average(self.network, options.average)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
@@ -192,21 +202,23 @@ class Trainer:
         """
         began = saved = time.monotonic()
         before = self.seconds
-        losses: list[float] = []
-        while self.done < 1.0:
-            losses.append(float(self._one()))
-            now = time.monotonic()
-            self.seconds = before + now - began
-            if self.step % 200 == 0:
-                spent = self.seconds / 60
-                report(f"step {self.step}/{self.options.steps}  {spent:.1f} min  loss {np.mean(losses):.4f}")
-                losses = []
-            late = minutes is not None and now - began > minutes * 60
-            if now - saved > 240 or late:
-                self._keep(work, out, vae)
-                saved = now
-            if late:
-                return self.done >= 1.0
+        losses: list[Tensor] = []
+        with self._drawing():
+            while self.done < 1.0:
+                losses.append(self._step())
+                now = time.monotonic()
+                self.seconds = before + now - began
+                # Reading a loss waits for the card, which must always have something to do.
+                if self.step % 200 == 0:
+                    spent, loss = self.seconds / 60, float(torch.stack(losses).mean())
+                    report(f"step {self.step}/{self.options.steps}  {spent:.1f} min  loss {loss:.4f}")
+                    losses = []
+                late = minutes is not None and now - began > minutes * 60
+                if now - saved > _KEEP_SECONDS or late:
+                    self._keep(work, out, vae)
+                    saved = time.monotonic()
+                if late:
+                    return self.done >= 1.0
         self._keep(work, out, vae)
         return True
 
@@ -215,51 +227,70 @@ class Trainer:
         if out is not None:
             write_folder(out, vae=vae, network=self.average.model, layout=self.learned.layout)
 
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """The network sees across the borders; backward needs the same kernels as forward."""
+        # Once for all steps: compiled code would take what it is given anew for another network.
+        with circular([self.network]), sdpa_kernel(self._attention):
+            yield
+
     def _one(self) -> Tensor:
+        """One step alone."""
+        with self._drawing():
+            return self._step()
+
+    def _step(self) -> Tensor:
         options = self.options
         rng = np.random.default_rng((options.seed, self.step))
-        source = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        source = torch.Generator(self.device).manual_seed(int(rng.integers(2**31)))
         clean, noise, (states, mask) = self._pairs(rng, source)
         at = self._times(len(clean), source)
-        away = at.view(-1, 1, 1, 1)
-        noisy = (clean * (1.0 - away) + noise * away).to(self.device)
         self._set_rate()
-        # Backward runs in here as well: it needs the same kernels.
-        with circular([self.network]), sdpa_kernel(self._attention):
-            loss = self._loss(noisy, noise - clean, states, mask, at)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+        loss = self._loss(torch.lerp(clean, noise, at.view(-1, 1, 1, 1)), noise - clean, states, mask, at)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
         self.average.update(self.network, self.step)
         return loss.detach()
 
+    def _corpus(self, rng: np.random.Generator) -> tuple[Learned, int]:
+        """Where this step's pictures come from, each tile as likely as any other, and how many they are."""
+        if len(self.corpora) == 1:
+            return self.learned, self.options.batch
+        # Steps with larger tiles have fewer of them, and so are more.
+        areas = np.array([float(np.prod(found.latents.shape[-2:])) for found in self.corpora])
+        if self.options.crop:
+            areas = np.minimum(areas, self.options.crop**2)
+        counts = np.maximum(1, np.round(self.options.batch * areas.min() / areas))
+        shares = np.array([len(found.latents) for found in self.corpora]) / counts
+        which = int(rng.choice(len(self.corpora), p=shares / shares.sum()))
+        return self.corpora[which], int(counts[which])
+
     def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
         """A batch of latents, the noise that each shall come from, and what is said of it."""
-        options, learned = self.options, self.learned
-        picked = rng.integers(len(learned.latents), size=options.batch)
-        clean = cropped(moved(self._latents(rng, picked), rng), options.crop)
-        chosen = [
-            0 if rng.random() < options.unsaid else int(rng.choice(learned.captions[int(index)])) for index in picked
-        ]
-        meaning = learned.meanings[torch.as_tensor(chosen)].float()
+        options = self.options
+        learned, count = self._corpus(rng)
+        picked = rng.integers(len(learned.latents), size=count)
+        variants = rng.integers(learned.latents.shape[1], size=count)
+        found = learned.latents[sent(picked, self.device), sent(variants, self.device)]
+        clean = moved(found.float(), rng, options.crop)
+        chosen = learned.say(rng, picked, options.unsaid)
         # The head tells what captions say; half of the time more is told than they do, so that what each parameter
         # looks like is learned from every picture that has it.
-        more = (rng.random((options.batch, 1)) < options.told) & (np.asarray(chosen) != 0)[:, None]
-        meaning = torch.where(torch.from_numpy(more), learned.partly_told(rng, picked), meaning)
-        return (
-            clean,
-            torch.randn(clean.shape, generator=source),
-            learned.text(chosen, meaning, _FEW_TOKENS if options.crop else None),
-        )
+        more = (rng.random((count, 1)) < options.told) & (chosen != 0)[:, None]
+        said = learned.meanings[sent(chosen, self.device)].float()
+        meaning = torch.where(sent(more, self.device), learned.partly_told(rng, picked), said)
+        noise = torch.randn(clean.shape, generator=source, device=self.device)
+        return clean, noise, learned.text(chosen, meaning, _FEW_TOKENS if options.crop else None)
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         """How far on the way to noise each sample is, from 0 to 1."""
         # Most is decided in the middle of the way (P. Esser et al., 2024); a part is spread evenly, for the ends.
-        sigma = torch.sigmoid(torch.randn(count, generator=source))
-        even = torch.rand(count, generator=source)
-        found = torch.where(torch.rand(count, generator=source) < 0.2, even, sigma)
+        sigma = torch.sigmoid(torch.randn(count, generator=source, device=source.device))
+        even, which = torch.rand((2, count), generator=source, device=source.device)
+        found = torch.where(which < 0.2, even, sigma)
         # The mean of 256 latents shows through all but the strongest noise, so only there do words decide the color.
         shift = self.options.shift
         return shift * found / (1.0 + (shift - 1.0) * found)
@@ -268,16 +299,11 @@ class Trainer:
         with autocast(self.device):
             seen = self._forward(
                 noisy,
-                encoder_hidden_states=states.to(self.device),
-                encoder_attention_mask=mask.to(self.device),
-                timestep=(sigma * 1000.0).to(self.device),
+                encoder_hidden_states=states,
+                encoder_attention_mask=mask,
+                timestep=sigma * 1000.0,
             ).sample
-        return (seen.float() - velocity.to(self.device)).square().mean()
-
-    def _latents(self, rng: np.random.Generator, picked: NDArray[np.int64]) -> Tensor:
-        learned = self.learned
-        variants = rng.integers(learned.latents.shape[1], size=len(picked))
-        return learned.latents[torch.from_numpy(picked), torch.from_numpy(variants)].float()
+        return (seen.float() - velocity).square().mean()
 
     def _set_rate(self) -> None:
         options = self.options
@@ -314,16 +340,31 @@ class Trainer:
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
 
 
-def moved(latents: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each [..., H, W] of a batch moved by whole latents: tiles repeat, so any place may be their corner."""
+def compiled_network(network: Any, device: str) -> Any:
+    """The network, compiled; on cards it stays as it is where that is not possible."""
+    if torch.device(device).type != "cpu":
+        # Many machines with a card have no compiler; it is only slower without.
+        from torch._dynamo import config
+
+        config.suppress_errors = True
+    return torch.compile(network)
+
+
+def moved(latents: Tensor, rng: np.random.Generator, side: int = 0) -> Tensor:
+    """Each [..., H, W] of a batch moved by whole latents: tiles repeat, so any place may be their corner.
+
+    Only the corner [..., side, side] of it, where ``side`` is not 0 and they are larger.
+    """
     rows, columns = latents.shape[-2:]
-    moves = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in latents]
-    return torch.stack([one.roll(move, (-2, -1)) for one, move in zip(latents, moves, strict=True)])
-
-
-def cropped(latents: Tensor, side: int) -> Tensor:
-    """The corner [..., side, side] of [..., H, W]; all of it where ``side`` is 0 or it is smaller."""
-    return latents[..., :side, :side].contiguous() if side > 0 else latents
+    moves = sent(rng.integers((rows, columns), size=(len(latents), 2)), latents.device)
+    down, across = (
+        (torch.arange(min(size, side) if side > 0 else size, device=latents.device) - moves[:, axis, None]) % size
+        for axis, size in enumerate((rows, columns))
+    )
+    place = (down[:, :, None] * columns + across[:, None, :]).flatten(1)
+    flat = latents.flatten(-2).flatten(1, -2)
+    found = flat.gather(2, place[:, None].expand(-1, flat.shape[1], -1))
+    return found.view(*latents.shape[:-2], down.shape[1], across.shape[1])
 
 
 def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequence[str], work: Path) -> None:
@@ -331,16 +372,45 @@ def add_arguments(parser: argparse.ArgumentParser, options: Options, names: Sequ
     for name in names:
         default = getattr(options, name)
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders of shards, one a size")
     parser.add_argument("--cache", type=Path, help="folder for what is made once (default: in --work)")
     parser.add_argument("--variants", type=int, default=4, help="latents made of each tile")
-    parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
+    parser.add_argument("--captions", type=int, default=6, help="captions of each tile")
+    parser.add_argument(
+        "--minutes", type=float, help="stop after this time, preparing included, to go on with --resume"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default=default_device())
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the whole model")
     parser.add_argument("--work", type=Path, default=work)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
+
+
+def set_up(arguments: argparse.Namespace) -> None:
+    """The command's threads; and on cards, products of full precision in the fast way."""
+    use_threads(arguments.threads)
+    if torch.device(arguments.device).type != "cpu":
+        torch.set_float32_matmul_precision("high")
+
+
+def prepare_all(
+    folders: Sequence[Path], arguments: argparse.Namespace, vae: Any, cache: Path, deadline: float | None
+) -> list[Learned]:
+    """What is learned from, of each corpus in ``folders``, as the command's ``arguments`` have it.
+
+    Raises:
+        OutOfTimeError, ModelInvalidError: see :func:`.latents.prepare`.
+    """
+    found: list[Learned] = []
+    encoder = TextEncoder()
+    for folder in folders:
+        learned = prepare(
+            Tiles(folder, device=arguments.device), vae, cache=cache, encoder=encoder, variants=arguments.variants,
+            captions=arguments.captions, device=arguments.device, processes=arguments.threads, deadline=deadline,
+        )  # fmt: skip
+        found.append(learned)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -353,13 +423,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
     parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
     arguments = parser.parse_args(argv)
-    use_threads(arguments.threads)
+    deadline = deadline_in(arguments.minutes)
+    set_up(arguments)
     options = Options(**{name: getattr(arguments, name) for name in _CHOSEN})
     try:
         vae = read_autoencoder(arguments.autoencoder)
-        cache = arguments.cache or arguments.work / "cache"
-        tiles = Tiles(arguments.corpus)
-        learned = prepare(tiles, vae, cache=cache, variants=arguments.variants, device=arguments.device)
+        learned = prepare_all(arguments.corpus, arguments, vae, arguments.cache or arguments.work / "cache", deadline)
         config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
         trainer = Trainer(
             learned,
@@ -370,7 +439,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             compiled=arguments.compile,
         )
         if arguments.start is not None:
-            if Layout.load(arguments.start) not in (None, learned.layout):
+            if Layout.load(arguments.start) not in (None, learned[0].layout):
                 raise ModelInvalidError(
                     f"The model in {arguments.start} was trained for other families.", advice="Start without --start."
                 )
@@ -378,18 +447,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.resume:
             trainer.resume(arguments.work)
             report(f"resumed at step {trainer.step}")
-        finished = trainer.run(arguments.minutes, arguments.work, arguments.out, vae)
+        finished = trainer.run(minutes_left(deadline), arguments.work, arguments.out, vae)
+    except OutOfTimeError:
+        report("The time was up before training began; what is prepared is kept.")
+        return MORE
     except TexloomError as error:
         report(str(error))
         return 1
     facts = {
-        "version": __version__, "options": asdict(options), "steps": trainer.step, "samples": len(learned.rows),
-        "captions": len(learned.texts), "seconds": round(trainer.seconds), "torch": torch.__version__,
+        "version": __version__, "options": asdict(options), "steps": trainer.step,
+        "samples": sum(len(found.rows) for found in learned), "captions": sum(len(found.texts) for found in learned),
+        "seconds": round(trainer.seconds), "torch": torch.__version__,
         "parameters": sum(p.numel() for p in trainer.network.parameters()), "device": arguments.device,
     }  # fmt: skip
-    write_folder(arguments.out, vae=vae, network=trainer.average.model, layout=learned.layout, training=facts)
+    write_folder(arguments.out, vae=vae, network=trainer.average.model, layout=learned[0].layout, training=facts)
     report(f"wrote {arguments.out}")
-    return 0 if finished else 3
+    return 0 if finished else MORE
 
 
 if __name__ == "__main__":

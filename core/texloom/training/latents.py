@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache as remembered
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,18 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..engine.head import Head
+from ..engine.instant import FOLDER
 from ..engine.learned_text import MAX_TOKENS, embedded_head, with_meaning
 from ..engine.meaning import Layout, meanings
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Value
 from ..engine.text_encoder import TextEncoder
+from ..storage import write_bytes_atomic
 from .captions import Grammar
 from .heads import report
-from .learned_state import autocast
+from .learned_state import autocast, sent
+from .parallel import check_time, cores, spread
 from .recaption import recaption
 from .tiles import Tiles
 
@@ -34,18 +40,25 @@ BORDER = 3
 EMPTY_TEXT = ""
 """Its states stand for no text at all."""
 
+_TEXTS, _TILES = 4096, 128
+"""How many are encoded between two looks at the clock; each such part is a file of the cache."""
+_CHUNK = 250  # Samples whose captions one process writes at a time; starting it takes as long as that.
+_ROUND = 16  # Tokens, on cards: compiled networks and kernels are made anew for each length.
+
 
 @dataclass
 class Learned:
     """Latents [N, variants, C, H, W] in half precision of N tiles, each variant moved by part of a latent, half of them
-    mirrored; for each tile the captions ``captions[n]``, rows into ``states`` [texts, tokens, 384] with ``lengths``.
+    mirrored; for each tile the captions ``captions[n]``, one after the other, rows of ``starts`` and ``lengths``: where
+    in ``states`` [tokens, 384] those of a text stand.
 
-    Row 0 of ``states`` is the empty text.  ``meanings`` [texts, W] is what the head reads in each text, in ``layout``,
-    and ``truth`` [N, W] the same with everything said that is true of a tile.
+    Text 0 is the empty one.  ``meanings`` [texts, W] is what the head reads in each text, in ``layout``, and ``truth``
+    [N, W] the same with everything said that is true of a tile.  ``lengths`` stays in main memory.
     """
 
     latents: Tensor
     states: Tensor
+    starts: Tensor
     lengths: Tensor
     meanings: Tensor
     truth: Tensor
@@ -59,26 +72,61 @@ class Learned:
         """Channels of what :meth:`text` says of a token."""
         return int(self.states.shape[-1]) + self.layout.width
 
+    @property
+    def device(self) -> torch.device:
+        """Where everything large is, and what is asked for comes from."""
+        return self.latents.device
+
+    def to(self, device: str) -> Learned:
+        """The same on ``device``."""
+        if torch.device(device).type == self.device.type:
+            return self
+        return replace(
+            self, latents=self.latents.to(device), states=self.states.to(device), starts=self.starts.to(device),
+            meanings=self.meanings.to(device), truth=self.truth.to(device),
+        )  # fmt: skip
+
+    @cached_property
+    def _groups(self) -> Tensor:
+        return self.layout.groups.to(self.device)
+
+    @cached_property
+    def _own(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first caption of each tile, and how many there are."""
+        return np.array([own[0] for own in self.captions]), np.array([len(own) for own in self.captions])
+
+    def say(self, rng: np.random.Generator, picked: NDArray[np.int64], unsaid: float) -> NDArray[np.int64]:
+        """One of the captions of each tile ``picked``; the part ``unsaid`` of them gets the empty text."""
+        first, count = self._own
+        # Drawn alike from any number of captions, so that as many random numbers are used.
+        chosen = first[picked] + (rng.random(len(picked)) * count[picked]).astype(np.int64)
+        return np.where(rng.random(len(picked)) < unsaid, 0, chosen)
+
     def text(
-        self, chosen: Sequence[int], meaning: Tensor | None = None, most: int | None = None
+        self, chosen: Sequence[int] | NDArray[np.int64], meaning: Tensor | None = None, most: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Token states [B, T, :attr:`width`] and mask [B, T] (1 where there is a token) of these texts.
 
         ``meaning`` [B, W] takes the place of what the head reads in them; ``most`` tokens are given at most.
         """
-        index = torch.as_tensor(list(chosen))
+        asked = np.asarray(chosen)
+        index = torch.from_numpy(asked)
         lengths = self.lengths[index] if most is None else self.lengths[index].clamp(max=most)
         longest = int(lengths.max())
-        states = self.states[index, :longest].float()
-        mask = (torch.arange(longest)[None] < lengths[:, None]).float()
-        return with_meaning(states, self.meanings[index].float() if meaning is None else meaning), mask
+        if self.device.type != "cpu" and most is None:
+            longest = -(-longest // _ROUND) * _ROUND
+        index, lengths = sent(asked, self.device), lengths.to(self.device, non_blocking=True)
+        mask = torch.arange(longest, device=self.device)[None] < lengths[:, None]
+        place = (self.starts[index, None] + torch.arange(longest, device=self.device)) * mask
+        states = self.states[place].float() * mask[..., None]
+        return with_meaning(states, self.meanings[index].float() if meaning is None else meaning), mask.float()
 
-    def partly_told(self, rng: np.random.Generator, picked: Sequence[int]) -> Tensor:
+    def partly_told(self, rng: np.random.Generator, picked: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """[B, W] meanings of the tiles ``picked``: the family, and of all that is true a part of any size."""
-        kept = rng.random((len(picked), len(self.layout.keys))) < rng.random((len(picked), 1))
+        kept = rng.random((len(picked), len(self.layout.keys)), np.float32) < rng.random((len(picked), 1), np.float32)
         # The families are in group -1, which is the column added at the end.
         kept = np.concatenate((kept, np.ones((len(picked), 1), dtype=bool)), axis=1)
-        return self.truth[torch.as_tensor(list(picked))] * torch.from_numpy(kept)[:, self.layout.groups]
+        return self.truth[sent(np.asarray(picked), self.device)] * sent(kept, self.device)[:, self._groups]
 
 
 def prepare(
@@ -91,61 +139,128 @@ def prepare(
     captions: int = 6,
     seed: int = 3,
     device: str = "cpu",
+    processes: int | None = None,
+    deadline: float | None = None,
 ) -> Learned:
-    """Encode a corpus' training samples with ``vae``; what the folder ``cache`` holds of the same is taken as it is."""
+    """Encode a corpus' training samples with ``vae``; what the folder ``cache`` holds of the same is taken as it is.
+
+    Args:
+        tiles: the corpus.
+        vae: the autoencoder.
+        cache: folder of what is made once.
+        encoder: of texts.
+        variants: latents made of each tile.
+        captions: of each tile.
+        seed: of the captions and variants.
+        device: encodes.
+        processes: write captions; None takes the machine's cores.
+        deadline: as :func:`.parallel.deadline_in` gives it.
+
+    Raises:
+        OutOfTimeError: it is past ``deadline``; what is made is in ``cache``, and each call makes some more.
+    """
     train, _ = tiles.split()
     rows = [tiles.rows[int(index)] for index in train]
-    texts, owners = _texts(rows, captions, seed)
-    key = hashlib.sha256("\n".join(texts).encode())
     layout = Layout.of(embedded_head().schema)
-    key.update(embedded_head().schema.digest().encode())
-    states, lengths, meant = _cached(
-        cache / f"text-{key.hexdigest()[:16]}.safetensors",
-        ("states", "lengths", "meanings"),
-        lambda: _encoded(texts, encoder, layout),
-    )
+    reader = encoder or TextEncoder()
+    texts, owners, truth, told = _told(rows, captions, seed, layout, cache, cores() if processes is None else processes)
+    key = hashlib.sha256(told.encode())
+    key.update("\n".join(texts).encode())
+    folder = cache / f"text-{key.hexdigest()[:16]}"
+
+    def states_of(start: int, stop: int) -> dict[str, Tensor]:
+        return _encoded(texts[start:stop], reader, layout, device)
+
+    text = _in_parts(folder, len(texts), _TEXTS, states_of, deadline)
     for name, value in vae.state_dict().items():
         if name.startswith("encoder."):
             key.update(value.detach().cpu().float().numpy().tobytes())
     key.update(f"{variants} {seed}".encode())
-    (latents,) = _cached(
-        cache / f"latents-{key.hexdigest()[:16]}.safetensors",
-        ("latents",),
-        lambda: (_latents(tiles, train, vae, variants, seed, device),),
-    )
+    folder = cache / f"latents-{key.hexdigest()[:16]}"
+    vae = vae.to(device).eval()
+
+    def latents_of(start: int, stop: int) -> dict[str, Tensor]:
+        return {"latents": _latents(tiles, train[start:stop], vae, variants, (seed, start), device)}
+
+    latents = _in_parts(folder, len(train), _TILES, latents_of, deadline)["latents"]
     return Learned(
-        latents=latents, states=states, lengths=lengths, meanings=meant, truth=_truth(rows, layout), layout=layout,
-        captions=owners, texts=texts, rows=rows,
+        latents=latents, states=text["states"], starts=text["lengths"].cumsum(0) - text["lengths"],
+        lengths=text["lengths"], meanings=text["meanings"], truth=truth, layout=layout, captions=owners, texts=texts,
+        rows=rows,
     )  # fmt: skip
 
 
-def _cached(path: Path, names: tuple[str, ...], make: Any) -> tuple[Tensor, ...]:
-    if path.is_file():
-        found = load_file(path)
-        return tuple(found[name] for name in names)
-    made: tuple[Tensor, ...] = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    save_file(dict(zip(names, made, strict=True)), aside)
-    aside.replace(path)
-    return made
+def _in_parts(
+    folder: Path, total: int, size: int, make: Callable[[int, int], dict[str, Tensor]], deadline: float | None
+) -> dict[str, Tensor]:
+    """What ``make`` gives for 0 to ``total``, asked for ``size`` at a time; every part is kept in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: list[dict[str, Tensor]] = []
+    made = False
+    for start in range(0, total, size):
+        path = folder / f"{start:07d}.safetensors"
+        if path.is_file():
+            parts.append(load_file(path))
+            continue
+        if made:  # Something at each call, or many short ones would never come to an end.
+            check_time(deadline)
+        parts.append(make(start, min(total, start + size)))
+        aside = path.with_suffix(".tmp")
+        save_file(parts[-1], aside)
+        aside.replace(path)
+        made = True
+        report(f"encoded {min(total, start + size)} of {total} into {folder.name}")
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
-def _texts(rows: Sequence[dict[str, Any]], count: int, seed: int) -> tuple[list[str], list[list[int]]]:
-    """All texts, the empty one first, and for each row which are its own: the one it was made for and more."""
-    registry = families()
-    grammar = Grammar(registry)
+def _told(
+    rows: list[dict[str, Any]], count: int, seed: int, layout: Layout, cache: Path, processes: int
+) -> tuple[list[str], list[list[int]], Tensor, str]:
+    """All texts, the empty one first; for each row which are its own; what is true of it; and a hash of all this."""
+    key = hashlib.sha256(json.dumps([rows, count, seed], sort_keys=True).encode())
+    key.update(embedded_head().schema.digest().encode())
+    for path in sorted(Path(__file__).parent.glob("*.csv")):  # the words that captions are made of
+        key.update(path.read_bytes())
+    digest = key.hexdigest()[:16]
+    words, numbers = cache / f"told-{digest}.json", cache / f"told-{digest}.safetensors"
+    if words.is_file() and numbers.is_file():
+        own = json.loads(words.read_text(encoding="utf-8"))
+        truth = load_file(numbers)["truth"].float()
+    else:
+        tasks = [(rows[at : at + _CHUNK], at, count, seed, layout) for at in range(0, len(rows), _CHUNK)]
+        found = dict(spread(_told_of, tasks, processes))
+        own = [texts for number in sorted(found) for texts in found[number][0]]
+        truth = torch.from_numpy(np.concatenate([found[number][1] for number in sorted(found)]))
+        cache.mkdir(parents=True, exist_ok=True)
+        save_file({"truth": truth}, numbers)
+        write_bytes_atomic(words, json.dumps(own, ensure_ascii=False).encode())
     texts, owners = [EMPTY_TEXT], []
-    for number, row in enumerate(rows):
+    for mine in own:
+        owners.append(list(range(len(texts), len(texts) + len(mine))))
+        texts += mine
+    return texts, owners, truth, digest
+
+
+@remembered
+def _grammar() -> Grammar:
+    return Grammar(families())
+
+
+def _told_of(
+    rows: Sequence[dict[str, Any]], start: int, count: int, seed: int, layout: Layout
+) -> tuple[list[list[str]], NDArray[np.float32]]:
+    """The texts of each of these rows, from number ``start`` on, and what is true of them, [rows, W]."""
+    registry, grammar = families(), _grammar()
+    found: list[list[str]] = []
+    for number, row in enumerate(rows, start):
         rng = np.random.default_rng((seed, number))
         kind = registry.get(row["family"])
         own = [row["caption"]]
         # Of two materials only its own caption tells; others would speak of the first alone.
         if kind is not None and "second" not in row:
             own += [recaption(grammar, rng, row["family"], _values(kind, row)) for _ in range(count - 1)]
-        owners.append(list(range(len(texts), len(texts) + len(own))))
-        texts += own
-    return texts, owners
+        found.append(own)
+    return found, _truth(rows, layout).numpy()
 
 
 def _values(kind: Family, row: dict[str, Any]) -> dict[str, Value]:
@@ -170,36 +285,43 @@ def _truth(rows: Sequence[dict[str, Any]], layout: Layout) -> Tensor:
     return torch.stack(found)
 
 
-def _encoded(texts: list[str], encoder: TextEncoder | None, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
-    encoder = encoder or TextEncoder()
-    encoder.load()
+@remembered
+def _head(device: str) -> Head:
+    return embedded_head() if device == "cpu" else Head.load(FOLDER, families(), device)
+
+
+def _encoded(texts: list[str], encoder: TextEncoder, layout: Layout, device: str) -> dict[str, Tensor]:
+    """States [tokens, 384] of all texts one after the other, their lengths, and what the head reads in them."""
+    encoder.load(device)
     order = np.argsort([len(text) for text in texts], kind="stable")
-    states = torch.zeros(len(texts), MAX_TOKENS, 384, dtype=torch.float16)
+    states: list[Tensor] = [torch.empty(0)] * len(texts)
     lengths = torch.zeros(len(texts), dtype=torch.int64)
     meant = torch.zeros(len(texts), layout.width, dtype=torch.float16)
     for start in range(0, len(order), 64):
         index = order[start : start + 64]
-        with autocast("cpu"):
+        with autocast(device):
             found = encoder.encode([texts[i] for i in index])
         count = min(MAX_TOKENS, found.mask.shape[1])
-        states[index, :count] = found.token_states[:, :count].half()
-        lengths[index] = found.mask[:, :count].sum(1)
-        meant[index] = meanings(embedded_head(), layout, found).half().cpu()
-        if start // 64 % 40 == 0:
-            report(f"encoded {start} of {len(texts)} captions")
+        half = found.token_states[:, :count].half().cpu()
+        lengths[index] = found.mask[:, :count].sum(1).cpu()
+        meant[index] = meanings(_head(device), layout, found).half().cpu()
+        for row, place in enumerate(index):
+            states[place] = half[row, : int(lengths[place])]
     # No text means nothing, whatever the head reads in its two marks.
     meant[[not text for text in texts]] = 0.0
-    return states[:, : int(lengths.max())].contiguous(), lengths, meant
+    return {"states": torch.cat(states), "lengths": lengths, "meanings": meant}
 
 
 @torch.no_grad()
-def _latents(tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, seed: int, device: str) -> Tensor:
+def _latents(
+    tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, seed: tuple[int, int], device: str
+) -> Tensor:
     rng = np.random.default_rng(seed)
-    vae = vae.to(device).eval()
     pixels = vae.spatial_compression_ratio
+    at_once = 8 if torch.device(device).type == "cpu" else max(1, 64 * 256**2 // tiles.size**2)
     parts: list[Tensor] = []
-    for start in range(0, len(chosen), 8):
-        truth = tiles.whole(chosen[start : start + 8])
+    for start in range(0, len(chosen), at_once):
+        truth = tiles.whole(chosen[start : start + at_once])
         moved: list[Tensor] = []
         for variant in range(variants):
             down, across = (int(value) for value in rng.integers(pixels, size=2))
@@ -207,8 +329,6 @@ def _latents(tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, s
             moved.append(turned.roll((down, across), (-2, -1)))
         latents = encoded_tiles(vae, torch.stack(moved, 1).flatten(0, 1).to(device))
         parts.append(latents.unflatten(0, (len(truth), variants)).half().cpu())
-        if start // 8 % 50 == 0:
-            report(f"encoded {start} of {len(chosen)} tiles")
     return torch.cat(parts)
 
 

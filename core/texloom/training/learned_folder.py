@@ -22,6 +22,9 @@ SHIFT = 4.0
 
 LICENCE = "gpl-3.0-or-later"
 
+SHARD = "15MB"
+"""Larger weights are written as several files, which diffusers reads by their index."""
+
 
 def read_autoencoder(folder: Path) -> Any:
     """The AutoencoderDC in ``folder``, in single precision.
@@ -82,7 +85,9 @@ def write_folder(
         written = copy.deepcopy(part).to("cpu").half()
         # Otherwise diffusers writes down from which folder of this machine the part was read.
         written.register_to_config(_name_or_path="")
-        written.save_pretrained(folder / name, safe_serialization=True)
+        for path in (folder / name).glob("*.safetensors*"):
+            path.unlink()  # an index that stayed behind would be read instead of a single file
+        written.save_pretrained(folder / name, safe_serialization=True, max_shard_size=SHARD)
     FlowMatchEulerDiscreteScheduler(shift=SHIFT).save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "SanaPipeline",
