@@ -189,7 +189,11 @@ def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple
     ways = _on_processor(precision) if device == "cpu" else _on_device(precision, device)
     result: list[MemoryPlan] = []
     for rank, way in enumerate(ways):
-        if (way.striped and not model.stripes) or (way.quantization and not model.quantizes):
+        if way.quantization and not model.quantizes:
+            continue
+        # A decoder that knows no stripes decodes whole in the lean ways too.
+        way = replace(way, striped=way.striped and model.stripes)
+        if any(way.same_way(plan) for plan in result):
             continue
         # Weights in few bits are no numbers of another precision.
         if model.packed and way.precision != precision:

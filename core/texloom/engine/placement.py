@@ -7,12 +7,13 @@ and the network that draws away for every preview.  Here a part stays until anot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from accelerate.utils import send_to_device
-from torch import nn
+from torch import Tensor, nn
 
 from .device import empty_cache
 from .memory_estimate import DECODER, DENOISER, TEXT, role_of
@@ -20,6 +21,9 @@ from .memory_plan import FLOAT8, FLOAT32, GROUPS, TURNS, MemoryPlan
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """torch's names of the precisions."""
+
+_ADDED = ("lora_",)
+"""Small layers that a request has added: they stay as exact as they are."""
 
 _MAIN = ("cpu", "mps")
 """Devices whose memory is the main memory."""
@@ -213,8 +217,12 @@ class Placement:
                     part,
                     storage_dtype=torch.float8_e4m3fn,
                     compute_dtype=dtype,
-                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own),
+                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own, *_ADDED),
                 )
+                for layer in part.modules():
+                    # By this peft knows what a LoRA is to be in that comes later: in 8 bits nothing would be left.
+                    if any(tensor.dtype == torch.float8_e4m3fn for tensor in layer.parameters(recurse=False)):
+                        layer.compute_dtype = dtype  # type: ignore[assignment]
 
     def _move(self, part: nn.Module, device: torch.device) -> None:
         # All of them: some networks share layers with another one that was moved before.
@@ -250,5 +258,17 @@ def _device(part: nn.Module) -> torch.device:
 
 
 def _bytes(part: nn.Module) -> int:
-    tensors = {tensor.data_ptr(): tensor for tensor in (*part.parameters(), *part.buffers())}
+    found = (inner for tensor in (*part.parameters(), *part.buffers()) for inner in _inner(tensor))
+    # Shared ones once; those without memory of their own cannot be told apart by it.
+    tensors = {tensor.data_ptr() or id(tensor): tensor for tensor in found}
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _inner(tensor: Tensor) -> Iterator[Tensor]:
+    """The tensors that it is made of: those of torchao are shells around numbers and scales."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        yield tensor
+        return
+    for name in flatten()[0]:
+        yield from _inner(getattr(tensor, name))
