@@ -7,6 +7,7 @@ and the network that draws away for every preview.  Here a part stays until anot
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,7 @@ class Placement:
         }
         self._plan: MemoryPlan | None = None
         self._hooks: list[Any] = []
-        self._room = 0  # latents of a picture that is decoded beside everything else
+        self._room, self._cell = 0, 1  # latents of a picture that is decoded beside everything else, and their pixels
 
     def apply(self, plan: MemoryPlan) -> None:
         """Bring everything where ``plan`` wants it.
@@ -166,23 +167,27 @@ class Placement:
             # What else there is is small and always there, the decoder above all: previews need it at any time.
             if role_of(name) not in (TEXT, DENOISER):
                 self._move(part, self._device)
-            decoder = getattr(part, "decoder", None)
-            if role_of(name) == DECODER and isinstance(decoder, nn.Module) and not plan.striped:
-                self._hooks.append(decoder.register_forward_pre_hook(self._decodes))
+            if role_of(name) != DECODER or plan.striped:
+                continue
+            for half, encodes in (("encoder", True), ("decoder", False)):
+                network = getattr(part, half, None)
+                if isinstance(network, nn.Module):
+                    before = functools.partial(self._codes, encodes)
+                    self._hooks.append(network.register_forward_pre_hook(before))
 
-    def _decodes(self, decoder: nn.Module, args: tuple[Any, ...]) -> None:
+    def _codes(self, encodes: bool, _network: nn.Module, args: tuple[Any, ...]) -> None:
         """A whole picture gets all of the device; a preview, which is smaller, does not."""
         grid = args[0].shape[-1] * args[0].shape[-2] if args else 0
-        if grid <= self._room:
+        if grid <= self._room * (self._cell if encodes else 1):
             return
         for name, part in self._networks.items():
             if role_of(name) in (TEXT, DENOISER):
                 self._move(part, torch.device("cpu"))
         empty_cache(str(self._device))
 
-    def keep_room(self, latents: int) -> None:
-        """Decoding up to so many latents needs no more room than there is."""
-        self._room = latents
+    def keep_room(self, latents: int, cell: int) -> None:
+        """Coding up to so many latents, of ``cell`` pixels each, needs no more room than there is."""
+        self._room, self._cell = latents, cell
 
     def _in_groups(self, only: str = "") -> None:
         from diffusers.hooks import apply_group_offloading
