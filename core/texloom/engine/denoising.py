@@ -119,7 +119,7 @@ class Run:
         denoisers = [part for key, part in drawing.items() if _denoises(key)]
         wrapping = drawing.values() if self._convolutional else [p for k, p in drawing.items() if not _denoises(k)]
         self._tell(0, self._steps, self._stage)
-        vae = networks.get("vae")
+        vae = getattr(pipeline, "vae", None)
         precision = getattr(vae, "dtype", None)
         try:
             with (
@@ -132,7 +132,7 @@ class Run:
                 return [finish(image) for image in pipeline(**named).images]
         finally:
             # Some are in full precision while they decode, and would stay so when that raises.
-            if vae is not None and vae.dtype != precision:
+            if getattr(vae, "dtype", None) != precision:
                 nn.Module.to(vae, dtype=precision)
             # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
             with contextlib.suppress(AttributeError):

@@ -231,7 +231,6 @@ class MemoryKeeper:
 
     def refuse(self, plan: MemoryPlan, why: str, context: Context) -> None:
         """Weights cannot be kept as ``plan`` wants them here, so no plan that does is tried again."""
-        self.plan = plan
         self._refused.add(plan.quantization)
         context.warn(
             "smaller_weights_unavailable",
