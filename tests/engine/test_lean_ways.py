@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sized_folders
 import tiny_families
 import torch
+from test_diffusers_folder import Notes
 from texloom.engine import memory_plan, placement
+from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import BFLOAT16, FLOAT8, GROUPS, INT8, NF4, TOGETHER, TURNS, Demand
+from tiny_loaded import small_request
 from torch import Tensor, nn
 
 SQUARE = Demand(width=1024, height=1024, decoded_width=1024, decoded_height=1024, batch=2)
@@ -41,6 +45,28 @@ def test_layer_by_layer_is_the_leanest(stripes: bool, tmp_path: Path) -> None:
     assert [plan.offload for plan in found[-3:]] == [TURNS, TURNS, GROUPS]
     assert found[-2].quantization == FLOAT8 and found[-1].striped is stripes
     assert found[-1].forecast < 0.6 * found[-3].forecast
+
+
+@pytest.mark.usefixtures("unrepaired")
+@pytest.mark.parametrize("kept", [FLOAT8, GROUPS])
+@pytest.mark.parametrize("name", ["qwen-image", "qwen-image-2.1", "krea2", "sana", "sana-sprint"])
+def test_decoders_without_stripes_draw_so(
+    name: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_plan, "_on_processor", lambda precision: memory_plan._on_device(precision, "xpu"))
+    monkeypatch.setattr(memory_plan, "_LEANER", 1e9)
+    model = DiffusersFolderGenerator(tiny_families.save(name, tmp_path / name))
+    model.load(Notes())
+    before = next(model.generate(small_request(), Notes())).maps["image"].astype(float)
+    ways = model._memory.plans(model._demand(small_request()), "cpu")
+    plan = next(plan for plan in ways if kept in (plan.offload, plan.quantization))
+    model._memory._failed.append((0, plan.rank - 1))
+    assert model._went_over(plan, Notes())
+    image = next(model.generate(small_request(), Notes()))
+    memory = image.details["memory"]
+    assert kept in (memory["offload"], memory["quantization"]) and not memory["striped"]
+    difference = np.abs(image.maps["image"] - before)
+    assert difference.max() <= 1 if kept == GROUPS else 0.0 < difference.mean() < 16.0
 
 
 class _Shell(Tensor):
