@@ -12,6 +12,7 @@ on the processor, where both are the same memory, about half of the maps are ali
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -64,7 +65,7 @@ def striped(
     stripes = _Stripes(tile_x, tile_y, stripe_bytes)
     with contextlib.ExitStack() as stack:
         scale = 2 ** sum(bool(block.upsamplers) for block in vae.decoder.up_blocks)
-        stack.enter_context(_instead(vae.decoder, stripes.decode, 1, max(1, least_pixels // scale**2)))
+        stack.enter_context(_instead(vae.decoder, stripes.decode, 1, math.ceil(least_pixels / scale**2)))
         encoder = getattr(vae, "encoder", None)
         if _known(encoder, "down", "DownEncoderBlock2D"):
             scale = 2 ** sum(bool(block.downsamplers) for block in encoder.down_blocks)
