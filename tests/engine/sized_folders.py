@@ -9,6 +9,9 @@ from typing import Any
 
 import tiny_tokenizers as words
 import torch
+from texloom.engine.memory_keeper import MemoryKeeper
+from texloom.engine.memory_plan import Model
+from texloom.engine.model_folder import read_folder
 from torch import nn
 
 _NAMES = {2: "BF16", 4: "F32"}
@@ -142,6 +145,11 @@ def hollow(name: str, folder: Path) -> Path:
         _write_hollow(network, folder / key / "model.safetensors", 2)
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def planned(path: Path) -> Model:
+    """What the engine's plans for the model in a folder are made from."""
+    return MemoryKeeper(read_folder(path), path.name, skipped=(), quantizes=True).model
 
 
 def random_weights(name: str, folder: Path, device: str) -> Path:

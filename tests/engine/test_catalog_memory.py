@@ -9,9 +9,7 @@ import pytest
 import sized_folders
 from texloom import catalog_rows
 from texloom.engine import memory_plan
-from texloom.engine.memory_estimate import parts_of
-from texloom.engine.memory_plan import BFLOAT16, GROUPS, Demand, Model
-from texloom.engine.model_folder import read_folder
+from texloom.engine.memory_plan import BFLOAT16, GROUPS, Demand
 
 
 @pytest.mark.parametrize(
@@ -25,8 +23,7 @@ def test_a_row_promises_what_the_engine_can_do(
     monkeypatch.setattr(memory_plan, "_installed", lambda package: False)
     row = catalog_rows.find(row_id)
     assert row is not None
-    folder = read_folder(sized_folders.hollow(name, tmp_path / name))
-    model = Model(folder=folder, parts=parts_of(folder), stripes=True, upcasts=name == "sdxl")
+    model = sized_folders.planned(sized_folders.hollow(name, tmp_path / name))
     side = row.size
     demand = Demand(width=side, height=side, decoded_width=side, decoded_height=side)
     plans = memory_plan.plans(model, demand, device="cuda", precision=BFLOAT16)

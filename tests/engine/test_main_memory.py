@@ -50,8 +50,7 @@ def hollow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
 
     def get(name: str) -> Model:
         if name not in made:
-            folder = read_folder(sized_folders.hollow(name, tmp_path_factory.mktemp("sized") / name))
-            made[name] = Model(folder=folder, parts=parts_of(folder), stripes=True)
+            made[name] = sized_folders.planned(sized_folders.hollow(name, tmp_path_factory.mktemp("sized") / name))
         return made[name]
 
     return get

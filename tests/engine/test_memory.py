@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,7 @@ def hollow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
 
     def get(name: str) -> Model:
         if name not in made:
-            folder = read_folder(sized_folders.hollow(name, tmp_path_factory.mktemp("sized") / name))
-            made[name] = Model(folder=folder, parts=parts_of(folder), stripes=True, upcasts=name == "sdxl")
+            made[name] = sized_folders.planned(sized_folders.hollow(name, tmp_path_factory.mktemp("sized") / name))
         return made[name]
 
     return get
@@ -138,9 +138,7 @@ class TestForecast:
     @pytest.mark.parametrize("name", ["stable-diffusion", "sdxl", "z-image", "sana", "qwen-image", "flux2-klein"])
     @pytest.mark.parametrize(("device", "precision"), [("cpu", FLOAT32), ("cuda", BFLOAT16), ("mps", FLOAT16)])
     def test_each_plan_is_leaner(self, name: str, device: str, precision: str, folders: Callable[[str], Path]) -> None:
-        folder = read_folder(folders(name))
-        model = Model(folder=folder, parts=parts_of(folder), stripes=True)
-        found = memory_plan.plans(model, SQUARE, device=device, precision=precision)
+        found = memory_plan.plans(sized_folders.planned(folders(name)), SQUARE, device=device, precision=precision)
         forecasts = [plan.forecast for plan in found]
         assert forecasts == sorted(set(forecasts), reverse=True)
         assert [plan.rank for plan in found] == sorted({plan.rank for plan in found})
@@ -180,7 +178,7 @@ class TestForecast:
         monkeypatch.setattr(memory_plan, "_installed", lambda package: True)
         found = memory_plan.plans(hollow("z-image"), SQUARE, device="cuda", precision=BFLOAT16)
         assert [plan.quantization for plan in found if plan.quantization] == [INT8, NF4]
-        single = Model(folder=hollow("z-image").folder, parts=hollow("z-image").parts, stripes=True, quantizes=False)
+        single = replace(hollow("z-image"), quantizes=False)
         assert not any(p.quantization for p in memory_plan.plans(single, SQUARE, device="cuda", precision=BFLOAT16))
 
     def test_larger_pictures_take_more(self, hollow: Callable[[str], Model]) -> None:

@@ -89,6 +89,27 @@ class TestPrompts:
             assert calls.count > 0
         assert np.array_equal(first, again) and not np.array_equal(first, other)
 
+    @pytest.mark.parametrize("name", ["stable-diffusion", "sdxl"])
+    @pytest.mark.parametrize("prompt", ["red (moss:1.4) brick", "red brick wall with old mortar and moss, " * 4])
+    def test_long_and_weighted_ones_too(self, name: str, prompt: str, models: Models) -> None:
+        model, seconds = models(name), Counter[str]()
+
+        class Timed(Notes):
+            def timing(self, stage: str, took: float) -> None:
+                seconds[stage] += took  # type: ignore[assignment]
+
+        with _Calls(model._pipeline.text_encoder) as calls:
+            first = next(model.generate(small_request(prompt=prompt), Timed())).maps["image"]
+            read = calls.count
+            assert read > 0 and set(seconds) == {"text", "decode"} and seconds["text"] > 0.0
+            again = _picture(model, prompt=prompt)
+            assert calls.count == read
+            assert np.array_equal(first, again)
+            others = [_picture(model, prompt=prompt.replace(*change)) for change in (("moss", "sand"), ("red", "tan"))]
+            others.append(_picture(model, prompt=prompt, negative_prompt="dirt"))
+            assert calls.count > read
+        assert all(not np.array_equal(first, other) for other in others)
+
     def test_variations_read_once(self, models: Models) -> None:
         model = models("z-image")
         with _Calls(model._pipeline.text_encoder) as calls:
@@ -107,6 +128,12 @@ class TestPrompts:
         assert not np.array_equal(pictures[0], plain) and not np.array_equal(pictures[0], pictures[1])
         assert np.array_equal(pictures[0], pictures[2])
         assert np.array_equal(_picture(model), plain)
+        # Of the request that reads the prompt, not of the one before.
+        weighted = "red (moss:1.4) brick"
+        stacks: tuple[tuple[Lora, ...], ...] = ((), (Lora(str(file), 1.0),), (Lora(str(file), 0.5),), ())
+        found = [_picture(model, prompt=weighted, loras=stack) for stack in stacks]
+        assert np.array_equal(found[0], found[3])
+        assert all(not np.array_equal(a, b) for a, b in ((found[0], found[1]), (found[1], found[2])))
 
     def test_only_so_much_is_kept(self, models: Models) -> None:
         pipeline = models("stable-diffusion")._pipeline
@@ -257,7 +284,9 @@ class TestStepCache:
 
 
 class TestCompiling:
-    @pytest.mark.parametrize("name", ["z-image", "sdxl", "flux2-klein"])
+    @pytest.mark.parametrize(
+        "name", ["z-image", "sdxl", "flux2-klein", "sd3", "lumina2", "pixart-sigma", "sana", "prx"]
+    )
     def test_compiled_blocks_draw_the_same(self, name: str, tmp_path: Path) -> None:
         model = DiffusersFolderGenerator(tiny_families.save(name, tmp_path / name))
         model.load(Notes())
@@ -359,6 +388,21 @@ class TestCompiling:
             image = next(model.generate(small_request(seed=11), notes))
         assert said == ["compile_unavailable: Networks cannot be compiled here: the package triton is missing."]
         assert "compiled" not in image.details and not model._speed._blocks.active
+
+    def test_networks_without_blocks_to_compile_say_so(self, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = models("generic")
+        assert model._speed is not None
+        monkeypatch.setattr(type(model.opened.pipeline.transformer), "_repeated_blocks", [])
+        monkeypatch.setattr(model._speed, "_pays", lambda plan, loras: True)
+        monkeypatch.setattr(model._speed, "_drawn", Counter())
+        monkeypatch.setattr("texloom.engine.acceleration.lacking", str)
+        said: list[str] = []
+        for _ in range(COMPILED_AFTER):
+            notes = Notes()
+            monkeypatch.setattr(notes, "warn", lambda code, message, **rest: said.append(f"{code}: {message}"))
+            image = next(model.generate(small_request(seed=11), notes))
+        told = "This model has no blocks of layers that are known to be worth compiling."
+        assert said == [f"compile_unavailable: {told}"] and "compiled" not in image.details
 
     def test_a_c_compiler_is_looked_for_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())

@@ -22,6 +22,10 @@ MESSAGES: dict[str, str] = {
     "Networks cannot be compiled here: the package triton is missing.": "此处无法编译网络: 缺少软件包 triton。",
     "Networks cannot be compiled here: a C compiler is missing.": "此处无法编译网络: 缺少 C 编译器。",
     "Compiling the networks failed: {0}": "编译网络失败: {0}",
+    "This model has no blocks of layers that are known to be worth compiling.": "此模型没有已知值得编译的层块。",
+    "The weights of {0} cannot be kept in {1} bits by {2} here: {3}": "此处无法用 {2} 将 {0} 的权重保存为 {1} 位: {3}",
+    "It goes on in another way.": "将以其他方式继续。",
+    "Set up the package again, or remove it.": "请重新安装该软件包,或将其移除。",
     "This model draws every step: leaving out those that change little is made for others.": (
         "此模型会绘制每一步: 跳过变化很小的步只适用于其他模型。"
     ),

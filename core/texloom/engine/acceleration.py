@@ -147,7 +147,9 @@ class Acceleration:
         self._problem = self._problem or lacking()
         if not self._problem:
             self.compile()
-            return
+            if self._blocks.active or self._problem:
+                return
+            self._problem = "This model has no blocks of layers that are known to be worth compiling."
         context.warn(
             "compile_unavailable",
             self._problem,

@@ -22,6 +22,7 @@ from torch import nn
 
 from ..errors import TexloomError
 from .device import is_out_of_memory
+from .step_cache import blocks_in_row
 
 _TOLD: Final = 200
 
@@ -57,18 +58,16 @@ class CompiledBlocks:
             return
         self._started = True
         for network in self._networks:
-            names = getattr(network, "_repeated_blocks", None) or ()
-            for block in network.modules():
-                if type(block).__name__ in names:
-                    # The method, not the module: hooks before a block look whether the job was cancelled.
-                    plain = block.forward
-                    try:
-                        compiled = torch.compile(plain, **options)
-                    except RuntimeError as error:  # some versions of Python cannot
-                        self._give_up(error)
-                        return
-                    block.forward = self._guarded(plain, compiled)
-                    self.active = True
+            for block in _repeated(network):
+                # The method, not the module: hooks before a block look whether the job was cancelled.
+                plain = block.forward
+                try:
+                    compiled = torch.compile(plain, **options)
+                except RuntimeError as error:  # some versions of Python cannot
+                    self._give_up(error)
+                    return
+                block.forward = self._guarded(plain, compiled)
+                self.active = True
 
     def _guarded(self, plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **named: Any) -> Any:
@@ -95,3 +94,9 @@ class CompiledBlocks:
         failed = self._failed()
         if failed is not None:
             failed(f"{type(problem).__name__}: {' '.join(str(problem).split())}"[:_TOLD])
+
+
+def _repeated(network: nn.Module) -> list[nn.Module]:
+    """What diffusers says that a network repeats, or what is known of it here."""
+    names = getattr(network, "_repeated_blocks", None) or ()
+    return [block for block in network.modules() if type(block).__name__ in names] or blocks_in_row(network)

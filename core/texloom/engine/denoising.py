@@ -119,16 +119,21 @@ class Run:
         denoisers = [part for key, part in drawing.items() if _denoises(key)]
         wrapping = drawing.values() if self._convolutional else [p for k, p in drawing.items() if not _denoises(k)]
         self._tell(0, self._steps, self._stage)
+        vae = getattr(pipeline, "vae", None)
+        precision = getattr(vae, "dtype", None)
         try:
             with (
                 torch.inference_mode(),
                 stopping(networks.values(), self._context.check_cancelled),
                 circular(wrapping, request.tile_x, request.tile_y),
                 wrapped_context(denoisers, whole, self._token),
-                self._listening(pipeline.scheduler, getattr(pipeline, "vae", None)),
+                self._listening(pipeline.scheduler, vae),
             ):
                 return [finish(image) for image in pipeline(**named).images]
         finally:
+            # Some are in full precision while they decode, and would stay so when that raises.
+            if getattr(vae, "dtype", None) != precision:
+                nn.Module.to(vae, dtype=precision)
             # A step that raises (cancel does) leaves offloaded parts on the device otherwise.
             with contextlib.suppress(AttributeError):
                 self._owner.maybe_free_model_hooks()

@@ -28,7 +28,7 @@ from .embeddings import LearnedWords
 from .families import IMAGE_TO_IMAGE, INPAINT, Drawn, Family, family_of
 from .families.control_way import Guide
 from .folder_facts import Facts, with_file
-from .folder_loading import FIRST, LAST, FolderLoader
+from .folder_loading import FIRST, LAST, CannotShrink, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .guides import control_pixels, guides, own_form, placed
 from .loras import LoraStack
@@ -174,8 +174,9 @@ class DiffusersFolderGenerator:
         context.loading("Ready", 1.0)
 
     def _read(self, kind: Any, plan: MemoryPlan, context: Context) -> bool:
-        """Load the weights as ``plan`` wants them; False when memory ran out, and nothing of them is left."""
+        """Load the weights as ``plan`` wants them; False when that cannot be, and nothing of them is left."""
         pipeline: Any = None
+        refused = ""
         try:
             pipeline = self._loader.pipeline(kind, plan, context)
             self._family.prepare(pipeline)
@@ -183,6 +184,8 @@ class DiffusersFolderGenerator:
             self._memory.place(pipeline, plan, context.device)
             self._take(pipeline, plan, context)
             return True
+        except CannotShrink as error:
+            refused = str(error)
         except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
@@ -190,6 +193,8 @@ class DiffusersFolderGenerator:
         pipeline = None
         self.unload()
         self._memory.plan = plan
+        if refused:
+            self._memory.refuse(plan, refused, context)
         return False
 
     def _take(self, pipeline: Any, plan: MemoryPlan, context: Context) -> None:
@@ -307,6 +312,9 @@ class DiffusersFolderGenerator:
         loras = self._loras.use(request.loras, context)
         added = self._words.use(request, self._memory.plan, context)
         added |= self._style.use(request, self._adapter(request), self._memory.plan, context, self._memory.clear)
+        if self._speed is not None:
+            # Some prompts are read while arguments are worked out.
+            self._speed.prompts.use(loras, context.timing, added.get("embeddings", ()))
         drawing = Drawing(self._model(), pipeline, task, request, context, whole, start, followed)
         drawing.tell_ignored()
         started = start is not None
@@ -464,6 +472,7 @@ class DiffusersFolderGenerator:
             style=self._style,
             words=self._words,
             tiny=self._tiny,
+            prompts=self._speed.prompts if self._speed is not None else None,
         )
 
     def _repaired(

@@ -24,6 +24,7 @@ from .learned_text import unread
 from .model_folder import ModelFolder
 from .operations import Start
 from .preview_decoder import PreviewDecoder
+from .prompt_cache import PromptCache
 from .prompts import read_prompts, tell_dropped
 from .style import StyleStack
 from .text_encoder import TextEncoder
@@ -35,7 +36,7 @@ class LoadedModel:
     """What drawing needs of a model; ``pipeline`` is the one that moves parts to the device.
 
     ``encoder`` is the engine's text encoder, where the family reads prompts with it; ``style`` and ``words`` are what
-    the request adds to the model; ``tiny`` decodes previews.
+    the request adds to the model; ``tiny`` decodes previews; ``prompts`` keeps what was read.
     """
 
     pipeline: Any
@@ -46,6 +47,7 @@ class LoadedModel:
     style: StyleStack | None = None
     words: LearnedWords | None = None
     tiny: PreviewDecoder | None = None
+    prompts: PromptCache | None = None
 
 
 class Drawing:
@@ -122,7 +124,15 @@ class Drawing:
         else:
             words = None if model.words is None else model.words.taught
             named |= read_prompts(
-                pipeline, family, request.prompt, negative, model.info.name, context, words, compares=compares
+                pipeline,
+                family,
+                request.prompt,
+                negative,
+                model.info.name,
+                context,
+                words,
+                compares=compares,
+                kept=model.prompts,
             )
         if model.style is not None:
             named |= model.style.arguments(self.parameters, self.guidance)

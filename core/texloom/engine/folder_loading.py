@@ -13,11 +13,11 @@ from torch import nn
 from ..catalog_rows import CatalogRow
 from ..errors import ModelInvalidError, TexloomError
 from ..gguf_header import is_gguf
-from .device import is_out_of_memory
+from .device import empty_cache, is_out_of_memory
 from .families import Family
 from .generator import Context
 from .memory_estimate import DENOISER, TEXT, role_of
-from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, MemoryPlan
+from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, TURNS, MemoryPlan
 from .model_folder import Component, ModelFolder
 from .pipelines import check_packages, part_class
 from .placement import DTYPES
@@ -25,6 +25,10 @@ from .placement import DTYPES
 FIRST: Final = 0.2
 """Part of loading that is done before the weights are read."""
 LAST: Final = 0.95
+
+
+class CannotShrink(Exception):
+    """Weights could not be made smaller while they were read, for whatever reason; it says which."""
 
 
 class FolderLoader:
@@ -69,6 +73,7 @@ class FolderLoader:
 
         Raises:
             ModelInvalidError: something cannot be read.
+            CannotShrink: not in the way that the plan keeps weights in.
             CancelledError: between two parts.
             RuntimeError, MemoryError: too little memory.
         """
@@ -80,10 +85,14 @@ class FolderLoader:
         done = 0
         for item, size in zip(wanted, sizes, strict=True):
             context.loading(f"Loading {item.name.replace('_', ' ')}", FIRST + (LAST - FIRST) * done / sum(sizes))
-            part = parts[item.name] = self._part(item, plan)
+            part = parts[item.name] = self._part(item, plan, context.device)
             if plan.offload == TOGETHER and isinstance(part, nn.Module):
                 # At once: main memory need not have room for all of them.
                 nn.Module.to(part, context.device)
+            elif plan.offload == TURNS and smaller(item, plan) and isinstance(part, nn.Module):
+                # Some are made smaller on the device, which need not have room for all of them.
+                nn.Module.to(part, "cpu")
+                empty_cache(context.device)
             done += size
         context.check_cancelled()
         if "requires_safety_checker" in inspect.signature(kind.__init__).parameters:
@@ -135,7 +144,7 @@ class FolderLoader:
             return [self._file]
         return [file for file in self._folder.weights if file.parts[0] == item.name]
 
-    def _part(self, item: Component, plan: MemoryPlan) -> Any:
+    def _part(self, item: Component, plan: MemoryPlan, device: str) -> Any:
         kind = part_class(item)
         folder = self._folder.path / item.name
         if item.name == self._file_part and self._file is not None:
@@ -144,13 +153,15 @@ class FolderLoader:
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
             named["use_safetensors"] = True
             named["torch_dtype" if item.library != "transformers" else "dtype"] = DTYPES[plan.precision]
-            named |= quantized(item, plan)
             if self._folder.variant:
                 named["variant"] = self._folder.variant
         try:
+            named |= quantized(item, plan, device)
             own = self._family.part(item, self._folder)
             return own if own is not None else kind.from_pretrained(folder, **named)
         except ImportError as error:
+            if smaller(item, plan):
+                raise _cannot_shrink(error) from error
             text = " ".join(str(error).split())[:300]
             raise ModelInvalidError(
                 f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
@@ -160,23 +171,29 @@ class FolderLoader:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
                 raise _short(error) from error
+            if smaller(item, plan):
+                raise _cannot_shrink(error) from error
             raise self._unreadable(item.name, error) from error
 
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
         assert self._file is not None
-        smaller = _packed(self._file, plan) or quantized(item, plan)
+        packed = _packed(self._file, plan)
         try:
+            # diffusers makes the weights of single files smaller where they are read, not on the device.
+            options = packed or quantized(item, plan)
             part = kind.from_single_file(
                 str(self._file),
                 config=str(folder),
                 local_files_only=True,
                 torch_dtype=DTYPES[plan.precision],
-                **smaller,
+                **options,
             )
         except Exception as error:
             # Boundary: as for whole models in one file.
             if is_out_of_memory(error):
                 raise _short(error) from error
+            if smaller(item, plan):
+                raise _cannot_shrink(error) from error
             raise self._unreadable(str(self._file), error) from error
         return part.eval()
 
@@ -190,6 +207,10 @@ class FolderLoader:
 def _short(error: Exception) -> Exception:
     """An error of a class that is caught where memory may run out; libraries have more of them."""
     return MemoryError(" ".join(str(error).split())[:300])
+
+
+def _cannot_shrink(error: Exception) -> CannotShrink:
+    return CannotShrink(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
 
 
 def best_precision(folder: ModelFolder, device: str) -> str:
@@ -219,9 +240,14 @@ def _packed(file: Path, plan: MemoryPlan) -> dict[str, Any]:
     return {"quantization_config": GGUFQuantizationConfig(compute_dtype=DTYPES[plan.precision])}
 
 
-def quantized(item: Component, plan: MemoryPlan) -> dict[str, Any]:
-    """Arguments that make a part's weights smaller while they are read."""
-    if plan.quantization not in (INT8, NF4) or role_of(item.name) not in (TEXT, DENOISER):
+def smaller(item: Component, plan: MemoryPlan) -> bool:
+    """Whether a part's weights are made smaller while they are read."""
+    return plan.quantization in (INT8, NF4) and role_of(item.name) in (TEXT, DENOISER)
+
+
+def quantized(item: Component, plan: MemoryPlan, device: str = "") -> dict[str, Any]:
+    """Arguments that make a part's weights smaller while they are read; ``device`` is where that is done, if asked."""
+    if not smaller(item, plan):
         return {}
     import diffusers
     import transformers
@@ -234,4 +260,5 @@ def quantized(item: Component, plan: MemoryPlan) -> dict[str, Any]:
     config = library.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=DTYPES[plan.precision]
     )
-    return {"quantization_config": config}
+    # Left to itself bitsandbytes takes the first device there is.
+    return {"quantization_config": config} | ({"device_map": {"": device}} if device else {})

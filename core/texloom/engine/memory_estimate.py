@@ -169,6 +169,14 @@ def decoder_bytes(folder: ModelFolder, *, width: int, height: int, itemsize: int
     return _decoder_bytes(vae.class_name, json.dumps(vae.config, sort_keys=True), grid, itemsize, wraps)
 
 
+def encoder_bytes(folder: ModelFolder, *, width: int, height: int, itemsize: int, wraps: bool) -> int:
+    """As :func:`decoder_bytes`, while they encode a picture to start from."""
+    vae = folder.component("vae", "vqvae", "movq")
+    if vae is None:
+        return 0
+    return _encoder_bytes(vae.class_name, json.dumps(vae.config, sort_keys=True), (height, width), itemsize, wraps)
+
+
 class LiveBytes(TorchDispatchMode):
     """Counts the bytes of all tensors that operations make within the block while they are alive.
 
@@ -278,14 +286,30 @@ def _made(class_name: str, config: Mapping[str, Any], itemsize: int) -> Any:
 @functools.lru_cache(maxsize=64)
 def _decoder_bytes(class_name: str, config: str, grid: tuple[int, int], itemsize: int, wraps: bool) -> int:
     vae = _made(class_name, json.loads(config), itemsize)
-    first = next(layer for layer in vae.decoder.modules() if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
     channels = next(vae.config[key] for key in ("latent_channels", "z_dim") if isinstance(vae.config.get(key), int))
-    # Layers that pad by themselves are a film's, if only of one frame.
-    frames = (1,) if isinstance(first, nn.Conv3d) or hasattr(first, OWN_PADDING) else ()
-    latents = torch.empty((1, channels, *frames, *grid), device="meta", dtype=vae.dtype)
+    latents = torch.empty((1, channels, *_frames(vae.decoder), *grid), device="meta", dtype=vae.dtype)
     with counted() as live, circular([vae], wraps, wraps):
         vae.decode(latents, return_dict=False)
     return live.peak
+
+
+@functools.lru_cache(maxsize=64)
+def _encoder_bytes(class_name: str, config: str, size: tuple[int, int], itemsize: int, wraps: bool) -> int:
+    vae = _made(class_name, json.loads(config), itemsize)
+    if getattr(vae, "encoder", None) is None:
+        return 0
+    channels = next((vae.config[key] for key in ("in_channels", "input_channels") if key in vae.config), 3)
+    picture = torch.empty((1, channels, *_frames(vae.encoder), *size), device="meta", dtype=vae.dtype)
+    with counted() as live, circular([vae], wraps, wraps):
+        vae.encode(picture, return_dict=False)
+    return live.peak
+
+
+def _frames(network: nn.Module) -> tuple[int, ...]:
+    """The size that maps have beside channels, height and width."""
+    first = next(layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
+    # Layers that pad by themselves are a film's, if only of one frame.
+    return (1,) if isinstance(first, nn.Conv3d) or hasattr(first, OWN_PADDING) else ()
 
 
 def _unet_bytes(unet: Component, rows: int, columns: int, batch: int, itemsize: int) -> int | None:

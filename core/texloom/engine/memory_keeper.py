@@ -18,7 +18,7 @@ from . import main_memory, map_models, memory_plan
 from .folder_loading import best_precision
 from .generator import Context, PlanLine
 from .memory_estimate import DENOISER, Part, parts_of
-from .memory_plan import Demand, MemoryPlan, Model
+from .memory_plan import NF4, PACKAGES, Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
 from .placement import Placement
 from .striped_decoding import can_stripe, striped
@@ -62,6 +62,7 @@ class MemoryKeeper:
         # How much there was for the model then; less of a reason once there is clearly more.
         self._room_then: dict[tuple[int, int], int] = {}
         self._beside: tuple[Part, ...] = ()
+        self._refused: set[str] = set()
         self.plan: MemoryPlan | None = None
         self.told = ""
 
@@ -107,13 +108,14 @@ class MemoryKeeper:
             self._placement.leave(name)
 
     def plans(self, demand: Demand, device: str) -> tuple[MemoryPlan, ...]:
-        """All plans for that demand, those that have failed for as much before left out.
+        """All plans for that demand, those that have failed for as much before, or cannot be done here, left out.
 
         Raises:
             ModelInvalidError: a file is damaged.
         """
         kind = torch.device(device).type
         found = memory_plan.plans(self.model, demand, device=kind, precision=best_precision(self._folder, device))
+        found = tuple(plan for plan in found if plan.quantization not in self._refused)
         failed = max((rank for pixels, rank in self._failures(device) if pixels <= demand.pixels), default=-1)
         return tuple(plan for plan in found if plan.rank > failed) or found[-1:]
 
@@ -199,15 +201,16 @@ class MemoryKeeper:
         return None
 
     def leaner(self, demand: Demand, context: Context) -> MemoryPlan:
-        """After the plan in use has run out of memory: the next one, told by a warning.
+        """After the plan in use has run out of memory, or cannot be done here: the next one, told by a warning.
 
         Raises:
             OutOfMemoryError: there is none.
         """
         failed = self.plan
+        short = failed is None or failed.quantization not in self._refused
         map_models.unload()
         devices.give_back(context.device)
-        if failed is not None:
+        if failed is not None and short:
             self._fails((demand.pixels, failed.rank), context.device)
         rest = tuple(p for p in self.plans(demand, context.device) if failed is None or p.rank > failed.rank)
         if failed is None or not rest:
@@ -217,13 +220,24 @@ class MemoryKeeper:
                 advice="Choose a smaller size or a smaller model, or close other programs.",
             )
         plan = self._fitting(rest, context.device)[0]
-        context.warn(
-            "memory_leaner",
-            f"Memory ran out with {self._name}; it goes on in a leaner way, which may take longer: {plan.way}.",
-            advice="Choose a smaller size or a smaller model to avoid that.",
-        )
+        if short:
+            context.warn(
+                "memory_leaner",
+                f"Memory ran out with {self._name}; it goes on in a leaner way, which may take longer: {plan.way}.",
+                advice="Choose a smaller size or a smaller model to avoid that.",
+            )
         self._tell(plan, context)
         return plan
+
+    def refuse(self, plan: MemoryPlan, why: str, context: Context) -> None:
+        """Weights cannot be kept as ``plan`` wants them here, so no plan that does is tried again."""
+        self._refused.add(plan.quantization)
+        context.warn(
+            "smaller_weights_unavailable",
+            f"The weights of {self._name} cannot be kept in {4 if plan.quantization == NF4 else 8} bits by "
+            f"{PACKAGES[plan.quantization]} here: {why}",
+            advice="It goes on in another way. Set up the package again, or remove it.",
+        )
 
     def together(self, demand: Demand, most: int, context: Context) -> int:
         """How many pictures are drawn at a time: as many as fit in the way that the model is kept, up to ``most``.
@@ -291,7 +305,8 @@ class MemoryKeeper:
             self._vae.disable_tiling()
         if self._placement is None:
             self._placement = Placement(pipeline, device)
-        self._placement.keep_room(LEAST_STRIPED // self._folder.latent_pixels**2)
+        cell = self._folder.latent_pixels**2
+        self._placement.keep_room(LEAST_STRIPED // cell, cell)
         self._placement.apply(plan)
 
     def can_follow(self, plan: MemoryPlan) -> bool:

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..catalog_rows import CatalogRow
-from .memory_estimate import DECODER, DENOISER, TEXT, Part, decoder_bytes, denoiser_bytes, held_bytes, text_bytes
+from .memory_estimate import (
+    DECODER,
+    DENOISER,
+    TEXT,
+    Part,
+    decoder_bytes,
+    denoiser_bytes,
+    encoder_bytes,
+    held_bytes,
+    text_bytes,
+)
 from .model_folder import ModelFolder
 from .striped_decoding import STRIPE_BYTES, STRIPES_ALIVE
 
@@ -40,7 +50,8 @@ NF4: Final = "nf4"
 QUANTIZED_BYTES: Final = {FLOAT8: 1.0, INT8: 1.02, NF4: 0.56}
 """Bytes a weight, with its scales."""
 _QUANTIZED: Final = {FLOAT8: (DENOISER,), INT8: (DENOISER, TEXT), NF4: (DENOISER, TEXT)}
-_PACKAGES: Final = {INT8: "torchao", NF4: "bitsandbytes"}
+PACKAGES: Final = {INT8: "torchao", NF4: "bitsandbytes"}
+"""What makes weights smaller while they are read."""
 
 DEVICE_RESERVE: Final = 0.08
 """Part of the free memory that is left alone: the allocator's gaps and other programs."""
@@ -61,6 +72,7 @@ class Demand:
         decoded_width: pixels that are decoded; ``decoded_height`` as well.
         batch: pictures that the network draws at a time; guidance doubles them.
         wraps: whether the picture repeats.
+        encodes: whether it starts from a picture, which is encoded first.
         extra: networks that the request adds to the model's own.
     """
 
@@ -70,6 +82,7 @@ class Demand:
     decoded_height: int
     batch: int = 1
     wraps: bool = True
+    encodes: bool = False
     extra: tuple[Part, ...] = ()
 
     @property
@@ -89,10 +102,11 @@ class MemoryPlan:
     Attributes:
         precision: :data:`FLOAT32`, :data:`BFLOAT16` or :data:`FLOAT16`.
         offload: :data:`TOGETHER`, :data:`TURNS` or :data:`GROUPS`.
-        striped: whether large pictures are decoded in stripes, with the same result.
+        striped: whether large pictures are encoded and decoded in stripes, with the same result.
         quantization: how weights are made smaller, else empty.
         weights: bytes of all weights of all parts, as they are kept.
-        text: bytes on the device at most while prompts are read; ``drawing`` and ``decoding`` likewise.
+        text: bytes on the device at most while prompts are read; ``encoding`` (of a picture to start from),
+            ``drawing`` and ``decoding`` likewise.
         working: how many of them are no weights, in the phase that takes most.
         main: bytes of main memory that the weights take in any case, also where that is the device; files that are
             read as they are can be read again, so that they take only what one phase needs.
@@ -105,6 +119,7 @@ class MemoryPlan:
     quantization: str = ""
     weights: int = 0
     text: int = 0
+    encoding: int = 0
     drawing: int = 0
     decoding: int = 0
     working: int = 0
@@ -114,7 +129,7 @@ class MemoryPlan:
     @property
     def forecast(self) -> int:
         """The most bytes that it takes on the device."""
-        return max(self.text, self.drawing, self.decoding)
+        return max(self.text, self.encoding, self.drawing, self.decoding)
 
     @property
     def way(self) -> str:
@@ -189,7 +204,11 @@ def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple
     ways = _on_processor(precision) if device == "cpu" else _on_device(precision, device)
     result: list[MemoryPlan] = []
     for rank, way in enumerate(ways):
-        if (way.striped and not model.stripes) or (way.quantization and not model.quantizes):
+        if way.quantization and not model.quantizes:
+            continue
+        # A decoder that knows no stripes decodes whole in the lean ways too.
+        way = replace(way, striped=way.striped and model.stripes)
+        if any(way.same_way(plan) for plan in result):
             continue
         # Weights in few bits are no numbers of another precision.
         if model.packed and way.precision != precision:
@@ -246,7 +265,7 @@ def row_plan(row: CatalogRow, *, free: int | None, precision: str = BFLOAT16) ->
         drawing = round(denoiser * weight)
         reading = round(text * (weight if TEXT in _QUANTIZED.get(way.quantization, ()) else size))
         last = stripes if way.striped else decoder
-        found.append(_together(way, reading, reading, drawing, own, (0, layers, last), drawing // 20, own))
+        found.append(_together(way, reading, reading, drawing, own, (0, 0, layers, last), drawing // 20, own))
     leaner = [found[0]]
     for plan in found[1:]:
         if plan.forecast < leaner[-1].forecast * _LEANER:
@@ -266,7 +285,7 @@ def _on_device(precision: str, device: str) -> list[MemoryPlan]:
     if device == "mps":
         return found  # its memory is the main memory
     found += [replace(plan, offload=TURNS) for plan in found]
-    smaller = [name for name, package in _PACKAGES.items() if device == "cuda" and _installed(package)]
+    smaller = [name for name, package in PACKAGES.items() if device == "cuda" and _installed(package)]
     lean = found[-1]
     found += [replace(lean, quantization=name) for name in (*smaller, FLOAT8)]
     return [*found, replace(lean, offload=GROUPS)]
@@ -295,13 +314,14 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     latents = demand.pixels // model.folder.latent_pixels**2
     layers = (
         text_bytes(parts, size),
+        _encoding(model, demand, decoder_size, way.striped, device) if demand.encodes else 0,
         denoiser_bytes(
             model.folder, model.parts, width=demand.width, height=demand.height, batch=demand.batch, itemsize=size
         )
         + held_bytes(model.parts, latents=latents, itemsize=size),
         _decoding(model, demand, decoder_size, way.striped, device),
     )
-    # Decoding in another precision makes the decoder larger meanwhile.
+    # Coding in another precision makes the autoencoder larger meanwhile.
     grown = others + own * (decoder_size // size - 1)
     largest = max((part.largest for part in parts if part.role != DECODER), default=0) * size
     plan = _together(way, sum(texts), max(texts, default=0), drawing, others, layers, largest, grown)
@@ -335,7 +355,7 @@ def _together(
     largest_text: int,
     drawing: int,
     others: int,
-    layers: tuple[int, int, int],
+    layers: tuple[int, int, int, int],
     largest: int,
     grown: int,
 ) -> MemoryPlan:
@@ -346,35 +366,58 @@ def _together(
         texts: all text encoders; ``largest_text`` the largest of them.
         drawing: the networks that draw.
         others: the autoencoder and what else there is, which always stays on the device.
-        layers: what layers take while they read prompts, draw and decode.
+        layers: what layers take while they read prompts, encode, draw and decode; 0: that is not done.
         largest: the largest tensor, of which two are on the device where layers come one by one.
-        grown: ``others`` while decoding.
+        grown: ``others`` while they encode or decode.
     """
     if way.offload == GROUPS:
-        resident = (2 * largest + others, 2 * largest + others, grown)
+        resident = (2 * largest + others, grown, 2 * largest + others, grown)
     elif way.offload == TURNS:
-        # A decoder that takes much gets the whole device.
-        resident = (largest_text + others, drawing + others, grown + (drawing if way.striped else 0))
+        # An autoencoder that takes much gets the whole device; of the others the last one to work is there.
+        before, after = (max(largest_text, drawing), drawing) if way.striped else (0, 0)
+        resident = (largest_text + others, before + grown, drawing + others, after + grown)
     else:
-        resident = (texts + drawing + others,) * 2 + (texts + drawing + grown,)
+        every = texts + drawing
+        resident = (every + others, every + grown, every + others, every + grown)
+    if not layers[1]:
+        resident = (resident[0], 0, *resident[2:])
     phases = [there + working for there, working in zip(resident, layers, strict=True)]
     most = phases.index(max(phases))
     return replace(
         way,
         weights=texts + drawing + others,
         text=phases[0],
-        drawing=phases[1],
-        decoding=phases[2],
+        encoding=phases[1],
+        drawing=phases[2],
+        decoding=phases[3],
         working=layers[most],
     )
 
 
+def _encoding(model: Model, demand: Demand, itemsize: int, striped: bool, device: str) -> int:
+    # With its margins.
+    size = (demand.width, demand.height)
+    found = _in_stripes(model, size, itemsize, device) if striped else None
+    if found is not None:
+        return found
+    return encoder_bytes(model.folder, width=size[0], height=size[1], itemsize=itemsize, wraps=demand.wraps)
+
+
 def _decoding(model: Model, demand: Demand, itemsize: int, striped: bool, device: str) -> int:
-    width, height = demand.decoded_width, demand.decoded_height
+    size = (demand.decoded_width, demand.decoded_height)
+    found = _in_stripes(model, size, itemsize, device) if striped else None
+    if found is not None:
+        return found
+    return decoder_bytes(model.folder, width=size[0], height=size[1], itemsize=itemsize, wraps=demand.wraps)
+
+
+def _in_stripes(model: Model, size: tuple[int, int], itemsize: int, device: str) -> int | None:
+    """What coding a picture of that size takes at most; None where it cannot be told."""
+    width, height = size
     vae = model.folder.component("vae")
     levels = vae.config.get("block_out_channels") if vae is not None else None
-    if not striped or not isinstance(levels, list):
-        return decoder_bytes(model.folder, width=width, height=height, itemsize=itemsize, wraps=demand.wraps)
+    if not isinstance(levels, list):
+        return None
     # Stripes on the device; the maps of the layer that is computed are in main memory.
     latents = (width // model.folder.latent_pixels) * (height // model.folder.latent_pixels)
     small = latents * levels[-1] * itemsize * STRIPES_ALIVE

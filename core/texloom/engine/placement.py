@@ -7,12 +7,14 @@ and the network that draws away for every preview.  Here a part stays until anot
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from accelerate.utils import send_to_device
-from torch import nn
+from torch import Tensor, nn
 
 from .device import empty_cache
 from .memory_estimate import DECODER, DENOISER, TEXT, role_of
@@ -20,6 +22,9 @@ from .memory_plan import FLOAT8, FLOAT32, GROUPS, TURNS, MemoryPlan
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """torch's names of the precisions."""
+
+_ADDED = ("lora_",)
+"""Small layers that a request has added: they stay as exact as they are."""
 
 _MAIN = ("cpu", "mps")
 """Devices whose memory is the main memory."""
@@ -41,7 +46,7 @@ class Placement:
         }
         self._plan: MemoryPlan | None = None
         self._hooks: list[Any] = []
-        self._room = 0  # latents of a picture that is decoded beside everything else
+        self._room, self._cell = 0, 1  # latents of a picture that is decoded beside everything else, and their pixels
 
     def apply(self, plan: MemoryPlan) -> None:
         """Bring everything where ``plan`` wants it.
@@ -162,23 +167,27 @@ class Placement:
             # What else there is is small and always there, the decoder above all: previews need it at any time.
             if role_of(name) not in (TEXT, DENOISER):
                 self._move(part, self._device)
-            decoder = getattr(part, "decoder", None)
-            if role_of(name) == DECODER and isinstance(decoder, nn.Module) and not plan.striped:
-                self._hooks.append(decoder.register_forward_pre_hook(self._decodes))
+            if role_of(name) != DECODER or plan.striped:
+                continue
+            for half, encodes in (("encoder", True), ("decoder", False)):
+                network = getattr(part, half, None)
+                if isinstance(network, nn.Module):
+                    before = functools.partial(self._codes, encodes)
+                    self._hooks.append(network.register_forward_pre_hook(before))
 
-    def _decodes(self, decoder: nn.Module, args: tuple[Any, ...]) -> None:
+    def _codes(self, encodes: bool, _network: nn.Module, args: tuple[Any, ...]) -> None:
         """A whole picture gets all of the device; a preview, which is smaller, does not."""
         grid = args[0].shape[-1] * args[0].shape[-2] if args else 0
-        if grid <= self._room:
+        if grid <= self._room * (self._cell if encodes else 1):
             return
         for name, part in self._networks.items():
             if role_of(name) in (TEXT, DENOISER):
                 self._move(part, torch.device("cpu"))
         empty_cache(str(self._device))
 
-    def keep_room(self, latents: int) -> None:
-        """Decoding up to so many latents needs no more room than there is."""
-        self._room = latents
+    def keep_room(self, latents: int, cell: int) -> None:
+        """Coding up to so many latents, of ``cell`` pixels each, needs no more room than there is."""
+        self._room, self._cell = latents, cell
 
     def _in_groups(self, only: str = "") -> None:
         from diffusers.hooks import apply_group_offloading
@@ -213,8 +222,12 @@ class Placement:
                     part,
                     storage_dtype=torch.float8_e4m3fn,
                     compute_dtype=dtype,
-                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own),
+                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own, *_ADDED),
                 )
+                for layer in part.modules():
+                    # By this peft knows what a LoRA is to be in that comes later: in 8 bits nothing would be left.
+                    if any(tensor.dtype == torch.float8_e4m3fn for tensor in layer.parameters(recurse=False)):
+                        layer.compute_dtype = dtype  # type: ignore[assignment]
 
     def _move(self, part: nn.Module, device: torch.device) -> None:
         # All of them: some networks share layers with another one that was moved before.
@@ -250,5 +263,17 @@ def _device(part: nn.Module) -> torch.device:
 
 
 def _bytes(part: nn.Module) -> int:
-    tensors = {tensor.data_ptr(): tensor for tensor in (*part.parameters(), *part.buffers())}
+    found = (inner for tensor in (*part.parameters(), *part.buffers()) for inner in _inner(tensor))
+    # Shared ones once; those without memory of their own cannot be told apart by it.
+    tensors = {tensor.data_ptr() or id(tensor): tensor for tensor in found}
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _inner(tensor: Tensor) -> Iterator[Tensor]:
+    """The tensors that it is made of: those of torchao are shells around numbers and scales."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        yield tensor
+        return
+    for name in flatten()[0]:
+        yield from _inner(getattr(tensor, name))

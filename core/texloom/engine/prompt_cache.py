@@ -50,13 +50,7 @@ class PromptCache:
         def encode_prompt(*args: Any, **named: Any) -> Any:
             found, encode = owner(), method()
             assert found is not None and encode is not None
-            started = time.perf_counter()
-            result = self.get(found, encode, args, named)
-            if self._told is not None:
-                if torch.device(found._execution_device).type == "cuda":
-                    torch.cuda.synchronize()
-                self._told("text", time.perf_counter() - started)
-            return result
+            return self.read(found, encode, args, named)
 
         # Callers look at what it takes; functools.wraps would keep the method itself.
         encode_prompt.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]
@@ -84,8 +78,18 @@ class PromptCache:
         self._kept.clear()
         self.bytes = 0
 
+    def read(self, pipeline: Any, encode: Callable[..., Any], args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """As :meth:`get`, and the time that it took is told."""
+        started = time.perf_counter()
+        result = self.get(pipeline, encode, args, named)
+        if self._told is not None:
+            if torch.device(pipeline._execution_device).type == "cuda":
+                torch.cuda.synchronize()
+            self._told("text", time.perf_counter() - started)
+        return result
+
     def get(self, pipeline: Any, encode: Callable[..., Any], args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        """What ``encode(*args, **named)`` gives: kept tensors, or lists and tuples of them."""
+        """What ``encode(*args, **named)`` gives: kept tensors, or lists, tuples and tables of them."""
         key = self._key(pipeline, encode, args, named)
         if key is None:
             return encode(*args, **named)
@@ -142,10 +146,14 @@ def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return change(value)
     if isinstance(value, (list, tuple)):
         return type(value)(_each(item, change) for item in value)
+    if isinstance(value, dict):
+        return {key: _each(item, change) for key, item in value.items()}
     return value
 
 
 def _size(value: Any) -> int:
     if isinstance(value, Tensor):
         return value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return _size(list(value.values()))
     return sum(_size(item) for item in value) if isinstance(value, (list, tuple)) else 0

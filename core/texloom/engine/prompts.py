@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Final
 
 import torch
@@ -12,6 +13,7 @@ from . import clip_prompts
 from .denoising import stopping
 from .families import Family
 from .generator import Context
+from .prompt_cache import PromptCache
 from .prompt_length import words_dropped
 
 _QUOTED: Final = 24
@@ -28,6 +30,7 @@ def read_prompts(
     words: Callable[[str], str] | None = None,
     *,
     compares: bool = True,
+    kept: PromptCache | None = None,
 ) -> dict[str, Any]:
     """Arguments of the pipeline's call for both prompts: as they are, or read here where it would cut them.
 
@@ -40,6 +43,7 @@ def read_prompts(
         context: is warned of what the model does not get to see.
         words: puts the tokens of learned words into a prompt, for the CLIPs that know them.
         compares: whether the negative prompt has an effect.
+        kept: what was read before; None: nothing is.
 
     Raises:
         CancelledError: in a text encoder.
@@ -51,7 +55,9 @@ def read_prompts(
             return _named(prompt, negative)
         encoders = [part for key, part in pipeline.components.items() if key.startswith("text_encoder") and part]
         with torch.inference_mode(), stopping(encoders, context.check_cancelled):
-            return dict(clip_prompts.encoded(pipeline, prompt, negative, pipeline._execution_device))
+            # As a method, as the pipeline's own way of reading is one.
+            encode, given = MethodType(clip_prompts.encoded, pipeline), (prompt, negative, pipeline._execution_device)
+            return dict(kept.read(pipeline, encode, given, {}) if kept is not None else encode(*given))
     plain, plain_negative = clip_prompts.without_weights(prompt), clip_prompts.without_weights(negative)
     if plain != prompt or (compares and plain_negative != negative):
         context.warn(

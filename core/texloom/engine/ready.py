@@ -114,5 +114,6 @@ def demand_of(
         decoded_height=whole.height,
         batch=2 if compares else 1,
         wraps=wraps,
+        encodes=request is not None and bool(request.source or request.controls),
         extra=extra,
     )

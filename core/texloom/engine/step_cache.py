@@ -42,13 +42,13 @@ _TIMES: Final = ("timestep", "t")
 
 def leaves_out(network: nn.Module) -> bool:
     """Whether steps of a network can be left out."""
-    return len(_row(network)) > 1
+    return len(blocks_in_row(network)) > 1
 
 
 @contextlib.contextmanager
 def step_cache(network: nn.Module, threshold: float) -> Iterator[None]:
     """Within the block steps are left out in which the first block changes less than ``threshold`` of what it did."""
-    first, *others, last = _row(network)
+    first, *others, last = blocks_in_row(network)
     calls = _Calls()
     row = _Row(calls, threshold)
     with contextlib.ExitStack() as stack:
@@ -60,7 +60,8 @@ def step_cache(network: nn.Module, threshold: float) -> Iterator[None]:
         yield
 
 
-def _row(network: nn.Module) -> list[nn.Module]:
+def blocks_in_row(network: nn.Module) -> list[nn.Module]:
+    """The blocks that do most of a network's work; none where they are not known."""
     return [block for name in _BLOCKS.get(type(network).__name__, ()) for block in getattr(network, name)]
 
 

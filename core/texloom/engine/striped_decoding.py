@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decode a picture in horizontal stripes, with the very result of decoding it whole.
+"""Decode a picture in horizontal stripes, or encode it, with the very result of doing so with all of it.
 
 Autoencoders are usually tiled by decoding overlapping parts and blending them.  Their group norms then see each part
 alone, so that colors and contrast jump from part to part, and the picture no longer repeats.  Here every layer goes
@@ -12,7 +12,8 @@ on the processor, where both are the same memory, about half of the maps are ali
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import torch
@@ -29,25 +30,30 @@ STRIPES_ALIVE: Final = 6
 
 def can_stripe(vae: nn.Module | None) -> bool:
     """Whether an autoencoder's decoder is of the layers that are known here (those of ``AutoencoderKL``)."""
-    decoder = getattr(vae, "decoder", None)
-    blocks = getattr(decoder, "up_blocks", None)
-    if not isinstance(decoder, nn.Module) or blocks is None or len(blocks) == 0:
+    return _known(getattr(vae, "decoder", None), "up", "UpDecoderBlock2D")
+
+
+def _known(network: Any, way: str, kind: str) -> bool:
+    """Whether a decoder, or an encoder, has blocks of that kind only, which scale ``way``."""
+    blocks = getattr(network, f"{way}_blocks", None)
+    if not isinstance(network, nn.Module) or blocks is None or len(blocks) == 0:
         return False
     for block in blocks:
-        if type(block).__name__ != "UpDecoderBlock2D":
+        if type(block).__name__ != kind or not all(_plain_resnet(layer) for layer in block.resnets):
             return False
-        if not all(_plain_resnet(layer) for layer in block.resnets):
+        scalers = getattr(block, f"{way}samplers") or ()
+        if not all(_plain_upsampler(layer) if way == "up" else _plain_downsampler(layer) for layer in scalers):
             return False
-        if not all(_plain_upsampler(layer) for layer in block.upsamplers or ()):
-            return False
-    return isinstance(getattr(decoder, "conv_norm_out", None), nn.GroupNorm)
+    return isinstance(getattr(network, "conv_norm_out", None), nn.GroupNorm)
 
 
 @contextlib.contextmanager
 def striped(
     vae: Any, tile_x: bool, tile_y: bool, *, least_pixels: int = 0, stripe_bytes: int = STRIPE_BYTES
 ) -> Iterator[None]:
-    """Within the block ``vae`` decodes in stripes; its convolutions wrap around at the axes that tile.
+    """Within the block ``vae`` decodes in stripes, and encodes so where its encoder is known too.
+
+    Its convolutions wrap around at the axes that tile.
 
     Args:
         vae: see :func:`can_stripe`.
@@ -56,25 +62,36 @@ def striped(
         least_pixels: smaller pictures (previews) are decoded in the usual way.
         stripe_bytes: about how large one stripe of a feature map may be.
     """
-    decoder = vae.decoder
-    plain = decoder.forward
     stripes = _Stripes(tile_x, tile_y, stripe_bytes)
+    with contextlib.ExitStack() as stack:
+        scale = 2 ** sum(bool(block.upsamplers) for block in vae.decoder.up_blocks)
+        stack.enter_context(_instead(vae.decoder, stripes.decode, 1, math.ceil(least_pixels / scale**2)))
+        encoder = getattr(vae, "encoder", None)
+        if _known(encoder, "down", "DownEncoderBlock2D"):
+            scale = 2 ** sum(bool(block.downsamplers) for block in encoder.down_blocks)
+            stack.enter_context(_instead(encoder, stripes.encode, scale, least_pixels))
+        yield
 
-    def forward(sample: Tensor, *args: Any, **named: Any) -> Any:
-        scale = 2 ** sum(bool(block.upsamplers) for block in decoder.up_blocks)
-        if sample.shape[-1] * sample.shape[-2] * scale**2 < least_pixels or args or any(named.values()):
+
+@contextlib.contextmanager
+def _instead(network: Any, forward: Callable[[Any, Tensor], Tensor], step: int, least: int) -> Iterator[None]:
+    """Within the block ``forward`` computes maps of at least so many points whose sides are multiples of ``step``."""
+    plain, had = network.forward, network.__dict__.get("forward")
+
+    def chosen(sample: Tensor, *args: Any, **named: Any) -> Any:
+        rows, columns = sample.shape[-2:]
+        if rows * columns < least or rows % step or columns % step or args or any(named.values()):
             return plain(sample, *args, **named)
-        return stripes.decode(decoder, sample)
+        return forward(network, sample)
 
-    had = decoder.__dict__.get("forward")
-    decoder.__dict__["forward"] = forward
+    network.__dict__["forward"] = chosen
     try:
         yield
     finally:
         if had is None:
-            del decoder.__dict__["forward"]
+            del network.__dict__["forward"]
         else:
-            decoder.__dict__["forward"] = had
+            network.__dict__["forward"] = had
 
 
 class _Stripes:
@@ -100,6 +117,23 @@ class _Stripes:
         for first, end in self._rows(sample):
             rows = act(self._normed(self._taken(sample, first, end, device), scale, shift))
             result[..., first:end, :] = self._convolved(last, self._inside(rows, sample, first, end))
+        return result
+
+    def encode(self, encoder: Any, picture: Tensor) -> Tensor:
+        """What ``encoder(picture)`` gives."""
+        device, first_layer = picture.device, encoder.conv_in
+        picture = picture.cpu()
+        sample = picture.new_empty((picture.shape[0], first_layer.out_channels, *picture.shape[-2:]))
+        for first, end in self._rows(sample):
+            sample[..., first:end, :] = self._convolved(first_layer, self._taken(picture, first, end, device))
+        for block in encoder.down_blocks:
+            for layer in block.resnets:
+                sample = self._resnet(layer, sample, device)
+            for layer in block.downsamplers or ():
+                sample = self._downsampled(layer.conv, sample, device)
+        # From here on maps are as small as latents.
+        sample = encoder.mid_block(sample.to(device))
+        result: Tensor = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(sample)))
         return result
 
     def _resnet(self, layer: Any, sample: Tensor, device: torch.device) -> Tensor:
@@ -130,6 +164,16 @@ class _Stripes:
             taken = F.interpolate(self._taken(sample, first, end, device), scale_factor=2.0, mode="nearest")
             # Of the doubled rows around the stripe the nearer ones are seen.
             result[..., 2 * first : 2 * end, :] = self._convolved(convolution, taken[..., 1:-1, :])
+        return result
+
+    def _downsampled(self, convolution: nn.Conv2d, sample: Tensor, device: torch.device) -> Tensor:
+        rows, columns = sample.shape[-2:]
+        result = sample.new_empty((sample.shape[0], convolution.out_channels, rows // 2, columns // 2))
+        for first, end in self._rows(result, 4):
+            # It pads on one side only: of the rows around the stripe the one above is not seen.
+            taken = self._taken(sample, 2 * first, 2 * end, device)[..., 1:, :]
+            taken = pad(taken, (0, 1, 0, 0), self._tile_x, self._tile_y)
+            result[..., first:end, :] = F.conv2d(taken, convolution.weight, convolution.bias, stride=2)
         return result
 
     def _rows(self, sample: Tensor, growth: int = 1) -> Iterator[tuple[int, int]]:
@@ -209,4 +253,15 @@ def _plain_upsampler(layer: Any) -> bool:
         and not layer.use_conv_transpose
         and isinstance(convolution, nn.Conv2d)
         and convolution.kernel_size == (3, 3)
+    )
+
+
+def _plain_downsampler(layer: Any) -> bool:
+    convolution = getattr(layer, "conv", None)
+    return (
+        type(layer).__name__ == "Downsample2D"
+        and layer.norm is None
+        and layer.padding == 0
+        and isinstance(convolution, nn.Conv2d)
+        and (convolution.kernel_size, convolution.stride, convolution.padding) == ((3, 3), (2, 2), (0, 0))
     )
