@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
@@ -10,7 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +27,7 @@ from texloom.errors import CancelledError, DownloadError, ModelNotFoundError, Of
 from texloom.runtime import downloads
 from texloom.runtime.download_plan import DownloadPlan, plan, select, verify
 from texloom.runtime.downloads import Control, DownloadProgress, download
-from texloom.runtime.hub import Hub, RemoteFile, safe_name
+from texloom.runtime.hub import Hub, RemoteFile, _SafeRedirects, safe_name
 
 BIG = "unet/diffusion_pytorch_model.safetensors"
 FILES = {
@@ -426,6 +430,52 @@ class TestAccess:
         assert set(storage.tokens) == {""}
         assert any(storage.ranges)
         assert set(site.behaviour.tokens) == {"Bearer hf_secret"}
+
+    def test_the_token_goes_along_within_the_hub(self, site: Site) -> None:
+        """Small files and models that were renamed are sent on to other addresses of the same host."""
+        site.behaviour.cached = site.behaviour.renamed = True
+        site.behaviour.token = "hf_secret"
+        hub = Hub(endpoint=site.hub.endpoint, token="hf_secret")
+        assert _whole(download(hub, plan(hub, "owner/old", root=site.root)))
+        assert site.behaviour.seen["/api/resolve-cache/unet/config.json"] == 1
+        assert set(site.behaviour.tokens) == {"Bearer hf_secret"}
+
+    def test_the_token_does_not_come_back_from_elsewhere(self, site: Site) -> None:
+        """A host that it was not sent to may not ask for it by sending on to the hub."""
+        storage = Behaviour(dict(FILES), elsewhere=site.hub.endpoint)
+        with HubServer(storage) as other:
+            site.behaviour.elsewhere = f"{other.endpoint}/owner/model/resolve/{REVISION}/unet/config.json?"
+            hub = Hub(endpoint=site.hub.endpoint, token="hf_secret")
+            with hub.open(hub.list("owner/model"), plan(hub, "owner/model", root=site.root).files[0]) as answer:
+                assert answer.status == 200
+        assert storage.tokens == [""]
+        assert site.behaviour.tokens[-1] == "" and "Bearer hf_secret" in site.behaviour.tokens
+
+    @pytest.mark.parametrize(
+        ("start", "target", "kept"),
+        [
+            ("https://hub.example/a", "https://hub.example/b", True),
+            ("https://hub.example/a", "https://HUB.example:443/b", True),
+            ("https://hub.example/a", "https://hub.example:8443/b", False),
+            ("https://hub.example/a", "https://cdn.hub.example/b", False),
+            ("https://hub.example/a", "https://hub.example@evil.example/b", False),
+            ("http://hub.example/a", "https://hub.example/b", False),
+            ("http://hub.example/a", "http://hub.example/b", True),
+            ("http://hub.example:8000/a", "http://hub.example:8001/b", False),
+            ("https://hub.example/a", "https://hub.example:x/b", False),
+        ],
+    )
+    def test_where_the_token_goes(self, start: str, target: str, kept: bool) -> None:
+        request = urllib.request.Request(start)
+        request.add_unredirected_header("Authorization", "Bearer hf_secret")
+        new = _SafeRedirects().redirect_request(request, io.BytesIO(), 302, "Found", Message(), target)
+        assert new is not None and (new.get_header("Authorization") == "Bearer hf_secret") is kept
+
+    def test_no_token_to_an_unencrypted_address(self) -> None:
+        request = urllib.request.Request("https://hub.example/a")
+        request.add_unredirected_header("Authorization", "Bearer hf_secret")
+        with pytest.raises(urllib.error.HTTPError, match="unencrypted"):
+            _SafeRedirects().redirect_request(request, io.BytesIO(), 302, "Found", Message(), "http://hub.example/b")
 
     def test_unknown_models(self, site: Site) -> None:
         with pytest.raises(ModelNotFoundError, match="has no owner/other"):

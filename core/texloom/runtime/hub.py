@@ -26,6 +26,7 @@ from ..errors import DownloadError, ModelNotFoundError, OfflineError
 
 ENDPOINT: Final = "https://huggingface.co"
 TIMEOUT: Final = 30.0
+_PORTS: Final = {"http": 80, "https": 443}
 _LISTING_LIMIT: Final = 32 * 1024 * 1024
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
@@ -155,7 +156,7 @@ class Hub:
         for name, value in headers.items():
             request.add_header(name, value)
         if self.token:
-            # "Unredirected" headers stay with the first host.
+            # "Unredirected" headers stay with the first host; redirects within it take this one along.
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
             answer = _opener().open(request, timeout=self.timeout)
@@ -243,14 +244,34 @@ def _file(entry: Any) -> RemoteFile:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects from https to https only, and keeps the range that was asked for."""
+    """Follows redirects from https to https only, and keeps the range that was asked for.
+
+    The token goes along within the same host only: the hub sends small files, and models that were renamed, on to other
+    addresses of its own, which want it as well.
+    """
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         if req.type == "https" and not newurl.lower().startswith("https://"):
             raise urllib.error.HTTPError(req.full_url, code, "redirects to an unencrypted address", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        token = req.unredirected_hdrs.get("Authorization")
+        if new is not None and token and _origin(new.full_url) == _origin(req.full_url) is not None:
+            new.add_unredirected_header("Authorization", token)
+        return new
+
+
+def _origin(address: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for an address that makes no sense."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.hostname is None or parts.scheme not in _PORTS:
+        return None
+    return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
 
 
 def _opener() -> urllib.request.OpenerDirector:
