@@ -318,8 +318,21 @@ def _check(arguments: argparse.Namespace, show: Show) -> int:
     show.data({"path": str(path), "ok": not wrong, "wrong": list(wrong)})
     for name in wrong:
         show.line(f"missing or changed: {name}")
-    show.line("Start its download again to repair it." if wrong else f"{path} is as the hub promised.")
-    return EXIT_FAILED if wrong else 0
+    if not wrong:
+        show.line(f"{path} is as the hub promised.")
+        return 0
+    download_plan.doubt(path, wrong)
+    show.line(f"Start its download again to repair it: {_repair(path)}")
+    return EXIT_FAILED
+
+
+def _repair(path: Path) -> str:
+    """The command that loads what is wrong in a downloaded model's folder, and nothing else."""
+    hub, commit = model_store.hub_of(path), model_store.commit_of(path)
+    command = f"texloom models download {hub}" + (f"@{commit}" if commit else "")
+    if path.absolute() != model_store.folder_for(hub, model_store.download_folder()).absolute():
+        command += f' --to "{path.absolute().parent}"'
+    return command
 
 
 def _path(model: str) -> Path:

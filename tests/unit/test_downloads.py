@@ -320,7 +320,7 @@ class TestLoading:
         (folder / "unet" / "config.json").write_bytes(b"[]")
         (folder / "README.md").unlink()
         assert verify(folder) == ("README.md", "unet/config.json")
-        assert _whole(site.download()) is False  # the record vouches for the size only
+        assert _whole(site.download()) is False  # the record vouches for all that has its size
         (folder / model_store.RECORD).unlink()
         assert _whole(site.download())
 

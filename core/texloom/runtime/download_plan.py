@@ -6,10 +6,10 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .. import model_store, storage
 from ..catalog_rows import CatalogRow
@@ -17,9 +17,11 @@ from ..control_rows import ControlRow
 from ..errors import DownloadError, StorageError
 from ..model_store import PARTIAL, RECORD
 from .hub import Hub, Listing, RemoteFile
+from .lock import FolderLock
 
 RECORD_SCHEMA: Final = 1
 BLOCK: Final = 1024 * 1024
+_DOUBTED: Final = "doubted"
 _PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
 _CONFIGURATION: Final = frozenset({".json", ".txt", ".model", ".md", ".jinja", ".tiktoken", ""})
 _UNUSED_FOLDERS: Final = ("safety_checker", "feature_extractor")
@@ -160,6 +162,29 @@ def verify(folder: Path, tell: Callable[[float], None] = lambda fraction: None) 
     return tuple(wrong)
 
 
+def doubt(folder: Path, names: Iterable[str]) -> None:
+    """Have no record vouch for these files of a downloaded model, so that its next download loads what is wrong anew.
+
+    The record still names them: they are this download's own.
+
+    Raises:
+        StorageError: the folder has no record of a download, it is being downloaded now, or it cannot be written.
+    """
+    lock = FolderLock(folder / PARTIAL / "lock")
+    try:
+        (folder / PARTIAL).mkdir(exist_ok=True)
+    except OSError as error:
+        raise storage.storage_error("write", folder / PARTIAL, error) from error
+    if not lock.take():
+        raise StorageError(f"{folder.name} is being downloaded now.", advice="Check it again when that is done.")
+    try:
+        record = storage.read_versioned(folder / RECORD, schema=RECORD_SCHEMA)
+        doubted = {*names, *_doubted(record)} & set(record["files"])
+        storage.write_json_atomic(folder / RECORD, record | {_DOUBTED: sorted(doubted)})
+    finally:
+        lock.free()
+
+
 class FileHash:
     """Of a file's content, as the hub gives it."""
 
@@ -188,23 +213,33 @@ class FileHash:
 def in_place(path: Path, file: RemoteFile, folder: Path, tell: Callable[[int], None] = lambda count: None) -> bool:
     """Whether a file is in its place; files are put there only when they are whole.
 
-    ``tell`` as of :meth:`FileHash.read`, which is asked where no record vouches for the file.
+    ``tell`` as of :meth:`FileHash.read`, which is asked where no record vouches for the file, or it was found wrong.
     """
     if size_of(path) != file.size or not path.is_file():
         return False
-    known = recorded(folder).get(file.name)
+    known = recorded(folder, vouched=True).get(file.name)
     if known is not None:
         return known == file.key
     return FileHash(file).read(path, tell) == file.key
 
 
-def recorded(folder: Path, name: str = RECORD) -> dict[str, str]:
-    """Files and their hashes as the folder's last whole download had them, by the record of that name."""
+def recorded(folder: Path, name: str = RECORD, *, vouched: bool = False) -> dict[str, str]:
+    """Files and their hashes as the folder's last whole download had them, by the record of that name.
+
+    ``vouched`` leaves out those that :func:`doubt` was told of since.
+    """
     try:
-        files = storage.read_versioned(folder / name, schema=RECORD_SCHEMA)["files"]
+        record = storage.read_versioned(folder / name, schema=RECORD_SCHEMA)
+        left_out = _doubted(record) if vouched else frozenset()
+        files = {name: entry for name, entry in record["files"].items() if name not in left_out}
         return {name: entry["sha256"] or entry["git_sha1"] for name, entry in files.items()}
     except (StorageError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _doubted(record: Mapping[str, Any]) -> frozenset[str]:
+    names = record.get(_DOUBTED)
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def distinct(files: Sequence[RemoteFile]) -> list[RemoteFile]:
