@@ -31,6 +31,7 @@ class Behaviour:
     chunked: bool = False
     status: list[int] = field(default_factory=list)  # answers to give first
     token: str = ""
+    open_list: bool = False  # the list is given without the token, as the hub does for gated models
     delay: float = 0.0
     listing: bytes | None = None
     gated: str = ""  # "auto" or "manual"
@@ -82,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
             status = hub.status.pop(0) if hub.status else 0
         if status:
             return self._answer(status, b"", {"Retry-After": "0"})
-        if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
+        listed = hub.open_list and path.startswith("/api/models/")
+        if hub.token and not listed and self.headers.get("Authorization") != f"Bearer {hub.token}":
             return self._answer(401, b"", {})
         if hub.renamed and "/owner/old/" in path:
             where = self.path.replace("/owner/old/", "/owner/model/")
