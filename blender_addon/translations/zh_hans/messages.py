@@ -76,7 +76,7 @@ MESSAGES: dict[str, str] = {
     "Install Python 3.11 or newer, or use an existing Python.": "请安装 Python 3.11 或更高版本,或使用现有的 Python。",
     "Choose another Python.": "请选择其他 Python。",
     "The engine has no extra {0}.": "引擎没有可选组件 {0}。",
-    "Those that it has: {0}.": "可用的有: {0}。",
+    "There are: {0}.": "可用的有: {0}。",
     "Weights in few bits need torch for NVIDIA graphics cards.": "低位权重需要适用于 NVIDIA 显卡的 torch。",
     "Set the engine up for CUDA, or without this extra.": "请为 CUDA 设置引擎,或不使用此可选组件。",
     "Choose a Python that exists.": "请选择存在的 Python。",

@@ -24,7 +24,7 @@ def lock(name: str, accelerator: str) -> Path:
         EngineMissingError: there is none for it.
     """
     if name not in EXTRAS:
-        raise EngineMissingError(f"The engine has no extra {name!r}.", advice=f"Those that it has: {', '.join(EXTRAS)}.")
+        raise EngineMissingError(f"The engine has no extra {name!r}.", advice=f"There are: {', '.join(EXTRAS)}.")
     if accelerator != "cuda":
         raise EngineMissingError(
             "Weights in few bits need torch for NVIDIA graphics cards.",
