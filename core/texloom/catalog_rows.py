@@ -22,7 +22,7 @@ ABILITIES: Final = ("image_to_image", "inpaint", "edit", "control", "lora", "ip_
 PRECISIONS: Final[Mapping[str, float]] = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.56}
 """Bytes a weight; four bits with their scales are a little more than half a byte."""
 PRECISION_NEEDS: Final[Mapping[str, str]] = {"int8": "torchao", "int4": "bitsandbytes"}
-"""Packages that smaller weights need, which the engine does without until somebody installs them."""
+"""Packages that smaller weights need, which the engine has where somebody asked for them (``runtime/extras``)."""
 
 GUIDANCE_INSIDE: Final = frozenset(
     {"flux", "flux-fill", "flux-control", "flux2", "flux2-klein", "flux3", "sana-sprint"}

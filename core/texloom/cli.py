@@ -34,7 +34,7 @@ from . import (
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .request import GenerationRequest
-from .runtime import environment
+from .runtime import environment, extras
 from .runtime.process import child_environment, package_folder
 
 EXIT_OK: Final = 0
@@ -100,6 +100,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     setup = commands.add_parser("setup", parents=[cli_options.output()], help="make the engine's Python environment")
     setup.add_argument("--accelerator", choices=[str(item) for item in environment.Accelerator], help="build of torch")
+    setup.add_argument(
+        "--extra",
+        action="append",
+        choices=extras.EXTRAS,
+        default=[],
+        help="also install torchao and bitsandbytes, for weights in 8 and 4 bits on NVIDIA graphics cards",
+    )
     setup.add_argument("--base-python", type=Path, help="Python that makes the environment (default: this one)")
     setup.add_argument("--use", type=Path, metavar="PYTHON", help="use this Python, which has the packages, instead")
     setup.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -227,7 +234,7 @@ def _setup(arguments: argparse.Namespace, show: Show) -> int:
         show.check(found)
         return EXIT_OK
     chosen = environment.Accelerator(arguments.accelerator) if arguments.accelerator else None
-    plan = environment.make_plan(base_python=arguments.base_python, accelerator=chosen)
+    plan = environment.make_plan(base_python=arguments.base_python, accelerator=chosen, extra=arguments.extra)
     if arguments.dry_run:
         show.plan(plan)
         return EXIT_OK

@@ -29,7 +29,7 @@ from .catalog_rows import CatalogRow
 from .cli_networks import COMMERCIAL
 from .cli_show import Show
 from .errors import CancelledError, ModelNotFoundError, StorageError
-from .runtime import download_plan, downloads
+from .runtime import download_plan, downloads, environment, extras
 from .runtime.downloads import Control, DownloadProgress
 from .runtime.hub import Hub
 from .runtime.process import package_folder
@@ -118,7 +118,12 @@ def described(row: CatalogRow) -> dict[str, Any]:
     data = {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
     data["scheduler"] = dict(row.scheduler)
     memory = {precision: row.memory_bytes(precision) for precision in catalog_rows.PRECISIONS}
-    sizes = {"download_bytes": row.download_bytes, "memory_bytes": memory, "least_bytes": row.least_bytes}
+    sizes = {
+        "download_bytes": row.download_bytes,
+        "memory_bytes": memory,
+        "memory_needs": _lacking(),
+        "least_bytes": row.least_bytes,
+    }
     return data | sizes | {"terms": list(row.terms)}
 
 
@@ -148,6 +153,7 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
         known = downloadable.find(arguments.model)
         return _show_beside(known, show) if known is not None else _show_path(arguments.model, show)
     where = model_store.find(row.hub, file=row.file)
+    lacking = _lacking()
     show.data(described(row) | {"path": str(where) if where else ""})
     lines = {
         "Name": row.name,
@@ -161,10 +167,12 @@ def _show(arguments: argparse.Namespace, show: Show) -> int:
             (["text to image"] if row.text_to_image else []) + [_words(name) for name in row.abilities]
         ),
         "Suits it": f"{row.steps} steps, guidance {row.guidance:g}, {row.size} pixels",
-        "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS),
+        "Memory": ", ".join(_memory(row, name) for name in catalog_rows.PRECISIONS if name not in lacking),
         "Graphics card": f"{row.least_bytes / 1e9:.0f} GB and more, with main memory for the rest",
     }
-    show.facts(lines, (row.note, *row.terms))
+    few = [_memory(row, name) for name in lacking]
+    fewer = f"In {', '.join(few)}, on NVIDIA graphics cards after: {extras.COMMAND}" if few else ""
+    show.facts(lines, (row.note, fewer, *row.terms))
     return 0
 
 
@@ -318,8 +326,21 @@ def _check(arguments: argparse.Namespace, show: Show) -> int:
     show.data({"path": str(path), "ok": not wrong, "wrong": list(wrong)})
     for name in wrong:
         show.line(f"missing or changed: {name}")
-    show.line("Start its download again to repair it." if wrong else f"{path} is as the hub promised.")
-    return EXIT_FAILED if wrong else 0
+    if not wrong:
+        show.line(f"{path} is as the hub promised.")
+        return 0
+    download_plan.doubt(path, wrong)
+    show.line(f"Start its download again to repair it: {_repair(path)}")
+    return EXIT_FAILED
+
+
+def _repair(path: Path) -> str:
+    """The command that loads what is wrong in a downloaded model's folder, and nothing else."""
+    hub, commit = model_store.hub_of(path), model_store.commit_of(path)
+    command = f"texloom models download {hub}" + (f"@{commit}" if commit else "")
+    if path.absolute() != model_store.folder_for(hub, model_store.download_folder()).absolute():
+        command += f' --to "{path.absolute().parent}"'
+    return command
 
 
 def _path(model: str) -> Path:
@@ -339,8 +360,17 @@ def _base(row: CatalogRow) -> CatalogRow:
 
 
 def _memory(row: CatalogRow, precision: str) -> str:
-    needs = catalog_rows.PRECISION_NEEDS.get(precision)
-    return f"{precision} {row.memory_bytes(precision) / 1e9:.0f} GB" + (f" (needs {needs})" if needs else "")
+    return f"{precision} {row.memory_bytes(precision) / 1e9:.0f} GB"
+
+
+def _lacking() -> dict[str, str]:
+    """Precisions that the engine cannot keep weights in, and the package that it lacks for each."""
+    python = environment.find_python()
+    return {
+        precision: package
+        for precision, package in catalog_rows.PRECISION_NEEDS.items()
+        if not extras.has_package(python, package)
+    }
 
 
 def _words(name: str) -> str:

@@ -31,11 +31,14 @@ class Behaviour:
     chunked: bool = False
     status: list[int] = field(default_factory=list)  # answers to give first
     token: str = ""
+    open_list: bool = False  # the list is given without the token, as the hub does for gated models
     delay: float = 0.0
     listing: bytes | None = None
     gated: str = ""  # "auto" or "manual"
     licence: str = ""
     elsewhere: str = ""  # redirect files to that address, as the hub does to its storage
+    cached: bool = False  # redirect small files to another path here, as the hub does
+    renamed: bool = False  # ``owner/old`` is sent on to ``owner/model``
     seen: Counter[str] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -80,17 +83,28 @@ class _Handler(BaseHTTPRequestHandler):
             status = hub.status.pop(0) if hub.status else 0
         if status:
             return self._answer(status, b"", {"Retry-After": "0"})
-        if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
+        listed = hub.open_list and path.startswith("/api/models/")
+        if hub.token and not listed and self.headers.get("Authorization") != f"Bearer {hub.token}":
             return self._answer(401, b"", {})
+        if hub.renamed and "/owner/old/" in path:
+            where = self.path.replace("/owner/old/", "/owner/model/")
+            # The list by a relative address, files by a whole one.
+            return self._answer(307, b"", {"Location": where if path.startswith("/api") else self._here + where})
         if path.startswith("/api/models/owner/model/revision/"):
             return self._answer(200, self._listing(), {})
-        found = re.fullmatch(rf"(?:/owner/model/resolve/{REVISION}|/storage)/(.+)", path)
+        found = re.fullmatch(rf"(?:/owner/model/resolve/{REVISION}|/storage|/api/resolve-cache)/(.+)", path)
         name = found.group(1) if found else ""
         if name not in hub.files:
             return self._answer(404, b"", {})
+        if hub.cached and path.startswith("/owner") and not name.endswith(".safetensors"):
+            return self._answer(307, b"", {"Location": f"/api/resolve-cache/{name}"})
         if hub.elsewhere and path.startswith("/owner"):
             return self._answer(302, b"", {"Location": f"{hub.elsewhere}/storage/{name}"})
         self._file(name)
+
+    @property
+    def _here(self) -> str:
+        return f"http://{self.headers['Host']}"
 
     def _listing(self) -> bytes:
         hub = self.behaviour

@@ -287,6 +287,31 @@ class TestCommand:
         assert cli.main(["models", "show", "no-such-thing"]) == 1
         assert "texloom models" in capsys.readouterr().err
 
+    def test_memory_is_told_as_the_engine_can_keep_weights(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        python = tmp_path / "engine" / "bin" / "python"
+        monkeypatch.setenv("TEXLOOM_PYTHON", str(python))
+
+        def shown() -> tuple[str, str, dict[str, str]]:
+            assert cli.main(["models", "show", "sd-3.5-large"]) == 0
+            text = capsys.readouterr().out
+            assert cli.main(["models", "show", "sd-3.5-large", "--json"]) == 0
+            needs = json.loads(capsys.readouterr().out)["memory_needs"]
+            return next(line for line in text.splitlines() if line.startswith("Memory")), text, needs
+
+        memory, text, needs = shown()
+        assert "bfloat16" in memory and "int" not in memory
+        assert "In int8 15 GB, int4 9 GB" in text and "texloom setup --extra quantization" in text
+        assert needs == {"int8": "torchao", "int4": "bitsandbytes"}
+        (tmp_path / "engine" / "lib" / "python3.11" / "site-packages" / "torchao").mkdir(parents=True)
+        memory, text, needs = shown()
+        assert "int8 15 GB" in memory and "int4" not in memory and "In int4 9 GB" in text
+        assert needs == {"int4": "bitsandbytes"}
+        (tmp_path / "engine" / "lib" / "python3.11" / "site-packages" / "bitsandbytes").mkdir()
+        memory, text, needs = shown()
+        assert "int4 9 GB" in memory and "--extra" not in text and needs == {}
+
     def test_download_and_check(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import HubServer
+from hub_server import REVISION, HubServer
 from test_downloads import BIG, FILES, Site, _there, _whole, quick, site
-from texloom import model_store, settings
+from texloom import cli, model_store, settings
 from texloom.errors import CancelledError, StorageError
 from texloom.hash_cache import HashCache
 from texloom.runtime import download_plan, downloads
 from texloom.runtime.download_plan import plan
 from texloom.runtime.downloads import Control, DownloadProgress, download
 from texloom.runtime.hub import Hub
+from texloom.runtime.lock import FolderLock
 
 __all__ = ["quick", "site"]  # fixtures
 
@@ -147,6 +149,72 @@ class TestComparing:
         with pytest.raises(CancelledError):
             site.plan(check=check)
         assert len(asked) == 1
+
+
+class TestRepair:
+    def test_what_was_found_wrong_is_loaded_anew(self, site: Site) -> None:
+        folder = site.download()
+        (folder / BIG).write_bytes(FILES[BIG][:-1] + b"x")
+        loads = site.behaviour.seen.copy()
+        assert site.plan().missing == ()
+        wrong = download_plan.verify(folder)
+        assert wrong == (BIG,)
+        download_plan.doubt(folder, wrong)
+        assert model_store.is_model(folder) and model_store.commit_of(folder)
+        assert [file.name for file in site.plan().missing] == [BIG]
+        assert _whole(site.download()) and download_plan.verify(folder) == ()
+        loaded = {name for name, count in site.behaviour.seen.items() if "resolve" in name and count > loads[name]}
+        assert {name for name in loaded if "model_index" not in name} == {
+            name for name in site.behaviour.seen if name.endswith(BIG)
+        }
+        # Whole again, the record vouches for all of it.
+        (folder / BIG).write_bytes(FILES[BIG][:-1] + b"x")
+        assert site.plan().missing == ()
+
+    def test_what_was_right_after_all_is_kept(self, site: Site) -> None:
+        folder = site.download()
+        download_plan.doubt(folder, [BIG, "no such file"])
+        download_plan.doubt(folder, ["README.md"])
+        (folder / BIG).write_bytes(FILES[BIG][:-1] + b"x")
+        assert [file.name for file in site.plan().missing] == [BIG]
+        (folder / BIG).write_bytes(FILES[BIG])
+        assert site.plan().missing == ()
+
+    def test_they_can_be_deleted_still(self, site: Site) -> None:
+        chosen = settings.Settings(model_folders=str(site.root))
+        folder = site.download()
+        download_plan.doubt(folder, [BIG])
+        model_store.delete(folder, chosen)
+        assert not folder.exists()
+
+    def test_not_while_it_is_downloaded(self, site: Site) -> None:
+        folder = site.download()
+        lock = FolderLock(folder / model_store.PARTIAL / "lock")
+        assert lock.take()
+        with pytest.raises(StorageError, match="being downloaded now"):
+            download_plan.doubt(folder, [BIG])
+        lock.free()
+        download_plan.doubt(folder, [BIG])
+
+    def test_by_the_command(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """In a model folder that is not the first one, and of a commit: the command that is told repairs it there."""
+        for name in ("TEXLOOM_OFFLINE", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", site.hub.endpoint)
+        first = site.root.parent / "first"
+        monkeypatch.setenv("TEXLOOM_MODELS", os.pathsep.join(map(str, (first, site.root))))
+        folder = site.download()
+        (folder / BIG).write_bytes(FILES[BIG][:-1] + b"x")
+        assert cli.main(["models", "check", "owner/model"]) == 1
+        said = capsys.readouterr().out
+        assert BIG in said
+        command = said.rpartition("repair it: ")[2].split()
+        assert command[:4] == ["texloom", "models", "download", f"owner/model@{REVISION}"]
+        assert cli.main([*(word.strip('"') for word in command[1:]), "--yes"]) == 0
+        assert cli.main(["models", "check", "owner/model"]) == 0
+        assert _whole(folder) and not first.exists()
 
 
 def test_hashes_are_known_to_whoever_draws(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from texloom import settings
+from texloom import catalog_rows, settings
 from texloom.errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
-from texloom.runtime import environment
+from texloom.runtime import environment, extras
 from texloom.runtime.environment import Accelerator, Plan, SetupProgress, Step
 from texloom.runtime.process import NICENESS
 
@@ -59,6 +59,36 @@ def test_locked_packages_are_pinned_with_hashes() -> None:
         assert f"\n{name}==" in text
     blocks = [line for line in text.splitlines() if "==" in line and not line.startswith("#")]
     assert text.count("--hash=sha256:") >= len(blocks)
+
+
+def test_extras_are_asked_for() -> None:
+    """They come with hashes too, and for the build of torch only that can use them."""
+    plain = environment.make_plan(accelerator=Accelerator.CUDA).steps
+    found = environment.make_plan(accelerator=Accelerator.CUDA, extra=["quantization", "quantization"]).steps
+    assert len(found) == len(plain) + 1 and "--require-hashes" in found[-1].command
+    lock = Path(found[-1].command[-1])
+    text = lock.read_text(encoding="utf-8")
+    for name in catalog_rows.PRECISION_NEEDS.values():
+        assert f"\n{name}==" in text
+    assert all(line.startswith(("#", "    --hash=sha256:")) or "==" in line for line in text.splitlines())
+    # Whoever has the engine already need not set it up again for a lock that they do not use.
+    assert lock not in environment.locks_folder().glob("*.txt")
+    for accelerator in set(Accelerator) - {Accelerator.CUDA}:
+        with pytest.raises(EngineMissingError, match="NVIDIA"):
+            environment.make_plan(accelerator=accelerator, extra=["quantization"])
+    with pytest.raises(EngineMissingError, match="no extra"):
+        environment.make_plan(accelerator=Accelerator.CUDA, extra=["speed"])
+
+
+def test_what_an_environment_has_is_seen_without_running_it(bare: Path, tmp_path: Path) -> None:
+    assert not extras.has_package(bare, "torchao") and not extras.has_package(None, "torchao")
+    assert not extras.has_package(tmp_path / "bin" / "python", "torchao")
+    for place in ("lib/python3.13/site-packages", "Lib/site-packages"):
+        root = tmp_path / place.replace("/", "-")
+        (root / place / "torchao").mkdir(parents=True)
+        assert extras.has_package(root / "bin" / "python", "torchao")
+        assert not extras.has_package(root / "bin" / "python", "bitsandbytes")
+    assert extras.has_package(Path(sys.executable), "pytest")
 
 
 def test_a_base_that_is_no_python_or_too_old(tmp_path: Path) -> None:

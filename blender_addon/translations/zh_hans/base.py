@@ -188,6 +188,7 @@ TEXTS: dict[str, str] = {
     "Making the environment": "正在创建环境",
     "Updating pip": "正在更新 pip",
     "Installing the engine's packages": "正在安装引擎的软件包",
+    "Installing what is optional": "正在安装可选的软件包",
     "Checking the engine": "正在检查引擎",
     "The engine is ready": "引擎已就绪",
     "Ready: {device}, torch {version}": "就绪: {device},torch {version}",

@@ -75,6 +75,10 @@ MESSAGES: dict[str, str] = {
     "No Python was found to make the engine's environment with.": "未找到可用来创建引擎环境的 Python。",
     "Install Python 3.11 or newer, or use an existing Python.": "请安装 Python 3.11 或更高版本,或使用现有的 Python。",
     "Choose another Python.": "请选择其他 Python。",
+    "The engine has no extra {0}.": "引擎没有可选组件 {0}。",
+    "There are: {0}.": "可用的有: {0}。",
+    "Weights in few bits need torch for NVIDIA graphics cards.": "低位权重需要适用于 NVIDIA 显卡的 torch。",
+    "Set the engine up for CUDA, or without this extra.": "请为 CUDA 设置引擎,或不使用此可选组件。",
     "Choose a Python that exists.": "请选择存在的 Python。",
     "The engine needs {0} GB on the disk, and {1} GB are free.": "引擎需要 {0} GB 磁盘空间,可用空间为 {1} GB。",
     "Free some space, or set TEXLOOM_HOME to a folder on another disk.": (

@@ -302,6 +302,7 @@ MESSAGES: dict[str, str] = {
     "Delete it with the program that put it there.": "请使用放置它的程序将其删除。",
     "{0} is being downloaded now.": "{0} 正在下载。",
     "Cancel the download first.": "请先取消下载。",
+    "Check it again when that is done.": "请在完成后再次检查。",
     "in_place: only an image of the file can be replaced.": "in_place: 只能替换文件中的图像。",
     # Terms of models.
     "Texloom does not open {0} yet.": "Texloom 目前无法打开 {0}。",

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ from typing import Any, Final
 
 from .. import settings, storage
 from ..errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
+from . import extras
 from .process import NICENESS, child_environment, package_folder
 
 MINIMUM_PYTHON: Final = (3, 11)
@@ -182,7 +183,11 @@ def find_python(given: str | Path | None = None, *, use_current: bool = True) ->
 
 
 def make_plan(
-    *, base_python: Path | None = None, accelerator: Accelerator | None = None, folder: Path | None = None
+    *,
+    base_python: Path | None = None,
+    accelerator: Accelerator | None = None,
+    folder: Path | None = None,
+    extra: Sequence[str] = (),
 ) -> Plan:
     """Plan an environment.
 
@@ -190,18 +195,20 @@ def make_plan(
         base_python: makes the environment; default this process's (Blender's own in Blender).
         accelerator: the build of torch; default what fits the machine.
         folder: where; default a new one below :func:`engines_folder`.
+        extra: names of :data:`.extras.EXTRAS` to install as well.
 
     Raises:
-        EngineMissingError: the Python is too old or not there.
+        EngineMissingError: the Python is too old or not there, or an extra is not for this machine.
     """
     base = base_python or _own_python()
     _check_base(base)
     chosen = accelerator or detect_accelerator()
     where = folder or engines_folder() / f"{_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
     python = str(environment_python(where))
-    locks = locks_folder()
+    locks, more = locks_folder(), [str(extras.lock(name, chosen)) for name in dict.fromkeys(extra)]
     pip = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-color")
     raw = ("--progress-bar", "raw", "--retries", "2")
+    locked = ("--no-deps", "--require-hashes", "-r")
     steps = (
         Step(title="Making the environment", command=(str(base), "-m", "venv", str(where)), weight=6),
         Step(title="Updating pip", command=(*pip, "--progress-bar", "off", "--retries", "2", _PIP), weight=4),
@@ -212,9 +219,10 @@ def make_plan(
         ),
         Step(
             title="Installing the engine's packages",
-            command=(*pip, *raw, "--no-deps", "--require-hashes", "-r", str(locks / "engine.txt")),
+            command=(*pip, *raw, *locked, str(locks / "engine.txt")),
             weight=24,
         ),
+        *(Step(title="Installing what is optional", command=(*pip, *raw, *locked, file), weight=4) for file in more),
     )
     return Plan(folder=where, base_python=base, accelerator=chosen, steps=steps)
 

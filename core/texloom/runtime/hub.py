@@ -7,6 +7,7 @@ progress itself, and can neither pause nor check for room on the disk nor say wh
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -26,6 +27,8 @@ from ..errors import DownloadError, ModelNotFoundError, OfflineError
 
 ENDPOINT: Final = "https://huggingface.co"
 TIMEOUT: Final = 30.0
+_READS: Final = 3
+_PORTS: Final = {"http": 80, "https": 443}
 _LISTING_LIMIT: Final = 32 * 1024 * 1024
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
@@ -49,6 +52,12 @@ class RemoteFile:
     def key(self) -> str:
         """What tells this content from any other."""
         return self.sha256 or self.git_sha1
+
+    def digest(self) -> hashlib._Hash:
+        """A hash to put the content into, which then gives :attr:`key`."""
+        if self.sha256:
+            return hashlib.sha256()
+        return hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +149,38 @@ class Hub:
         where = f"/{listing.hub}/resolve/{listing.revision}/{urllib.parse.quote(file.name)}"
         return self._request(where, listing.hub, {"Range": f"bytes={start}-"} if start else {}, plain_errors=True)
 
+    def read(self, listing: Listing, file: RemoteFile) -> bytes:
+        """The content of a small file; asked for again when the connection breaks.
+
+        Raises:
+            As :meth:`list`; DownloadError: it cannot be loaded, or is not what the list promised.
+        """
+        for _ in range(_READS):
+            try:
+                with self.open(listing, file) as answer:
+                    data = answer.read(file.size + 1)
+            except (OSError, http.client.HTTPException) as error:
+                failed: Exception = error
+                if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                    break
+                continue
+            if len(data) < file.size:
+                failed = http.client.HTTPException("the connection ended early")
+                continue
+            digest = file.digest()
+            digest.update(data)
+            if digest.hexdigest() == file.key:
+                return data
+            raise DownloadError(
+                f"{file.name} of {listing.hub} did not arrive as the hub promised: its hash is another.",
+                advice="Try again later; if a mirror is set, try without it.",
+            )
+        said = getattr(failed, "reason", None) or failed
+        raise DownloadError(
+            f"{file.name} of {listing.hub} cannot be loaded: {said}.",
+            advice="Check the connection and start again; what was loaded is kept.",
+        ) from failed
+
     def _request(
         self, where: str, hub: str, headers: Mapping[str, str] = {}, *, plain_errors: bool = False
     ) -> http.client.HTTPResponse:
@@ -155,7 +196,7 @@ class Hub:
         for name, value in headers.items():
             request.add_header(name, value)
         if self.token:
-            # "Unredirected" headers stay with the first host.
+            # "Unredirected" headers stay with the first host; redirects within it take this one along.
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
             answer = _opener().open(request, timeout=self.timeout)
@@ -243,14 +284,34 @@ def _file(entry: Any) -> RemoteFile:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects from https to https only, and keeps the range that was asked for."""
+    """Follows redirects from https to https only, and keeps the range that was asked for.
+
+    The token goes along within the same host only: the hub sends small files, and models that were renamed, on to other
+    addresses of its own, which want it as well.
+    """
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         if req.type == "https" and not newurl.lower().startswith("https://"):
             raise urllib.error.HTTPError(req.full_url, code, "redirects to an unencrypted address", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        token = req.unredirected_hdrs.get("Authorization")
+        if new is not None and token and _origin(new.full_url) == _origin(req.full_url) is not None:
+            new.add_unredirected_header("Authorization", token)
+        return new
+
+
+def _origin(address: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for an address that makes no sense."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.hostname is None or parts.scheme not in _PORTS:
+        return None
+    return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
 
 
 def _opener() -> urllib.request.OpenerDirector:
