@@ -26,6 +26,7 @@ from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
+from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
@@ -350,6 +351,13 @@ class InstantGenerator:
         clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
         width_m = request.real_world_width or family.tile_width_m
+        if (drawn_m := drawn_width(family, values, request.width, width_m)) < width_m:
+            context.warn(
+                "tile_too_wide",
+                f"{family.title} on a tile {width_m:g} m wide would be finer than its pixels: it is drawn larger, as on "
+                f"a tile of {drawn_m:.3g} m.",
+                advice="Set a smaller real-world width, or a larger picture.",
+            )
         plan = _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
         if pair is not None:
             plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
