@@ -354,8 +354,8 @@ class InstantGenerator:
         if (drawn_m := drawn_width(family, values, request.width, width_m)) < width_m:
             context.warn(
                 "tile_too_wide",
-                f"{family.title} on a tile {width_m:g} m wide would be finer than its pixels: it is drawn larger, as on "
-                f"a tile of {drawn_m:.3g} m.",
+                f"{family.title} on a tile {width_m:g} m wide would be finer than its pixels: "
+                f"it is drawn larger, as on a tile of {drawn_m:.3g} m.",
                 advice="Set a smaller real-world width, or a larger picture.",
             )
         plan = _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)

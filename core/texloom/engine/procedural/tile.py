@@ -175,7 +175,8 @@ class Canvas:
             at: (u, v) positions in tiles for a distorted pattern, each broadcastable to (rows, width); slower.
         """
         size_x, size_y = size if isinstance(size, tuple) else (size, size)
-        across, down = _settled(self.width_m / size_x, self.tile.width), _settled(self.height_m / size_y, self.tile.height)
+        across = _settled(self.width_m / size_x, self.tile.width)
+        down = _settled(self.height_m / size_y, self.tile.height)
         power = sum(gain ** (2 * octave) for octave in range(octaves))
         scale = 1.0 / (math.sqrt(power) * (1.0 / math.sqrt(12.0)) * _SPLINE_POWER)
         result: Tensor | None = None
