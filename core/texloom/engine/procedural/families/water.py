@@ -88,9 +88,13 @@ class Water(Family):
             lab = blend_colors(c, lab, (0.93, -0.05, -0.01), (net * 0.5).clamp(0.0, 0.85))
         foam = c.zeros()
         if p.foam > 0.02:
-            lace = smoothstep(0.35, 0.05, c.noise("lace", s * 0.22, 5, 0.6).abs())
-            where = coverage(c.noise("foam", s * 0.9, 5, 0.6) + 0.9 * shape, 0.6 * p.foam, 0.35)
-            foam = (where * (0.35 + 0.65 * lace)).clamp(0.0, 1.0) * smoothstep(0.0, 0.3, where)
+            # Bubbles join into films with round holes, which open into threads where the foam thins out.
+            wide, small = c.noise("film", s * 0.16, 2, 0.4).abs(), c.noise("threads", s * 0.09, 2, 0.4).abs()
+            web = torch.minimum(wide, 1.25 * small)
+            where = c.noise("foam", s * 0.9, 4, 0.55) * 0.75 + 1.1 * shape + 0.12 * fine
+            there = coverage(where, 0.75 * p.foam, 0.9)
+            foam = smoothstep(0.0, 0.16, 1.15 * there - 0.12 - web) * smoothstep(0.02, 0.3, there)
+            foam = (foam * (0.55 + 0.45 * there) + 0.14 * there).clamp(0.0, 1.0)
             lab = blend_colors(c, lab, (0.95, -0.006, -0.006), foam * 0.92)
         return surface(
             c, color=lab, height=depth * (shape + 0.12 * foam), low=-depth, high=depth,
