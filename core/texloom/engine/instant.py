@@ -348,9 +348,13 @@ class InstantGenerator:
             )
         values |= shown
         sources |= dict.fromkeys(shown, "style image")
+        width_m = request.real_world_width or family.tile_width_m
+        if pair is not None:
+            size = (width_m, width_m * request.height / request.width)
+            form, printed = pair.fitted(family, values, other, named, size)
+            values, other = values | form, other | printed
         clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
-        width_m = request.real_world_width or family.tile_width_m
         if (drawn_m := drawn_width(family, values, request.width, width_m)) < width_m:
             context.warn(
                 "tile_too_wide",

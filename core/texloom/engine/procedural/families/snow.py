@@ -57,7 +57,8 @@ class Snow(Family):
         # Hollows are blue: light that has gone further through the ice.
         lab = blend_colors(c, vary(p.color, c, shade), (0.83, -0.012, -0.035), smoothstep(0.2, -1.0, shape) * 0.35)
         return surface(
-            c, color=lab, height=depth * shape + crumbs * (0.0007 * grain + 0.0018 * clumps), low=-0.7 * depth, high=0.8 * depth,
+            c, color=lab, height=depth * shape + crumbs * (0.0007 * grain + 0.0018 * clumps),
+            low=-0.7 * depth, high=0.8 * depth,
             roughness=0.75 + 0.05 * grain - 0.45 * sparkle,
             cavity=smoothstep(0.2, -0.7, shape), exposed=smoothstep(0.0, 0.8, shape),
         )  # fmt: skip
