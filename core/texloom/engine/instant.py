@@ -28,6 +28,7 @@ from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
 from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
+from .procedural.pile import piled
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
 from .style_colors import Dominant, dominant_colors, set_colors
@@ -190,6 +191,8 @@ class InstantGenerator:
         context.timing("read", time.perf_counter() - began)
         look = _Look.of(request, avoided)
         plans = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
+        for plan in plans:
+            plan.blended = plan.blended or piled(plan.family, text)
         yield from self._draw(request, translated, context, reading, plans)
 
     def _warn_about_prompt(

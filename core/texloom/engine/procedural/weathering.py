@@ -216,7 +216,7 @@ def _puddles(canvas: Canvas, s: Surface, amount: float) -> None:
     s.set_roughness(0.03, under)
     s.set_metallic(0.0, under)
     # Light is lost on its way down and back, and what lies deep shows less.
-    s.shade(1.0 - 0.3 * under - 0.22 * smoothstep(0.0, 0.9, depth))
+    s.shade(1.0 - 0.12 * under - 0.14 * smoothstep(0.0, 0.9, depth))
     s.cavity = s.cavity * (1.0 - under)
 
 
