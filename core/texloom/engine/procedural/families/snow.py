@@ -41,7 +41,7 @@ class Snow(Family):
         depth = s * 0.22 * (0.3 + p.relief)
         crumbs = 1.0
         if p.pattern == "drifted":
-            base = c.noise("drift", (s * 1.9, s * 0.8), 5, 0.45)
+            base = c.noise("drift", (s * 1.7, s * 0.9), 5, 0.45)
             shape = 0.3 * base + 0.2 * smoothstep(0.0, 0.7, base)
         elif p.pattern == "crusty":
             base = c.noise("crust", s * 0.9, 6, 0.6)
