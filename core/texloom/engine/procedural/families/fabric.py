@@ -79,13 +79,10 @@ class Fabric(Family):
         z = torch.maximum(warp_z, weft_z)
         strand = torch.maximum(round_a, round_b)
         # Twisted fibres run obliquely along each thread, finer ones along it.
-        twist = torch.where(
-            top > 0.5, torch.sin((y * 1.6 + x * 2.4) * 3.14159), torch.sin((x * 1.6 - y * 2.4) * 3.14159)
-        )
+        is_warp = warp_z > weft_z
+        twist = torch.sin(torch.where(is_warp, y * 1.6 + x * 2.4, x * 1.6 - y * 2.4) * 3.14159)
         along = torch.where(
-            top > 0.5,
-            c.noise("warp fibre", (s * 0.16, s * 1.2), 2, 0.7),
-            c.noise("weft fibre", (s * 1.2, s * 0.16), 2, 0.7),
+            is_warp, c.noise("warp fibre", (s * 0.12, s * 0.9), 1), c.noise("weft fibre", (s * 0.9, s * 0.12), 1)
         )
         tone = (mix(thick_b, thick_a, top) - 0.5) * 0.2 * (0.4 + p.irregularity)
         shade = -0.3 * smoothstep(0.75, 0.1, z) + 0.03 * twist + 0.075 * along + tone
