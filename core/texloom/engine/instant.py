@@ -354,7 +354,7 @@ class InstantGenerator:
         width_m = request.real_world_width or family.tile_width_m
         if pair is not None:
             size = (width_m, width_m * request.height / request.width)
-            form, printed = pair.fitted(family, values, other, named, size)
+            form, printed = pair.fitted(family, values, other, (named - {"scale"}) | set(request.parameters), size)
             values, other = values | form, other | printed
         clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
