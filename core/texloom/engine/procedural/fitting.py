@@ -59,17 +59,17 @@ def fit_checks(
         # Squares on their corners close with any number of them; a check is told by half its diagonal there.
         across = max(1, round(size[0] / (side * math.sqrt(2.0))))
         return {layout.choice: shape}, {"pattern": "diamond", "scale": size[0] / across / 2.0}
-    pattern = "checker" if checks["pattern"] == "diamond" else checks["pattern"]
     if "scale" not in said:
         scale = form.parameter("scale")
         assert isinstance(scale, Number)
         side = _even(side, size, scale)
-    return {layout.choice: shape, "scale": side}, {"pattern": pattern, "scale": side}
+    return {layout.choice: shape, "scale": side}, {"pattern": "checker", "scale": side}
 
 
 def _even(side: float, size: tuple[float, float], scale: Number) -> float:
     """The size nearest to ``side`` of which an even number fits both ways; two colors do not close with an odd one."""
     most = 2 * round(size[0] / side) + 4
     sides = [size[0] / count for count in range(2, most + 1, 2) if scale.low <= size[0] / count <= scale.high]
-    fitting = [one for one in sides if round(size[1] / one) % 2 == 0]
+    # Clear of the point where rounding would go the other way.
+    fitting = [one for one in sides if abs(size[1] / one / 2 - round(size[1] / one / 2)) < 0.24]
     return min(fitting, key=lambda one: abs(math.log(one / side)), default=side)
