@@ -220,6 +220,10 @@ MESSAGES: dict[str, str] = {
         "请在其中写状态、颜色或材质,例如: 苔藓、裂缝、红色。"
     ),
     "{title} has no parameter {0}: it was left out.": "{title} 没有参数 {0}: 已忽略。",
+    "{title} on a tile {0} m wide would be finer than its pixels: it is drawn larger, as on a tile of {1} m.": (
+        "{title} 在 {0} 米宽的图块上会比像素更细: 已放大绘制,如同 {1} 米宽的图块。"
+    ),
+    "Set a smaller real-world width, or a larger picture.": "请设置较小的实际宽度,或更大的图像。",
     "{title} cannot have {0} {1}: it was left out.": "{title} 的 {0} 不能为 {1}: 已忽略。",
     "The model draws only a picture; the other maps are estimated from it.": (
         "该模型只绘制图像,其他贴图由图像估算得出。"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from .head import Head, Reading
 from .procedural.blending import COVER, PRINT, Blended, Second
 from .procedural.family import Family, families
+from .procedural.fitting import CHECKS, fit_checks
 from .procedural.parameters import Value
 from .text_encoder import TextEncoder
 from .two_materials import TwoMaterials, find
@@ -75,6 +76,19 @@ class Pair:
         stated = COLOR in self.second.stated(self.said.second)
         stated |= self.said.mode == PRINT and COLOR in self.first.stated(self.said.first)
         return other[COLOR], "prompt" if stated else "seed"
+
+    def fitted(
+        self,
+        family: Family,
+        values: Mapping[str, Value],
+        other: Mapping[str, Value],
+        said: Collection[str],
+        size: tuple[float, float],
+    ) -> tuple[dict[str, Value], dict[str, Value]]:
+        """What changes of the values of both, so that a print lies on the pieces as it should; see ``fit_checks``."""
+        if self.said.mode != PRINT or self.said.second != CHECKS:
+            return {}, {}
+        return fit_checks(family, values, other, said, size)
 
     def drawn(self, family: Family, other: Mapping[str, Value], color: Value) -> tuple[Family, dict[str, Any]]:
         """What draws both, and facts of the second for the manifest; ``color`` is the main color of the first."""

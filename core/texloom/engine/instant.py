@@ -26,7 +26,9 @@ from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
+from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
+from .procedural.pile import piled
 from .procedural.weathering import ATTRIBUTES
 from .schema import describe
 from .style_colors import Dominant, dominant_colors, set_colors
@@ -189,6 +191,8 @@ class InstantGenerator:
         context.timing("read", time.perf_counter() - began)
         look = _Look.of(request, avoided)
         plans = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
+        for plan in plans:
+            plan.blended = plan.blended or piled(plan.family, text)
         yield from self._draw(request, translated, context, reading, plans)
 
     def _warn_about_prompt(
@@ -347,9 +351,20 @@ class InstantGenerator:
             )
         values |= shown
         sources |= dict.fromkeys(shown, "style image")
+        width_m = request.real_world_width or family.tile_width_m
+        if pair is not None:
+            size = (width_m, width_m * request.height / request.width)
+            form, printed = pair.fitted(family, values, other, (named - {"scale"}) | set(request.parameters), size)
+            values, other = values | form, other | printed
         clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
-        width_m = request.real_world_width or family.tile_width_m
+        if (drawn_m := drawn_width(family, values, request.width, width_m)) < width_m:
+            context.warn(
+                "tile_too_wide",
+                f"{family.title} on a tile {width_m:g} m wide would be finer than its pixels: "
+                f"it is drawn larger, as on a tile of {drawn_m:.3g} m.",
+                advice="Set a smaller real-world width, or a larger picture.",
+            )
         plan = _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
         if pair is not None:
             plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])

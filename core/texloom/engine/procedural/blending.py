@@ -15,6 +15,7 @@ from typing import Final
 import torch
 
 from .family import Family
+from .fineness import drawn_width
 from .ops import coverage, mix, smoothstep
 from .parameters import Params, Value
 from .surface import Surface
@@ -66,7 +67,7 @@ class Blended(Family):
         below = self.first.draw(canvas, p)
         other = self._other(canvas)
         above = self.second.family.draw(other, self._params)
-        # What is shown smaller is lower by as much.
+        # What is shown smaller is lower by as much, what is shown larger is higher.
         above.height = above.height * (canvas.width_m / other.width_m)
         above.low, above.high = (value * canvas.width_m / other.width_m for value in (above.low, above.high))
         if self.second.mode == COVER:
@@ -81,6 +82,7 @@ class Blended(Family):
             if found is None:
                 natural = self.second.family.tile_width_m
                 width = natural if natural > _WIDEST * tile.width_m else tile.width_m
+                width = drawn_width(self.second.family, self.second.values, tile.width, width)
                 height = tile.height_m * width / tile.width_m
                 seed = tile.seed ^ _OTHER_SEED
                 found = Tile(tile.width, tile.height, width, height, seed, tile.device, tile.phase)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .color import lab_image_to_srgb, linear_to_srgb, srgb_to_linear
 from .family import Family, families
+from .fineness import drawn_width
 from .parameters import Params, Value
 from .pool import drawing_pool, threads
 from .tile import Canvas, Tile
@@ -47,7 +48,8 @@ class Drawing:
         family: one family or its name.
         values: parsed parameters, all of the family's.
         width, height: pixels.
-        width_m: metres across; the height follows from the aspect.
+        width_m: metres across; the height follows from the aspect.  Where pieces would be finer than pixels they
+            are drawn larger, and as much deeper (see :func:`drawn_width`).
         seed: of the irregularities (not of the parameters).
         supersample: draw twice the size and average; None does so for small pictures.
         phase: where in the tile the picture begins, 0 to 1 across and down; the same picture, rolled.
@@ -152,12 +154,14 @@ class _Work:
         if supersample is None:
             supersample = max(width, height) <= _SUPERSAMPLE_BELOW
         self._factor = 2 if supersample else 1
+        drawn_m = drawn_width(self._family, drawing.values, width, drawing.width_m)
+        self._deeper = drawing.width_m / drawn_m
         # The family's name takes part, so that two families of one seed do not share their noise.
         self.tile = Tile(
             width * self._factor,
             height * self._factor,
-            drawing.width_m,
-            drawing.width_m * height / width,
+            drawn_m,
+            drawn_m * height / width,
             (drawing.seed << 32) | zlib.crc32(self._family.name.encode()),
             device,
             drawing.phase,
@@ -183,7 +187,7 @@ class _Work:
         metres, roughness, metallic = fields
         rows = slice(canvas.start // self._factor, (canvas.start + canvas.rows) // self._factor)
         self.result.base_color[:, rows] = _to_byte(rgb)
-        self.result.height[rows] = metres
+        self.result.height[rows] = metres if self._deeper == 1.0 else metres * self._deeper
         self.result.roughness[rows] = _to_byte(roughness)
         self.result.metallic[rows] = _to_byte(metallic)
         return canvas.rows

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .ops import rounded_box
-from .tile import Canvas
+from .tile import Canvas, whole
 
 
 @dataclass
@@ -74,12 +74,12 @@ def courses(
     along_m, across_m = (tile.height_m, tile.width_m) if vertical else (tile.width_m, tile.height_m)
     along = canvas.v if vertical else canvas.u
     across = canvas.u if vertical else canvas.v
-    count = max(1, round(along_m / length))
+    count = whole(along_m / length)
     group = pattern
     if group is None:
         period = 1 if random_shift or shift == 0 else max(2, round(1 / shift)) if shift < 1 else 2
         group = tuple(((i * shift) % 1.0, 1.0) for i in range(period))
-    rows = max(len(group), len(group) * round(across_m / height / len(group)))
+    rows = whole(across_m / height, len(group))
     device = tile.device
 
     position = across * rows
@@ -151,7 +151,7 @@ def diagonal_grid(canvas: Canvas, key: str, size: float) -> Pieces:
     """
     tile = canvas.tile
     diagonal = size * math.sqrt(2.0)
-    nx, ny = max(1, round(tile.width_m / diagonal)), max(1, round(tile.height_m / diagonal))
+    nx, ny = whole(tile.width_m / diagonal), whole(tile.height_m / diagonal)
     a = canvas.u * nx + canvas.v * ny
     b = canvas.u * nx - canvas.v * ny
     i, j = a.floor(), b.floor()
@@ -197,9 +197,9 @@ def hexagons(canvas: Canvas, key: str, size: float) -> Hexagons:
     the tile holds some.
     """
     tile = canvas.tile
-    nx = max(1, round(tile.width_m / size))
+    nx = whole(tile.width_m / size)
     # Two rows repeat every sqrt(3) sizes.
-    ny = max(1, round(tile.height_m / (size * math.sqrt(3.0))))
+    ny = whole(tile.height_m / (size * math.sqrt(3.0)))
     px, py = canvas.u * nx, canvas.v * ny
 
     def nearest(offset: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -228,8 +228,8 @@ def herringbone(canvas: Canvas, key: str, length: float, width: float) -> Pieces
     ratio = max(2, round(length / width))
     # In the frame (a, b) of the pieces' sides, in widths, the plain herringbone repeats after (1, 1) and
     # (ratio, -ratio).  Turned by 45 degrees these become the tile's own axes p (across) and q (down).
-    nx = max(1, round(tile.width_m / (width * math.sqrt(2.0))))
-    ny = max(1, round(tile.height_m / (width * ratio * math.sqrt(2.0))))
+    nx = whole(tile.width_m / (width * math.sqrt(2.0)))
+    ny = whole(tile.height_m / (width * ratio * math.sqrt(2.0)))
     p = canvas.u * nx
     q = canvas.v * (ny * ratio)
     a, b = p + q, p - q

@@ -18,6 +18,9 @@ Size = float | tuple[float, float]
 # Fine lattices repeat after this many cells.  It bounds memory at 8K, and the repeat cannot be seen, since the
 # coarser octaves under it differ.
 _MAX_LATTICE = 512
+# Pieces with random numbers of their own do not repeat, so there must not be more of them side by side.  Only what is
+# far finer than a pixel would be.
+MOST_CELLS = 2048
 # Mean over the cell of the sum of squared cubic B-spline weights, per axis.
 _SPLINE_POWER = 151.0 / 315.0
 
@@ -56,9 +59,9 @@ class Tile:
         return max(self.width_m / self.width, self.height_m / self.height)
 
     def count(self, size: Size) -> tuple[int, int]:
-        """How many whole cells of about ``size`` metres fit across and down, at least one each."""
+        """How many whole cells of about ``size`` metres fit across and down: at least one each, and not too many."""
         across, down = size if isinstance(size, tuple) else (size, size)
-        return max(1, round(self.width_m / across)), max(1, round(self.height_m / down))
+        return whole(self.width_m / across), whole(self.height_m / down)
 
     def random(self, key: str) -> np.random.Generator:
         """Generator for the few numbers that concern the whole tile."""
@@ -171,7 +174,9 @@ class Canvas:
             gain: amplitude of each octave relative to the one before (0.5 smooth … 0.8 rough).
             at: (u, v) positions in tiles for a distorted pattern, each broadcastable to (rows, width); slower.
         """
-        across, down = self.count(size)
+        size_x, size_y = size if isinstance(size, tuple) else (size, size)
+        across = _settled(self.width_m / size_x, self.tile.width)
+        down = _settled(self.height_m / size_y, self.tile.height)
         power = sum(gain ** (2 * octave) for octave in range(octaves))
         scale = 1.0 / (math.sqrt(power) * (1.0 / math.sqrt(12.0)) * _SPLINE_POWER)
         result: Tensor | None = None
@@ -257,6 +262,21 @@ class Canvas:
         )
         sampled = F.grid_sample(padded, grid[None], mode="bicubic", padding_mode="border", align_corners=True)
         return sampled[0, 0]
+
+
+def whole(number: float, unit: int = 1) -> int:
+    """The whole multiple of ``unit`` nearest to a number of pieces, at least one and within :data:`MOST_CELLS`."""
+    return unit * max(1, min(round(number / unit), MOST_CELLS // unit))
+
+
+def _settled(number: float, pixels: int) -> int:
+    """About that number of cells, as many as can be seen, repeating after :data:`_MAX_LATTICE` of them or fewer."""
+    count = max(1, min(round(number), max(pixels, _MAX_LATTICE)))
+    if count <= _MAX_LATTICE:
+        return count
+    # An odd number would repeat after all of its cells only.
+    step = 1 << (-(-count // _MAX_LATTICE) - 1).bit_length()
+    return max(1, round(count / step)) * step
 
 
 def _wrap(table: Tensor) -> Tensor:

@@ -166,15 +166,19 @@ def snow(canvas: Canvas, s: Surface, amount: float) -> None:
     """Snow that settles in gaps first and closes over the tops with more of it; a breath of frost below 0.35."""
     span = _span(canvas)
     drift = canvas.noise("snow/drift", span / 4, 5, 0.55)
-    body = coverage(drift * 0.7 + (s.cavity - 0.35) * 1.6, 0.08 + 0.9 * amount, 0.3)
-    frost = coverage(canvas.noise("snow/frost", span / 120, 3, 0.75), 0.35, 0.8) * (0.55 * min(1.0, amount * 2.0))
+    body = coverage(drift * 0.7 + (s.cavity - 0.35) * 1.1, 0.08 + 0.9 * amount, 0.22)
+    frost = coverage(canvas.noise("snow/frost", span / 120, 3, 0.75) + 0.5 * drift, 0.3, 0.8) * (
+        0.4 * min(1.0, amount * 2.0)
+    )
     soft = canvas.noise("snow/soft", span / 12, 4, 0.5)
     sparkle = canvas.noise("snow/sparkle", span / 250, 2, 0.8)
     mask = clamp01(body + frost * 0.8)
-    tone = clamp01(0.5 + 0.25 * soft + 0.12 * sparkle)
+    tone = clamp01(0.62 + 0.22 * soft + 0.1 * sparkle)
     s.paint(blend_colors(canvas, hex_to_lab("#cdd9ea"), _SNOW, tone), mask.clamp(max=0.98))
     thickness = max(0.7 * _relief(s), 0.004 * span) * amount
-    s.height = mix(s.height, s.height + thickness + soft * thickness * 0.15, body)
+    # It fills what lies under it, so that only large shapes show through.
+    lying = s.height + (s.low + 0.7 * _relief(s) - s.height) * (0.65 * amount)
+    s.height = mix(s.height, lying + thickness * (1.0 + 0.15 * soft + 0.03 * sparkle), body)
     s.set_roughness(0.72, mask)
     s.set_metallic(0.0, mask)
     s.cavity = s.cavity * (1.0 - body)
@@ -194,14 +198,26 @@ def wet(canvas: Canvas, s: Surface, amount: float) -> None:
     s.lab = torch.cat((s.lab[:1], s.lab[1:] * (1.0 + 0.18 * soaked)))
     s.set_roughness((s.roughness * 0.35 + 0.03).clamp_(max=0.4), soaked * min(1.0, 0.45 + 0.6 * amount))
     if amount > 0.5:
-        # The water level is one height for the whole tile, with a slow swell so that puddles are patches.
-        level = canvas.noise("wet/level", span / 1.5, 3) * 0.12 + (0.02 + 0.33 * (amount - 0.5) * 2.0)
-        under = smoothstep(0.03, -0.03, s.level - level)
-        water = s.low + level * _relief(s)
-        s.height = torch.where(under > 0.0, torch.maximum(s.height, mix(s.height, water, under)), s.height)
-        s.set_roughness(0.04, under)
-        s.set_metallic(0.0, under)
-        s.shade(0.82, under)
+        _puddles(canvas, s, (amount - 0.5) * 2.0)
+
+
+def _puddles(canvas: Canvas, s: Surface, amount: float) -> None:
+    """Water in the low places; the ground sinks a little here and there, so that it also stands in broad pools."""
+    span, relief = _span(canvas), _relief(s)
+    lie = canvas.noise("wet/lie", span / 4.5, 5, 0.5)
+    # Pools come late: what is merely wet has water in its joints and pits only.
+    sunk = coverage(lie, 0.28 * max(0.0, 2.0 * amount - 1.0), 0.3)
+    ground = s.height - sunk * min(1.4 * relief, 0.005 * span) + (0.13 * relief) * (0.4 - lie).clamp(0.0, 1.3)
+    # One level for the whole tile: water lies flat.
+    level = s.low + (0.03 + 0.15 * amount) * relief
+    depth = (level - ground) / relief
+    under = smoothstep(-0.03, 0.05, depth)
+    s.height = mix(ground, torch.maximum(ground, ground.new_tensor(level)), under)
+    s.set_roughness(0.03, under)
+    s.set_metallic(0.0, under)
+    # Light is lost on its way down and back, and what lies deep shows less.
+    s.shade(1.0 - 0.12 * under - 0.14 * smoothstep(0.0, 0.9, depth))
+    s.cavity = s.cavity * (1.0 - under)
 
 
 def size_words(small: float, large: float) -> dict[str, float]:

@@ -66,39 +66,39 @@ class Fabric(Family):
         thick_a = c.table("warp width", nx).take(torch.remainder(i, nx).long())
         thick_b = c.table("weft width", ny).take(torch.remainder(j, ny).long())
         slub = c.noise("slub", (s * 1.5, s * 30.0), 3) * 0.06 * p.irregularity
-        width_a = 0.93 - 0.2 * p.irregularity * thick_a + slub
-        width_b = 0.93 - 0.2 * p.irregularity * thick_b + slub
-        # A thread is an arc across, and bows up where it passes over and down where it passes under.
+        width_a = 1.02 - 0.2 * p.irregularity * thick_a + slub
+        width_b = 1.02 - 0.2 * p.irregularity * thick_b + slub
+        # A thread is an arc across, and runs from over its neighbours to under them without a break.
         round_a = torch.sqrt((1.0 - (x / width_a) ** 2).clamp(min=0.0))
         round_b = torch.sqrt((1.0 - (y / width_b) ** 2).clamp(min=0.0))
-        bow = torch.cos(y * 1.5708) * 0.5
-        bow_b = torch.cos(x * 1.5708) * 0.5
-        sign = over * 2.0 - 1.0
-        warp_z = 0.6 * round_a + 0.5 * sign * (0.4 + bow)
-        weft_z = 0.6 * round_b - 0.5 * sign * (0.4 + bow_b)
-        top = (warp_z > weft_z).float()
+        run_a = over + (_over(p.weave, i, j + torch.sign(y)) - over) * smoothstep(0.05, 0.95, y.abs() * 0.5)
+        run_b = over + (_over(p.weave, i + torch.sign(x), j) - over) * smoothstep(0.05, 0.95, x.abs() * 0.5)
+        warp_z = 0.62 * round_a + 0.8 * run_a - 0.4
+        weft_z = 0.62 * round_b - 0.8 * run_b + 0.4
+        top = c.edge((warp_z - weft_z) * s * 0.5)
         z = torch.maximum(warp_z, weft_z)
         strand = torch.maximum(round_a, round_b)
-        # Twisted fibres run obliquely along each thread.
-        twist = torch.where(
-            top > 0.5, torch.sin((y * 2.4 + x * 2.2) * 3.14159), torch.sin((x * 2.4 - y * 2.2) * 3.14159)
+        # Twisted fibres run obliquely along each thread, finer ones along it.
+        is_warp = warp_z > weft_z
+        twist = torch.sin(torch.where(is_warp, y * 1.6 + x * 2.4, x * 1.6 - y * 2.4) * 3.14159)
+        along = torch.where(
+            is_warp, c.noise("warp fibre", (s * 0.12, s * 0.9), 1), c.noise("weft fibre", (s * 0.9, s * 0.12), 1)
         )
-        fuzz = c.noise("fuzz", s * 0.35, 3, 0.75)
-        tone = (torch.where(top > 0.5, thick_a, thick_b) - 0.5) * 0.16 * (0.4 + p.irregularity)
-        shade = -0.32 * smoothstep(0.45, -0.25, z) + 0.05 * twist + 0.07 * fuzz + tone
+        tone = (mix(thick_b, thick_a, top) - 0.5) * 0.2 * (0.4 + p.irregularity)
+        shade = -0.3 * smoothstep(0.75, 0.1, z) + 0.03 * twist + 0.075 * along + tone
         lab = mix(vary(p.second_color, c, shade), vary(p.color, c, shade), top)
         gap = smoothstep(0.25, 0.0, strand)
-        lab = vary(lab, c, -0.6 * gap)
+        lab = vary(lab, c, -0.3 * gap)
         folds = c.noise("folds", c.width_m / 2.0, 3)
         return surface(
             c,
             color=vary(lab, c, 0.025 * folds),
-            height=s * (0.42 * z + 0.03 * twist + 0.05 * fuzz),
-            low=-0.1 * s,
-            high=0.5 * s,
-            roughness=(0.55 if p.weave == "satin" else 0.86) + 0.04 * fuzz + 0.06 * gap,
-            cavity=smoothstep(0.5, -0.2, z),
-            exposed=smoothstep(0.4, 1.0, z),
+            height=s * (0.42 * z + 0.02 * twist + 0.03 * along),
+            low=0.1 * s,
+            high=0.44 * s,
+            roughness=(0.55 if p.weave == "satin" else 0.86) + 0.04 * along + 0.06 * gap,
+            cavity=smoothstep(0.7, 0.1, z),
+            exposed=smoothstep(0.6, 1.0, z),
         )
 
 

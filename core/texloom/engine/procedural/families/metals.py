@@ -123,27 +123,30 @@ class DiamondPlate(Family):
         long = (x + turn * y) * 0.70710678
         short = (x - turn * y) * 0.70710678
         if p.pattern == "five":
-            pitch = s * 0.2
-            short = torch.remainder(short + pitch * 2.5, pitch) - pitch * 0.5 + ((short.abs() > pitch * 1.5) * s)
-            half_long, half_short = s * 0.4, s * 0.055
+            pitch = s * 0.16
+            short = torch.remainder(short + pitch * 2.5, pitch) - pitch * 0.5 + ((short.abs() > pitch * 2.5) * s)
+            half_long, half_short = s * 0.36, s * 0.055
         else:
-            half_long, half_short = s * 0.62, s * 0.15
+            half_long, half_short = s * 0.54, s * 0.135
         if p.pattern == "studs":
             distance = s * 0.3 - torch.sqrt(x * x + y * y)
         else:
             # A lens: two arcs that meet in points.
             t = (long / half_long).clamp(-1.0, 1.0)
             distance = half_short * (1.0 - t * t) - short.abs() - (long.abs() - half_long).clamp(min=0.0)
-        bar = dome(distance, s * 0.09)
+        bar = dome(distance, s * (0.05 if p.pattern == "five" else 0.09))
         depth = s * 0.07 * (0.3 + p.relief)
         fine = c.noise("fine", s * 0.06, 4, 0.7)
         cloud = c.noise("cloud", s * 4.0, 5, 0.55)
         rub = bar * smoothstep(0.8, 1.0, bar)
+        # What boots leave behind stays round the foot of each bar.
+        foot = smoothstep(-s * 0.09, 0.0, distance) * (1.0 - smoothstep(0.0, s * 0.03, distance))
+        foot = foot * (0.75 + 0.25 * cloud).clamp(0.3, 1.2)
         marks = scratches(c, "scratch", s * 2.5, 0.5)
         rough = 0.55 - 0.42 * p.gloss
         return surface(
             c,
-            color=vary(p.color, c, 0.03 * cloud + 0.015 * fine + 0.06 * rub + 0.1 * marks - 0.03),
+            color=vary(p.color, c, 0.03 * cloud + 0.02 * fine + 0.17 * rub + 0.1 * marks - 0.09 - 0.2 * foot),
             height=depth * (bar + 0.015 * fine),
             low=0.0,
             high=depth,

@@ -27,7 +27,7 @@ class Sand(Family):
     tile_width_m = 1.5
     palettes = (
         {"color": "#c8a97a"}, {"color": "#d6bf97"}, {"color": "#b58a5c"}, {"color": "#ddd0b5"}, {"color": "#a5724a"},
-        {"color": "#6d675f"},
+        {"color": "#c4b08c"},
     )  # fmt: skip
     parameters = (
         Color(name="color", label="Sand color", spread=0.016),

@@ -168,7 +168,7 @@ class Shingles(Family):
         texture = (0.09 if split else 0.02) * ring + (0.07 if split else 0.035) * fibre
         texture = texture - (0.2 if split else 0.08) * furrow - 0.5 * split_line
         height = thick * (best.clamp(min=-0.15) + (texture * (0.5 + 0.5 * rough) - 0.12 * rim) * wood)
-        shadow = (smoothstep(0.2 * cell, 0.0, down - cell * 0.14) * 0.5 + 0.45 * furrow + split_line) * wood
+        shadow = (smoothstep(0.2 * cell, 0.0, down - cell * 0.14) * 0.7 + 0.12 * furrow + split_line) * wood
         return surface(
             c, color=lab, height=height, low=0.2 * thick, high=1.4 * thick,
             roughness=0.86 + 0.04 * fibre + 0.04 * furrow,

@@ -29,7 +29,7 @@ class Snow(Family):
                 "drifted": ("drifted", "wind-packed", "wind-blown"),
                 "crusty": ("crusty", "trampled", "with footprints", "lumpy"),
             },
-            weights={"fresh": 2.0, "drifted": 2.0},
+            weights={"fresh": 5.0},
         ),
         scale("Drift size", 0.05, 1.0, (0.2, 0.4), 0.1, 0.6),
         relief((0.3, 0.7)),
@@ -39,8 +39,9 @@ class Snow(Family):
     def draw(self, canvas: Canvas, p: Params) -> Surface:
         c, s = canvas, p.scale
         depth = s * 0.22 * (0.3 + p.relief)
+        crumbs = 1.0
         if p.pattern == "drifted":
-            base = c.noise("drift", (s * 2.2, s * 0.55), 5, 0.5)
+            base = c.noise("drift", (s * 1.7, s * 0.9), 5, 0.45)
             shape = 0.3 * base + 0.2 * smoothstep(0.0, 0.7, base)
         elif p.pattern == "crusty":
             base = c.noise("crust", s * 0.9, 6, 0.6)
@@ -48,6 +49,7 @@ class Snow(Family):
         else:
             base = c.noise("soft", s * 1.4, 4, 0.42)
             shape = 0.3 * base
+            crumbs = 0.5
         grain = c.noise("grain", 0.006, 3, 0.75)
         clumps = c.noise("clumps", 0.04, 4, 0.6)
         sparkle = coverage(c.noise("sparkle", 0.0045, 1), 0.02, 0.02)
@@ -55,7 +57,8 @@ class Snow(Family):
         # Hollows are blue: light that has gone further through the ice.
         lab = blend_colors(c, vary(p.color, c, shade), (0.83, -0.012, -0.035), smoothstep(0.2, -1.0, shape) * 0.35)
         return surface(
-            c, color=lab, height=depth * shape + 0.0007 * grain + 0.0018 * clumps, low=-0.7 * depth, high=0.8 * depth,
+            c, color=lab, height=depth * shape + crumbs * (0.0007 * grain + 0.0018 * clumps),
+            low=-0.7 * depth, high=0.8 * depth,
             roughness=0.75 + 0.05 * grain - 0.45 * sparkle,
             cavity=smoothstep(0.2, -0.7, shape), exposed=smoothstep(0.0, 0.8, shape),
         )  # fmt: skip

@@ -88,11 +88,16 @@ class Water(Family):
             lab = blend_colors(c, lab, (0.93, -0.05, -0.01), (net * 0.5).clamp(0.0, 0.85))
         foam = c.zeros()
         if p.foam > 0.02:
-            lace = smoothstep(0.35, 0.05, c.noise("lace", s * 0.22, 5, 0.6).abs())
-            where = coverage(c.noise("foam", s * 0.9, 5, 0.6) + 0.9 * shape, 0.6 * p.foam, 0.35)
-            foam = (where * (0.35 + 0.65 * lace)).clamp(0.0, 1.0) * smoothstep(0.0, 0.3, where)
+            # Bubbles join into films with round holes, which open into threads where the foam thins out.
+            wide, small = c.noise("film", s * 0.13, 2, 0.45).abs(), c.noise("threads", s * 0.055, 3, 0.5).abs()
+            web = torch.minimum(wide + 0.1 * small, small + 0.12)
+            where = c.noise("foam", s * 0.9, 4, 0.55) * 0.75 + 1.1 * shape + 0.1 * fine
+            there = coverage(where, 0.75 * p.foam, 0.9)
+            film = smoothstep(0.0, 0.3, 1.2 * there - 0.1 - web)
+            foam = (film * (0.6 + 0.4 * there) + 0.22 * there * (1.0 - film)) * (0.93 + 0.07 * fine)
+            foam = foam.clamp(0.0, 1.0)
             lab = blend_colors(c, lab, (0.95, -0.006, -0.006), foam * 0.92)
         return surface(
-            c, color=lab, height=depth * (shape + 0.12 * foam), low=-depth, high=depth,
+            c, color=lab, height=depth * (shape + 0.06 * foam), low=-depth, high=depth,
             roughness=0.05 + 0.02 * fine.abs() + 0.6 * foam, cavity=c.zeros(), exposed=c.zeros(),
         )  # fmt: skip
