@@ -211,8 +211,8 @@ MESSAGES: dict[str, str] = {
         "提示词过长: 内置模型读取了 {1} 个词元中的前 {0} 个。"
     ),
     "Put the material and what matters most first.": "请将材质和最重要的内容放在前面。",
-    "Nothing in the prompt says what to draw, so the material was picked by chance.": (
-        "提示词没有说明要绘制什么,因此材质是随机选取的。"
+    "Nothing in the prompt says what to draw, so the material is only a guess.": (
+        "提示词没有说明要绘制什么,因此材质只是猜测。"
     ),
     "It is not sure which material is meant.": "无法确定所指的材质。",
     "Read as: {list}.": "理解为: {list}。",

@@ -9,6 +9,7 @@ such, these rules say what each color word sets; where the head's reading agrees
 - "A stripes on B", "on a B background": B is the ground.
 - "Dark", "light", "pale", "deep" before the material, or alone between commas, choose from the dark or the light part
   of its palettes.
+- A word for an attribute that the material does not have ("rusty" of a diamond plate) is no color.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .phrases import PREPOSITIONS, words
 from .procedural.color import Lab
 from .procedural.family import Family
 from .procedural.parameters import Color
+from .unused_words import unused_words
 
 _COLOR: Final = "color"
 
@@ -51,6 +53,7 @@ _DEPTH: Final = frozenset(
     "snow starry_sky thatch water".split()
 )
 _BETWEEN: Final = frozenset("and with or in plus".split())
+_WHOLE: Final = frozenset("pattern print".split())
 _FILLERS: Final = frozenset("colored coloured toned tone hued".split())
 _AGREES: Final = 0.08
 """Distance in OKLab up to which the head's reading of a color is kept."""
@@ -109,7 +112,7 @@ class ColorRules:
         """
         result = dict(said)
         named = {item.name for item in family.parameters if isinstance(item, Color)}
-        if not self._text.phrases or _COLOR not in named:
+        if _COLOR not in named:
             return result
         owners, parts = self._owners(family, said, limit)
         changed: list[ColorPhrase] = []
@@ -123,12 +126,23 @@ class ColorRules:
             spans = result[name].spans
             if result[name].probability >= limit and spans and all(_touches(span, changed) for span in spans):
                 result[name] = replace(result[name], probability=0.0)
+        self._drop_others(family, result, limit)
         self._exact(family, result, owners, limit)
         lone = self._lightness(family, noun, set(owners.values()))
         if lone is not None and result[_COLOR].probability < limit:
             made = _said(family, _COLOR, lone, part=False)
             result[_COLOR] = made if made is not None else result[_COLOR]
         return result
+
+    def _drop_others(self, family: Family, result: dict[str, Said], limit: float) -> None:
+        """An attribute that the family does not have is no color of it: "rusty diamond plate"."""
+        others = unused_words(self._text.text, family)
+        for item in family.parameters:
+            spans = result[item.name].spans
+            if not others or not isinstance(item, Color) or result[item.name].probability < limit or not spans:
+                continue
+            if all(_touches(span, others) and not _touches(span, self._text.phrases) for span in spans):
+                result[item.name] = replace(result[item.name], probability=0.0)
 
     def _owners(
         self, family: Family, said: Mapping[str, Said], limit: float
@@ -138,7 +152,8 @@ class ColorRules:
         for phrase in self._text.phrases:
             name = self._part(family, phrase)
             if name is not None:
-                owners.setdefault(name, phrase)
+                # "White polka dots with red dots": the later says it, the earlier is of the whole.
+                owners[name] = phrase
         parts = frozenset(owners)
         ground = _GROUND.get(family.name)
         if ground is not None and ground not in owners:
@@ -170,7 +185,9 @@ class ColorRules:
             if self._text.clause_ends(place) or (place > at and plain[at] in PREPOSITIONS | _BETWEEN):
                 break
             for item in family.parameters:
-                if isinstance(item, Color) and any(_stands(plain, place, part) for part in item.parts):
+                parts = item.parts if isinstance(item, Color) else ()
+                # "Red pattern" is the ornament's, "red damask pattern" the whole's.
+                if any(_stands(plain, place, part) for part in parts if place == at or part not in _WHOLE):
                     return item.name
         ground = _GROUND.get(family.name)
         return ground if at < len(plain) and plain[at] in _GROUND_NOUNS else None

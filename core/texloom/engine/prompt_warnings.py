@@ -22,8 +22,7 @@ LARGER_MODEL: Final = (
 SURE: Final = 0.7
 """From this probability on a material counts as read for sure.
 
-Of 520 prompts by designers, in English and Chinese, it takes 1 % to be unsure; the everyday materials that no family
-draws ("dusty glass", "graffiti on a concrete wall") lie below.
+Everyday materials that no family draws ("dusty glass" 0.64, "graffiti on a concrete wall" 0.47) lie below it.
 """
 
 _MATERIALS: Final = (
@@ -72,7 +71,7 @@ def warn_about_prompt(
     if request.prompt.strip() and not words(wording.text):
         context.warn(
             "nothing_understood",
-            "Nothing in the prompt says what to draw, so the material was picked by chance.",
+            "Nothing in the prompt says what to draw, so the material is only a guess.",
             advice=_MATERIALS,
         )
         return

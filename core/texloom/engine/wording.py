@@ -79,7 +79,7 @@ class Wording:
         text, at = "", 0
         edits: list[tuple[Place, Place]] = []
         exact: dict[Place, Lab] = {}
-        for start, end, meant, lab in sorted(found, key=lambda item: item[:2]):
+        for start, end, meant, lab in sorted(found, key=lambda item: (item[0], -item[1])):
             if start < at:
                 continue
             text += source[at:start]
