@@ -227,6 +227,27 @@ class TestPrompts:
         assert _second(other) is None
         assert other.parameters["family"] == "concrete"
 
+    @pytest.mark.parametrize(
+        ("prompt", "first", "name", "least"),
+        [
+            ("autumn leaves on wet asphalt", "asphalt", "wetness", 0.5),
+            ("fallen leaves on wet cobblestone", "cobblestone", "wetness", 0.5),
+            ("grass growing over cracked concrete", "concrete", "cracks", 0.4),
+        ],
+    )
+    def test_what_lies_below_keeps_its_adjectives(
+        self, instant: InstantGenerator, prompt: str, first: str, name: str, least: float
+    ) -> None:
+        image = _drawn(instant, prompt)
+        assert image.parameters["family"] == first
+        assert image.parameters[name] > least
+
+    def test_a_color_below_is_its_own(self, instant: InstantGenerator) -> None:
+        image = _drawn(instant, "moss growing on polished black marble")
+        assert image.parameters["family"] == "marble"
+        assert hex_to_lab(image.parameters["color"])[0] < 0.3
+        assert image.parameters["gloss"] > 0.6
+
     def test_chinese(self, instant: InstantGenerator) -> None:
         image = _drawn(instant, "长满草的混凝土")
         assert image.parameters["family"] == "concrete"

@@ -215,6 +215,13 @@ MESSAGES: dict[str, str] = {
         "提示词过长: 内置模型读取了 {1} 个词元中的前 {0} 个。"
     ),
     "Put the material and what matters most first.": "请将材质和最重要的内容放在前面。",
+    "Nothing in the prompt says what to draw, so the material is only a guess.": (
+        "提示词没有说明要绘制什么,因此材质只是猜测。"
+    ),
+    "It is not sure which material is meant.": "无法确定所指的材质。",
+    "Read as: {list}.": "理解为: {list}。",
+    "Name the material in other words, or lock the one you want.": "请用其他词语写出材质,或锁定所需的材质。",
+    "{title} has no: {0}.": "{title} 没有: {0}。",
     "Not understood in the negative prompt: {0}.": "反向提示词中无法理解: {0}。",
     "Name attributes, colors or materials there, such as: moss, cracks, red.": (
         "请在其中写状态、颜色或材质,例如: 苔藓、裂缝、红色。"

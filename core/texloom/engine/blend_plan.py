@@ -17,6 +17,7 @@ from .procedural.parameters import Value
 from .text_encoder import TextEncoder
 from .two_materials import TwoMaterials, find
 from .vocabulary import Avoided
+from .wording import Wording
 
 COLOR = "color"
 """The parameter of the main color, which every family has."""
@@ -36,20 +37,24 @@ class Pair:
 
     @classmethod
     def read(
-        cls, text: str, head: Head, encoder: TextEncoder, *, avoided: Avoided, locked: object = None
+        cls, wording: Wording, head: Head, encoder: TextEncoder, *, avoided: Avoided, locked: object = None
     ) -> Pair | None:
-        """What the English ``text`` says of two materials; None where it names no two.
+        """What an English prompt says of two materials; None where it names no two.
 
         Args:
-            text: the prompt.
+            wording: the prompt.
             head, encoder: as for any prompt.
             avoided: the second is none of these families.
             locked: the family that a request asks for, which must be the first then.
         """
-        said = find(text)
+        said = find(wording.text)
         if said is None or locked not in (None, said.first) or avoided.families & {said.first, said.second}:
             return None
-        first, second = head.read_all(encoder.encode([said.first_text, said.second_text]))
+        texts = [said.first_text, said.second_text]
+        first, second = (
+            wording.corrected(reading, text)
+            for reading, text in zip(head.read_all(encoder.encode(texts)), texts, strict=True)
+        )
         return cls(said, first, second)
 
     @property

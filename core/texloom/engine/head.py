@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -80,7 +81,8 @@ class Said:
 
     ``probability`` that it is mentioned at all; ``value`` the best reading; ``spread`` its standard deviation
     (unit space for numbers, OKLab for colours); ``weights`` the probabilities of a choice's options;
-    ``spans`` the characters it was read from, strongest first.
+    ``spans`` the characters it was read from, strongest first; ``among`` values of which the seed picks one, where
+    the prompt says no more than that.
     """
 
     probability: float
@@ -88,6 +90,15 @@ class Said:
     spread: tuple[float, ...] = ()
     weights: Mapping[str, float] | None = None
     spans: tuple[tuple[int, int], ...] = ()
+    among: tuple[Value, ...] = ()
+
+
+class Corrections(Protocol):
+    """Rules that come after the head (see ``ColorRules``)."""
+
+    def apply(
+        self, family: Family, said: Mapping[str, Said], noun: Sequence[tuple[int, int]], limit: float
+    ) -> dict[str, Said]: ...
 
 
 class Reading:
@@ -105,6 +116,29 @@ class Reading:
         """Probability that the text is about a material."""
         self.family_spans = _spans(attention, offsets)
         self._said: dict[str, dict[str, Said]] = {}
+        self._corrections: Corrections | None = None
+        self._noun = self.family_spans
+        self._back: Callable[[Sequence[tuple[int, int]]], tuple[tuple[int, int], ...]] = tuple
+        self._avoided: frozenset[str] = frozenset()
+
+    def corrected(
+        self,
+        corrections: Corrections,
+        back: Callable[[Sequence[tuple[int, int]]], tuple[tuple[int, int], ...]],
+        avoided: frozenset[str],
+    ) -> Reading:
+        """The same reading after rules.
+
+        Args:
+            corrections: change what is said of a family.
+            back: from characters of the text that was read to those of the prompt.
+            avoided: families that the prompt does not want.
+        """
+        found = copy(self)
+        found._said = {}
+        found._corrections, found._back, found._avoided = corrections, back, avoided
+        found.family_spans = back(self._noun)
+        return found
 
     @property
     def outside(self) -> bool:
@@ -121,7 +155,8 @@ class Reading:
 
         Those in ``avoid`` are left out unless nothing else remains.
         """
-        allowed = {name: p for name, p in self.family_probabilities.items() if name not in avoid}
+        out = self._avoided | avoid
+        allowed = {name: p for name, p in self.family_probabilities.items() if name not in out}
         allowed = allowed or dict(self.family_probabilities)
         total = sum(allowed.values())
         allowed = {name: p / total for name, p in allowed.items()}
@@ -137,7 +172,12 @@ class Reading:
             KeyError: no such family.
         """
         if family not in self._said:
-            self._said[family] = self._head._said(self._memory, family, self._offsets)
+            said = self._head._said(self._memory, family, self._offsets)
+            if self._corrections is not None:
+                kind, limit = self._head.schema.registry[family], self._head.calibration.mention_threshold
+                said = self._corrections.apply(kind, said, self._noun, limit)
+                said = {name: replace(one, spans=self._back(one.spans)) for name, one in said.items()}
+            self._said[family] = said
         return self._said[family]
 
     def stated(self, family: str) -> dict[str, Said]:
@@ -158,9 +198,10 @@ class Reading:
             if found is None:
                 continue
             if isinstance(item, Color):
-                assert isinstance(found.value, tuple)
+                base = found.among[int(uniform * len(found.among))] if found.among else found.value
+                assert isinstance(base, tuple)
                 step = np.minimum(found.spread, _COLOR_SPREAD) * noise.clip(-2.0, 2.0)
-                moved = tuple(float(x + d) for x, d in zip(found.value, step, strict=True))
+                moved = tuple(float(x + d) for x, d in zip(base, step, strict=True))
                 values[item.name] = srgb_to_lab(lab_to_srgb(moved))  # type: ignore[arg-type]
             elif isinstance(item, Number):
                 assert isinstance(found.value, float)

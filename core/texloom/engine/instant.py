@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from . import chinese
 from .blend_plan import COLOR, Pair
 from .chinese import Translation
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
-from .head import CONFIG_FILE, MAX_TOKENS, WEIGHTS_FILE, Head, Reading
+from .head import CONFIG_FILE, WEIGHTS_FILE, Head, Reading
 from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
@@ -30,19 +30,18 @@ from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.pile import piled
 from .procedural.weathering import ATTRIBUTES
+from .prompt_warnings import warn_about_prompt
 from .schema import describe
 from .style_colors import Dominant, dominant_colors, set_colors
 from .text_encoder import LICENCE as ENCODER_LICENCE
-from .text_encoder import TextEncoder, TextEncoding
+from .text_encoder import TextEncoder
+from .unused_words import unused_words
 from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Avoided, Vocabulary
+from .wording import Wording
 
 ID: Final = "instant"
 FOLDER: Final = Path(__file__).parents[1] / "models" / "instant"
 LICENCE: Final = f"GPL-3.0-or-later (text encoder: {ENCODER_LICENCE})"
-
-LARGER_MODEL: Final = (
-    "For anything else set the model to a diffusers folder (a text-to-image model such as SDXL, saved on disk)."
-)
 
 STYLE_STRENGTH: Final = 0.6
 """From this strength on, as it is by default, the colors of a style image count alone; below they are mixed in."""
@@ -168,7 +167,7 @@ class InstantGenerator:
     def prepare(self, prompt: str) -> None:
         """Encode the prompt; the encoder remembers it."""
         translated = chinese.translate(prompt)
-        text = translated.text if translated is not None else prompt
+        text = Wording.of(translated.text, prompt).text if translated is not None else Wording.of(prompt).text
         if text.strip():
             self._encoder.encode([text])
 
@@ -180,72 +179,35 @@ class InstantGenerator:
         began = time.perf_counter()
         translated = chinese.translate(request.prompt)
         text = translated.text if translated is not None else request.prompt
-        encoding = self._encoder.encode([text])
-        reading = self._head.read(encoding)
-        self._warn_about_prompt(request, translated, encoding, reading, context)
+        wording = Wording.of(text, request.prompt if translated is not None else None)
+        encoding = self._encoder.encode([wording.text])
+        reading = wording.corrected(self._head.read(encoding))
         avoided = self._read_negative(request.negative_prompt, context)
         if translated is not None and translated.avoided:
             avoided = avoided.joined(self._vocabulary.avoid(translated.avoided, self._head.schema.registry))
-        pair = Pair.read(text, self._head, self._encoder, avoided=avoided, locked=request.parameters.get("family"))
+        avoided = avoided.joined(Avoided(families=wording.avoided))
+        locked = request.parameters.get("family")
+        pair = Pair.read(wording, self._head, self._encoder, avoided=avoided, locked=locked)
+        warn_about_prompt(
+            request,
+            translated,
+            wording,
+            encoding,
+            reading,
+            context,
+            vocabulary=self._vocabulary,
+            encoder=self._encoder,
+            named=pair is not None or locked is not None,
+        )
         reading = pair.first if pair is not None else reading
         context.timing("read", time.perf_counter() - began)
         look = _Look.of(request, avoided)
         plans = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
         for plan in plans:
             plan.blended = plan.blended or piled(plan.family, text)
+        if pair is None:
+            _note_unused(translated or request.prompt, wording, reading, plans, context)
         yield from self._draw(request, translated, context, reading, plans)
-
-    def _warn_about_prompt(
-        self,
-        request: GenerationRequest,
-        translated: Translation | None,
-        encoding: TextEncoding,
-        reading: Reading,
-        context: Context,
-    ) -> None:
-        assert self._vocabulary is not None
-        if request.kind == "reference":
-            context.warn(
-                "materials_only",
-                "The embedded model draws flat materials, no objects, people or scenes.",
-                advice=LARGER_MODEL,
-            )
-        tokens = int(encoding.mask[0].sum())
-        if tokens > MAX_TOKENS or encoding.truncated[0]:
-            context.warn(
-                "prompt_cut",
-                f"The prompt is long: the embedded model read its first {MAX_TOKENS} word pieces of {tokens}.",
-                advice="Put the material and what matters most first.",
-            )
-        foreign = False
-        if translated is not None:
-            missed = translated.not_understood(self._unknown_words)
-        else:
-            unknown = self._vocabulary.unknown(request.prompt, self._encoder)
-            missed, foreign = unknown.words, unknown.foreign
-        if reading.outside and not missed:
-            missed = translated.content_words() if translated else self._vocabulary.content_words(request.prompt)
-        if not missed:
-            return
-        listed = ", ".join(missed)
-        message = f"Not understood: {listed}."
-        if foreign:
-            message += " The embedded model reads English, and Chinese words for materials, colors and attributes."
-        if reading.outside:
-            message += " This does not seem to be about a material, so the picture is only the nearest guess."
-        context.warn(
-            "words_not_understood",
-            message,
-            advice=(
-                "The embedded model is for materials: name one (brick wall, parquet, moss …), its colors, and how it "
-                f"is (weathered, wet, large …). {LARGER_MODEL}"
-            ),
-            words=missed,
-        )
-
-    def _unknown_words(self, text: str) -> tuple[str, ...]:
-        assert self._vocabulary is not None
-        return self._vocabulary.unknown(text, self._encoder).words
 
     def _read_negative(self, text: str, context: Context) -> Avoided:
         assert self._vocabulary is not None and self._head is not None
@@ -369,6 +331,28 @@ class InstantGenerator:
         if pair is not None:
             plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
         return plan
+
+
+def _note_unused(
+    prompt: str | Translation, wording: Wording, reading: Reading, plans: list[_Plan], context: Context
+) -> None:
+    """Say once which known words the materials that were picked have no parameter for."""
+    told: set[str] = set()
+    for plan in plans:
+        if plan.family.name in told:
+            continue
+        told.add(plan.family.name)
+        stated = reading.stated(plan.family.name).values()
+        spans = {*reading.family_spans, *(span for said in stated for span in said.spans)}
+        places = [place for place in wording.back(unused_words(wording.text, plan.family)) if not _met(place, spans)]
+        shown = list(dict.fromkeys(word for place in places for word in _words_at(prompt, (place,))))
+        if shown:
+            listed = ", ".join(shown)
+            context.warn("words_unused", f"{plan.family.title} has no: {listed}.", words=tuple(shown))
+
+
+def _met(place: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
+    return any(place[0] < end and place[1] > start for start, end in spans)
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -504,7 +488,7 @@ def _words_at(text: str | Translation, spans: tuple[tuple[int, int], ...]) -> li
     if isinstance(text, Translation):
         return text.words_at(spans)
     touched = [
-        (text[start:end], word)
+        (text[start - (text[:start][-1:] == "#") : end], word)
         for word, start, end in words(text)
         if any(start < right and end > left for left, right in spans)
     ]

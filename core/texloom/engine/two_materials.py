@@ -127,7 +127,7 @@ class TwoMaterials:
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
     """A family's noun: words ``start`` to ``stop``; ``shaped`` with an adjective of form, ``bare`` that alone."""
 
     start: int
@@ -154,8 +154,10 @@ def find(prompt: str) -> TwoMaterials | None:
         return None
     if mode == COVER:
         # What follows a cover that is named last is said of the whole again.
-        own = (one.stop + cut, two.stop) if second is two else (0, one.stop + cut)
-        bounds = (one.stop, two.stop) if second is two else (0, two.start)
+        own = (one.stop + cut, two.stop) if second is two else (0, one.stop)
+        # What lies on the other is named first with words of its own; those behind the joint are the other's again:
+        # "leaves on wet asphalt".
+        bounds = (one.stop, two.stop) if second is two else (0, one.stop + cut)
         outside = [place for place in range(len(plain)) if not bounds[0] <= place < bounds[1]]
         said = list(range(*own))
     elif second is one:
@@ -178,7 +180,7 @@ def find(prompt: str) -> TwoMaterials | None:
     )
 
 
-def _related(one: _Named, two: _Named, between: Sequence[str]) -> tuple[str, _Named, _Named, int] | None:
+def _related(one: Named, two: Named, between: Sequence[str]) -> tuple[str, Named, Named, int] | None:
     """The mode, the first and the second, and how many of the words between them only join them; None: unrelated."""
     if not between:
         if two.family in PATTERNS:
@@ -211,7 +213,7 @@ def _related(one: _Named, two: _Named, between: Sequence[str]) -> tuple[str, _Na
         if two.family in PATTERNS or one.family in PATTERNS:
             return None
         if joint in _OVER:
-            return COVER, two, one, 0
+            return COVER, two, one, cut
         # "Paving with snow, covered in moss": of something that has no noun here.
         return (COVER, one, two, cut) if one.family not in _NEVER_FIRST else None
     return None
@@ -236,7 +238,7 @@ def _goes_without_saying(first: str, second: str) -> bool:
     return any(kind.parameter(name) is not None for name in _ATTRIBUTE.get(second, ()))
 
 
-def _is_part(plain: Sequence[str], first: _Named, second: _Named) -> bool:
+def _is_part(plain: Sequence[str], first: Named, second: Named) -> bool:
     """Whether a parameter of either speaks of the other: waves with foam, joints of sand."""
     following = plain[second.stop] if second.stop < len(plain) else ""
     if following in _parts():
@@ -294,10 +296,10 @@ def _kept(prompt: str, spoken: Sequence[tuple[str, int, int]], places: Sequence[
     return "".join(letters)
 
 
-def _named(plain: Sequence[str]) -> list[_Named]:
+def _named(plain: Sequence[str]) -> list[Named]:
     """The nouns of families in a text, the longest first where several begin at one word."""
     table, longest = _nouns()
-    found: list[_Named] = []
+    found: list[Named] = []
     at = 0
     while at < len(plain):
         for length in range(min(longest, len(plain) - at), 0, -1):
@@ -307,13 +309,23 @@ def _named(plain: Sequence[str]) -> list[_Named]:
         else:
             shaped = _SHAPED.get(plain[at])
             if shaped is not None:
-                found.append(_Named(at, at + 1, shaped, shaped=True, bare=True))
+                found.append(Named(at, at + 1, shaped, shaped=True, bare=True))
             at += 1
             continue
         if family:
-            found.append(_Named(at, at + length, family, shaped=plain[at] in _SHAPED))
+            found.append(Named(at, at + length, family, shaped=plain[at] in _SHAPED))
         at += length
     return found
+
+
+def find_nouns(text: str) -> list[Named]:
+    """The nouns of families in an English text."""
+    return _named([word for word, _, _ in words(text)])
+
+
+def family_nouns() -> Mapping[tuple[str, ...], str]:
+    """Families by the words of their nouns, in both numbers; empty where several have one."""
+    return _nouns()[0]
 
 
 def _means_other(plain: Sequence[str], at: int, length: int) -> bool:

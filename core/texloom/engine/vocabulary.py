@@ -31,6 +31,13 @@ VERSION: Final = 1
 NEAR: Final = 0.56
 """Cosine to the nearest known word from which an unlisted word counts as understood (tuned, see the tests)."""
 
+NEAR_RARE: Final = 0.71
+"""The same for a word that the encoder has in no piece of its own, so that its vector tells its letters first.
+
+Such are words of other languages ("piedra" 0.70 to piebald, "ziegelmauer" 0.62 to zigzag), while rare English ones
+that mean the same as a known word lie above ("artisanal" 0.91, "scifi" 0.84, "minimalist" 0.73).
+"""
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:[xk×]\d*|mm|cm|m|px|inch|in|ft|d|s|st|nd|rd|th|%)*")
 _MEASURES = frozenset("mm cm m meter meters metre metres px pixel pixels inch inches ft k x by".split())
 
@@ -156,6 +163,10 @@ class Vocabulary:
         cosine, index = (vectors @ self.vectors.T).max(dim=1)
         return [(self.words[int(i)], float(c)) for c, i in zip(cosine, index, strict=True)]
 
+    def _is_near(self, word: str, cosine: float, encoder: TextEncoder) -> bool:
+        # Of the pieces [CLS] and [SEP] are two.
+        return cosine >= NEAR_RARE or (cosine >= NEAR and int(encoder.encode([word]).mask.sum()) <= 3)
+
     def unknown(self, text: str, encoder: TextEncoder) -> Unknown:
         """The words of ``text`` that mean nothing to the instant model, each once, in their order."""
         found: dict[str, str] = {}
@@ -173,7 +184,7 @@ class Vocabulary:
                 found.setdefault(word, text[start:end])
         if unlisted:
             for word, (_, cosine) in zip(unlisted, self.nearest(unlisted, encoder), strict=True):
-                if cosine >= NEAR:
+                if self._is_near(word, cosine, encoder):
                     found.pop(word, None)
         return Unknown(tuple(found.values()), foreign)
 

@@ -24,6 +24,7 @@ from ..engine.procedural.family import families
 from ..engine.procedural.parameters import Color, Number, Value
 from ..engine.procedural.weathering import ATTRIBUTES
 from ..engine.vocabulary import Vocabulary
+from ..engine.wording import read_prompts
 from ..errors import TexloomError
 from .batches import Encoder
 from .captions import Caption, Grammar
@@ -159,10 +160,10 @@ def in_english(prompt: str) -> str:
 
 
 def score_prompts(head: Head, encoder: Encoder, prompts: Sequence[Prompt]) -> Score:
-    """Compare what the head reads in hand-written prompts with what a designer expects."""
+    """Compare what is read in hand-written prompts, by the head and the rules around it, with what is expected."""
     score = Score()
     texts = [in_english(prompt.text) for prompt in prompts]
-    for index, (prompt, reading) in enumerate(zip(prompts, read_texts(head, encoder, texts), strict=True)):
+    for index, (prompt, reading) in enumerate(zip(prompts, read_prompts(head, encoder, texts), strict=True)):
         rng = np.random.default_rng(SEED + index)
         name, values = reading.sample(rng)
         right = name in prompt.families

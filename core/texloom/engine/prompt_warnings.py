@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the instant model says of a prompt that it read in part, not at all, or without being sure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..request import GenerationRequest
+from .chinese import Translation
+from .generator import Context
+from .head import MAX_TOKENS, Reading
+from .phrases import words
+from .procedural.family import families
+from .text_encoder import TextEncoder, TextEncoding
+from .vocabulary import Vocabulary
+from .wording import HEX_COLOR, Wording
+
+LARGER_MODEL: Final = (
+    "For anything else set the model to a diffusers folder (a text-to-image model such as SDXL, saved on disk)."
+)
+
+SURE: Final = 0.7
+"""From this probability on a material counts as read for sure.
+
+Everyday materials that no family draws ("dusty glass" 0.64, "graffiti on a concrete wall" 0.47) lie below it.
+"""
+
+_MATERIALS: Final = (
+    "The embedded model is for materials: name one (brick wall, parquet, moss …), its colors, and how it "
+    f"is (weathered, wet, large …). {LARGER_MODEL}"
+)
+
+
+def warn_about_prompt(
+    request: GenerationRequest,
+    translated: Translation | None,
+    wording: Wording,
+    encoding: TextEncoding,
+    reading: Reading,
+    context: Context,
+    *,
+    vocabulary: Vocabulary,
+    encoder: TextEncoder,
+    named: bool,
+) -> None:
+    """Say what of a prompt was not read.
+
+    Args:
+        request: whose prompt it is.
+        translated: the prompt in English, where it was Chinese.
+        wording: as the head got it.
+        encoding: of that.
+        reading: what the head read.
+        context: takes the warnings.
+        vocabulary, encoder: tell known words from others.
+        named: whether the materials are known for sure: two by their nouns, or one that the request locks.
+    """
+    if request.kind == "reference":
+        context.warn(
+            "materials_only",
+            "The embedded model draws flat materials, no objects, people or scenes.",
+            advice=LARGER_MODEL,
+        )
+    tokens = int(encoding.mask[0].sum())
+    if tokens > MAX_TOKENS or encoding.truncated[0]:
+        context.warn(
+            "prompt_cut",
+            f"The prompt is long: the embedded model read its first {MAX_TOKENS} word pieces of {tokens}.",
+            advice="Put the material and what matters most first.",
+        )
+    if request.prompt.strip() and not words(wording.text):
+        context.warn(
+            "nothing_understood",
+            "Nothing in the prompt says what to draw, so the material is only a guess.",
+            advice=_MATERIALS,
+        )
+        return
+    foreign = False
+    if translated is not None:
+        missed = translated.not_understood(lambda text: vocabulary.unknown(text, encoder).words)
+    else:
+        unknown = vocabulary.unknown(request.prompt, encoder)
+        missed, foreign = unknown.words, unknown.foreign
+    digits = set(HEX_COLOR.findall(request.prompt))
+    missed = tuple(word for word in missed if word.lstrip("#") not in digits)
+    if reading.outside and not missed:
+        missed = translated.content_words() if translated else vocabulary.content_words(request.prompt)
+    if missed:
+        listed = ", ".join(missed)
+        message = f"Not understood: {listed}."
+        if foreign:
+            message += " The embedded model reads English, and Chinese words for materials, colors and attributes."
+        if reading.outside:
+            message += " This does not seem to be about a material, so the picture is only the nearest guess."
+        context.warn("words_not_understood", message, advice=_MATERIALS, words=missed)
+    if not named and not reading.outside:
+        _warn_if_unsure(reading, context)
+
+
+def _warn_if_unsure(reading: Reading, context: Context) -> None:
+    picked = reading.candidates()
+    if sum(reading.family_probabilities[name] for name in picked) >= SURE and len(picked) == 1:
+        return
+    titles = ", ".join(families()[name].title for name in picked)
+    context.warn(
+        "material_unsure",
+        f"It is not sure which material is meant. Read as: {titles}.",
+        advice="Name the material in other words, or lock the one you want.",
+        words=tuple(picked),
+    )

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules around the head: colors and their owners, unwanted materials, other words for names, and what is told."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import pytest
+from texloom.engine.color_words import find_colors, tones
+from texloom.engine.context import SilentContext
+from texloom.engine.generator import GeneratedImage
+from texloom.engine.instant import InstantGenerator
+from texloom.engine.procedural.color import hex_to_lab
+from texloom.engine.procedural.family import families
+from texloom.engine.text_encoder import TextEncoder
+from texloom.engine.unused_words import unused_words
+from texloom.engine.wording import Wording
+from texloom.request import GenerationRequest
+from texloom.training.colors import categories, meaning, parse_name
+
+
+class Listening(SilentContext):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu", threading.Event())
+        self.told: list[tuple[str, str]] = []
+
+    def warn(self, code: str, message: str, **_: Any) -> None:
+        self.told.append((code, message))
+
+
+@pytest.fixture(scope="module")
+def instant() -> InstantGenerator:
+    found = InstantGenerator(TextEncoder())
+    found.load(Listening())
+    return found
+
+
+def drawn(instant: InstantGenerator, prompt: str, **values: Any) -> tuple[GeneratedImage, dict[str, str]]:
+    """The first picture and the warnings by their codes."""
+    context = Listening()
+    values = {"width": 16, "height": 16, "seed": 5, "maps": ("base_color",), **values}
+    image = next(iter(instant.generate(GenerationRequest(prompt=prompt, **values), context)))
+    return image, dict(context.told)
+
+
+def words_of(image: GeneratedImage, name: str) -> list[str]:
+    entry = next(item for item in image.details["reading"]["parameters"] if item["name"] == name)
+    return list(entry["words"]) if entry["source"] == "prompt" else []
+
+
+def near(value: Any, word: str) -> bool:
+    """Whether a color is what a word means, or what people call so."""
+    lab, name = hex_to_lab(value), parse_name(word)
+    assert name is not None
+    return word in categories(lab) or math.dist(lab, meaning(name)) < 0.12
+
+
+TWO_COLORS = [
+    ("black and white checkerboard", "checks", "black", "white"),
+    ("black and white checkerboard floor", "checks", "black", "white"),
+    ("red and black plaid", "plaid", "red", "black"),
+    ("blue and yellow plaid", "plaid", "blue", "yellow"),
+    ("polka dots, yellow on teal", "dots", "teal", "yellow"),
+    ("yellow polka dots on teal background", "dots", "teal", "yellow"),
+    ("green and white stripes", "stripes", "green", "white"),
+    ("red and white gingham", "checks", "red", "white"),
+    ("black and red checkerboard", "checks", "black", "red"),
+    ("wallpaper with gold stripes on navy", "wallpaper", "navy", "gold"),
+    ("houndstooth black and white", "fabric", "black", "white"),
+    ("black and white checkered marble floor", "checks", "black", "white"),
+    ("teal and gold damask wallpaper", "damask", "teal", "gold"),
+    ("candy cane stripes", "stripes", "red", "white"),
+    ("terracotta hexagon floor tiles with black grout", "ceramic_tiles", "terracotta", "black"),
+    ("白底红波点", "dots", "white", "red"),
+    ("绿白条纹", "stripes", "green", "white"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "family", "first", "second"), TWO_COLORS)
+def test_two_colors_stay_two(instant: InstantGenerator, prompt: str, family: str, first: str, second: str) -> None:
+    image, _ = drawn(instant, prompt)
+    assert image.parameters["family"] == family
+    assert near(image.parameters["color"], first), image.parameters
+    assert near(image.parameters["second_color"], second), image.parameters
+    assert words_of(image, "color")
+    assert words_of(image, "second_color")
+
+
+@pytest.mark.parametrize("material", ["brick wall", "wood planks", "marble", "concrete"])
+@pytest.mark.parametrize("seed", [5, 23])
+def test_dark_is_darker_than_light(instant: InstantGenerator, material: str, seed: int) -> None:
+    found = {}
+    for word in ("dark", "light", "pale"):
+        image, _ = drawn(instant, f"{word} {material}", seed=seed)
+        assert words_of(image, "color") == [word]
+        found[word] = hex_to_lab(image.parameters["color"])[0]
+    assert found["dark"] < 0.56
+    assert found["light"] > 0.66
+    assert found["pale"] > 0.66
+
+
+def test_a_lightness_of_something_else_is_left_alone(instant: InstantGenerator) -> None:
+    for prompt in ("brick wall with light wear", "brick wall in the dark", "deep snow", "bricks with dark stains"):
+        assert words_of(drawn(instant, prompt)[0], "color") == []
+    assert words_of(drawn(instant, "dark blue carpet")[0], "color")
+    assert {lab[0] <= 0.5 for lab in tones(families()["concrete"], "color", "dark")} == {True}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "color"),
+    [
+        ("terracotta hexagon floor tiles with dark grout", "terracotta"),
+        ("red tiles with dark grout", "red"),
+        ("terracotta bricks with dark mortar", "terracotta"),
+    ],
+)
+def test_dark_grout_is_the_grout(instant: InstantGenerator, prompt: str, color: str) -> None:
+    image, _ = drawn(instant, prompt)
+    assert near(image.parameters["color"], color), image.parameters
+    assert hex_to_lab(image.parameters["second_color"])[0] < 0.46
+    assert words_of(image, "second_color") == ["dark"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("#7a3b2e brick", {"color": "#7a3b2e"}),
+        ("rgb(0,0,255) tiles", {"color": "#0000ff"}),
+        ("brick wall in #b03020 with #222222 mortar", {"color": "#b03020", "second_color": "#222222"}),
+        ("#fff and #102040 stripes", {"color": "#ffffff", "second_color": "#102040"}),
+        ("#7a3b2e 砖墙", {"color": "#7a3b2e"}),
+    ],
+)
+def test_colors_in_numbers(instant: InstantGenerator, prompt: str, names: dict[str, str]) -> None:
+    image, told = drawn(instant, prompt)
+    assert "words_not_understood" not in told
+    for name, value in names.items():
+        drawn_lab, wanted = hex_to_lab(image.parameters[name]), hex_to_lab(value)
+        assert math.dist(drawn_lab, wanted) < 0.01, image.parameters
+        assert words_of(image, name)
+    # What was drawn is drawn again, and can be changed.
+    again, _ = drawn(instant, prompt, parameters=dict(image.parameters))
+    assert (again.maps["base_color"] == image.maps["base_color"]).all()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "family"),
+    [
+        ("no bricks, just concrete", "concrete"),
+        ("concrete instead of brick", "concrete"),
+        ("a wall without bricks, plain beige plaster", "plaster"),
+        ("onyx slab backlit", "marble"),
+        ("crocodile leather", "scales"),
+        ("snakeskin leather", "scales"),
+        ("zebra print", "fur"),
+        ("carbon fibre twill", "fabric"),
+    ],
+)
+def test_the_material_that_is_meant(instant: InstantGenerator, prompt: str, family: str) -> None:
+    assert drawn(instant, prompt)[0].parameters["family"] == family
+
+
+def test_travertine_is_polished_and_veined(instant: InstantGenerator) -> None:
+    image, _ = drawn(instant, "travertine tiles, honed")
+    assert image.parameters["family"] == "ceramic_tiles"
+    assert image.details["reading"]["second"]["name"] == "marble"
+
+
+def test_not_brick_is_something_else(instant: InstantGenerator) -> None:
+    assert {drawn(instant, "not brick", seed=seed)[0].parameters["family"] for seed in range(4)}.isdisjoint({"bricks"})
+
+
+class TestWording:
+    def test_places_are_those_of_the_prompt(self) -> None:
+        wording = Wording.of("old crocodile leather in #7a3b2e, cracked")
+        assert wording.text == "old crocodile scales in brown, cracked"
+        for word, shown in (("old", "old"), ("scales", "crocodile leather"), ("brown", "#7a3b2e"), ("cracked",) * 2):
+            at = wording.text.index(word)
+            ((start, end),) = wording.back([(at, at + len(word))])
+            assert wording.source[start:end] == shown
+
+    @pytest.mark.parametrize(
+        "prompt",
+        [
+            "mossy cobblestone, no moss",
+            "bricks without cracks",
+            "not smooth bricks, rough bricks",
+            "red brick wall",
+            "",
+        ],
+    )
+    def test_other_prompts_stay_as_they_are(self, prompt: str) -> None:
+        wording = Wording.of(prompt)
+        assert (wording.text, wording.avoided) == (prompt, frozenset())
+        assert wording.back([(0, len(prompt))]) == ((0, len(prompt)),)
+
+    def test_what_shall_not_be(self) -> None:
+        wording = Wording.of("a floor without bricks or tiles")
+        assert "bricks" in wording.avoided
+        assert wording.text.split() == ["a", "floor"]
+
+    def test_color_phrases(self) -> None:
+        found = find_colors("very dark blue tiles, rusty, light grout, sand")
+        assert [(item.name and item.name.text, item.tone) for item in found] == [
+            ("very dark blue", ""),
+            (None, "light"),
+        ]
+
+
+class TestTold:
+    @pytest.mark.parametrize("prompt", ["!!!", "🧱"])
+    def test_signs_say_nothing(self, instant: InstantGenerator, prompt: str) -> None:
+        assert "nothing_understood" in drawn(instant, prompt)[1]
+
+    @pytest.mark.parametrize("prompt", ["dusty glass", "graffiti on concrete wall", "piedra", "ziegelmauer"])
+    def test_what_is_not_sure(self, instant: InstantGenerator, prompt: str) -> None:
+        assert "material_unsure" in drawn(instant, prompt)[1]
+
+    @pytest.mark.parametrize("prompt", ["piedra", "ziegelmauer"])
+    def test_other_languages_are_not_understood(self, instant: InstantGenerator, prompt: str) -> None:
+        assert drawn(instant, prompt)[1]["words_not_understood"].startswith(f"Not understood: {prompt}.")
+
+    def test_words_without_a_parameter(self, instant: InstantGenerator) -> None:
+        assert unused_words("herringbone tweed", families()["fabric"]) == [(0, len("herringbone"))]
+        assert "herringbone" in drawn(instant, "herringbone tweed")[1]["words_unused"]
+        assert drawn(instant, "rusty diamond plate")[1]["words_unused"] == "Diamond plate has no: rusty."
+
+    @pytest.mark.parametrize(
+        "prompt", ["weathered red brick wall with white mortar", "mossy cobblestone, wet", "herringbone oak parquet"]
+    )
+    def test_good_prompts_are_read_in_silence(self, instant: InstantGenerator, prompt: str) -> None:
+        assert drawn(instant, prompt)[1] == {}
