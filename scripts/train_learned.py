@@ -31,10 +31,10 @@ MORE = 3
 """Exit status of a stage, and of this script, that stopped before its end."""
 
 PROCESSOR: dict[str, Any] = {
-    "device": "cpu", "scale": 15.0, "count": 6000, "large": 0, "crops": 8, "batch": 32, "patch": 2, "rate": 6e-4,
+    "device": "cpu", "scale": 15.0, "count": 6000, "large": 0, "crops": 8, "batch": 32, "patch": 4, "rate": 6e-4,
     "pairs": 2048, "compile": shutil.which("g++") is not None,
 }  # fmt: skip
-"""What ``--processor`` chooses where nothing else is given: a token for 2 × 2 latents is a quarter of the work."""
+"""What ``--processor`` chooses where nothing else is given: a token for 4 × 4 latents is a quarter of the work."""
 
 LARGE = 512
 """Pixels a side of the larger corpus."""
@@ -150,7 +150,7 @@ class Recipe:
             words += ["--rate", f"{given.rate:g}", "--batch", str(given.batch * (4 if pieces else 1))]
             if pieces:
                 # A UNet halves them twice.
-                words += ["--crop", "8" if given.network == "unet" else "4"]
+                words += ["--crop", "16" if given.network == "unet" else "8"]
             if start is not None and not again:
                 words += ["--start", str(start)]
             return [*words, *(["--compile"] if given.compile else [])]
@@ -294,7 +294,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=8e-4, help="of learning of the flow")
     parser.add_argument("--network", choices=("transformer", "unet"), default="transformer")
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--patch", type=int, default=1, help="latents a side of a token; 2 on processors")
+    parser.add_argument("--patch", type=int, default=2, help="latents a side of a token; 4 on processors")
     parser.add_argument("--pairs", type=int, default=4096, help="pictures that the model of few steps learns from")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="compile the networks")
     parser.add_argument("--autoencoder", type=Path, help="folder of one that is trained already")

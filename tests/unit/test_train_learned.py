@@ -209,7 +209,7 @@ def test_processors_learn_less(script: ModuleType, tmp_path: Path) -> None:
     assert script.main([*common, "--no-compile", "--minutes", "9"]) == script.MORE
     corpus, pieces = stand.asked()
     assert _value(corpus, "--size") == "256"
-    assert (_value(pieces, "--patch"), _value(pieces, "--layers"), _value(pieces, "--device")) == ("2", "6", "cpu")
+    assert (_value(pieces, "--patch"), _value(pieces, "--layers"), _value(pieces, "--device")) == ("4", "6", "cpu")
     assert _value(pieces, "--batch") == "128" and "--compile" not in pieces
     assert float(_value(pieces, "--total")) == pytest.approx(30.0)
 

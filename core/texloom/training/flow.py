@@ -44,8 +44,8 @@ from .tiles import Tiles
 WORK_FOLDER = home() / "training" / "flow"
 
 CONFIG: dict[str, Any] = {
-    "in_channels": 32,
-    "out_channels": 32,
+    "in_channels": 16,
+    "out_channels": 16,
     "num_layers": 8,
     "num_attention_heads": 8,
     "attention_head_dim": 32,
@@ -54,16 +54,16 @@ CONFIG: dict[str, Any] = {
     "cross_attention_dim": 256,
     "caption_channels": 384,
     "mlp_ratio": 2.5,
-    # A token for 2 × 2 latents: a quarter of the work, which is what lets two processor cores learn it at all.
+    # A token for 2 × 2 latents, 16 × 16 pixels; on processors 4 × 4 are a quarter of the work.
     "patch_size": 2,
-    "sample_size": 16,
+    "sample_size": 32,
 }
 """Of SanaTransformer2DModel."""
 
 UNET_CONFIG: dict[str, Any] = {
-    "sample_size": 16,
-    "in_channels": 32,
-    "out_channels": 32,
+    "sample_size": 32,
+    "in_channels": 16,
+    "out_channels": 16,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     "block_out_channels": (96, 160, 256),
@@ -126,11 +126,12 @@ def make_network(kind: str = "transformer", config: dict[str, Any] | None = None
     return network
 
 
-def with_text(kind: str, config: dict[str, Any] | None, width: int) -> dict[str, Any]:
-    """The configuration for token states of ``width`` channels."""
+def fitted(kind: str, config: dict[str, Any] | None, *, channels: int, text: int) -> dict[str, Any]:
+    """The configuration for latents of ``channels`` numbers and token states of ``text`` ones."""
+    both = {"in_channels": channels, "out_channels": channels}
     if kind == "unet":
-        return (config or UNET_CONFIG) | {"cross_attention_dim": width}
-    return (config or CONFIG) | {"caption_channels": width}
+        return (config or UNET_CONFIG) | both | {"cross_attention_dim": text}
+    return (config or CONFIG) | both | {"caption_channels": text}
 
 
 class Trainer:
@@ -153,7 +154,8 @@ class Trainer:
         given = [learned] if isinstance(learned, Learned) else learned
         self.corpora = [found.to(device) for found in given]
         self.learned, self.options, self.device = self.corpora[0], options, device
-        self.network = make_network(kind, with_text(kind, config, self.learned.width)).to(device)
+        shape = fitted(kind, config, channels=self.learned.latents.shape[2], text=self.learned.width)
+        self.network = make_network(kind, shape).to(device)
         # Its many small operations become few; compiling takes a minute or two on processors.
         self._forward = compiled_network(self.network, device) if compiled else self.network
         self.average = Average(self.network, options.average)
