@@ -32,9 +32,10 @@ from . import (
     settings,
 )
 from .cli_show import Show
-from .errors import CancelledError, ErrorCode, RequestError, TexloomError
+from .errors import CancelledError, ErrorCode, TexloomError
 from .request import GenerationRequest
 from .runtime import environment
+from .runtime.environment_use import used
 from .runtime.process import child_environment, package_folder
 
 EXIT_OK: Final = 0
@@ -139,11 +140,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         show.fail(CancelledError(), "cancelled")
         return EXIT_CANCELLED
-    except RequestError as error:
-        show.fail(error)
-        return EXIT_USAGE
     except TexloomError as error:
         show.fail(error)
+        # By the code, not the class: what the engine refuses arrives as a failed job.
+        if error.code == ErrorCode.INVALID_REQUEST:
+            return EXIT_USAGE
         return EXIT_ENGINE if error.code in _ENGINE_CODES else EXIT_FAILED
     except BrokenPipeError:
         # The reader of our output has gone (``| head``); there is nobody left to tell.
@@ -252,7 +253,8 @@ def _tool(arguments: argparse.Namespace, show: Show) -> int:
     if python is None:
         raise TexloomError("The engine is not set up yet.", advice="Run: texloom setup", code=ErrorCode.ENGINE_MISSING)
     command = [str(python), "-m", arguments.table[arguments.model], *arguments.rest]
-    return subprocess.run(command, env=child_environment(package_folder()), check=False).returncode
+    with used(python):
+        return subprocess.run(command, env=child_environment(package_folder()), check=False).returncode
 
 
 if __name__ == "__main__":
