@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real worker process, with the real loop and streams, around an engine that does what the prompt says.
 
-The prompt's words are instructions, carried out in order: ``load:SECONDS``, ``sleep:SECONDS``, ``deaf:SECONDS``, ``print``, ``fail``,
-``memory``, ``garbage``, ``die``, ``partial``, ``forget``.  Then a real result is written.
+The prompt's words are instructions, carried out in order: ``load:SECONDS``, ``sleep:SECONDS``, ``deaf:SECONDS``,
+``print``, ``fail``, ``memory``, ``garbage``, ``die``, ``partial``, ``forget``.  Then a real result is written.
 """
 
 from __future__ import annotations
