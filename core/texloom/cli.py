@@ -32,7 +32,7 @@ from . import (
     settings,
 )
 from .cli_show import Show
-from .errors import CancelledError, ErrorCode, TexloomError
+from .errors import CancelledError, ErrorCode, StorageError, TexloomError
 from .request import GenerationRequest
 from .runtime import environment
 from .runtime.environment_use import used
@@ -237,14 +237,23 @@ def _setup(arguments: argparse.Namespace, show: Show) -> int:
 
 
 def _doctor(arguments: argparse.Namespace, show: Show) -> int:
-    python = environment.find_python(arguments.python)
+    try:
+        python = environment.find_python(arguments.python)
+    except StorageError as error:
+        # Without the settings it is still worth a look at the engine that would do.
+        show.fail(error)
+        python, damaged = environment.find_python(arguments.python, chosen=settings.Settings()), True
+    else:
+        damaged = False
     if python is None:
         show.say("The engine is not set up yet. Run: texloom setup")
         show.data({"ok": False, "problem": "not set up"})
         return EXIT_ENGINE
     found = environment.check(python)
     show.check(found)
-    return EXIT_OK if found.ok else EXIT_ENGINE
+    if not found.ok:
+        return EXIT_ENGINE
+    return EXIT_FAILED if damaged else EXIT_OK
 
 
 def _tool(arguments: argparse.Namespace, show: Show) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
@@ -173,7 +174,10 @@ def _value(name: str, cell: str) -> Any:
             return False
         raise RequestError(f"{name}: must be true or false, got {cell!r}.")
     if name == "maps":
-        return parse_maps(cell)
+        try:
+            return parse_maps(cell)
+        except argparse.ArgumentTypeError as error:
+            raise RequestError(f"maps: {error}") from error
     if name in _TEXTS:
         return cell
     allowed = ", ".join(sorted(_INTEGERS | _NUMBERS | _SWITCHES | _TEXTS | {"maps"}))

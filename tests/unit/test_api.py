@@ -201,6 +201,7 @@ def test_json_is_one_object_a_line(fake: FakeBackend, tmp_path: Path, capsys: py
         (["generate", "x", "--size", "100"], cli.EXIT_USAGE),
         (["generate", "x", "--set", "wetness"], cli.EXIT_USAGE),
         (["generate", ""], cli.EXIT_USAGE),
+        (["outpaint", "wall.png", "sky", "--left", "1"], cli.EXIT_USAGE),
         (["repeat", "/no/such/folder"], cli.EXIT_FAILED),
         (["batch", "/no/such/file.csv"], cli.EXIT_FAILED),
     ],
@@ -237,8 +238,17 @@ def test_ctrl_c_counts_from_the_first_import(monkeypatch: pytest.MonkeyPatch) ->
     assert texloom.__main__.main() == cli.EXIT_CANCELLED
 
 
+def test_a_damaged_settings_file_stops_no_doctor(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_home.mkdir(exist_ok=True)
+    (own_home / "settings.json").write_text("{", encoding="utf-8")
+    assert cli.main(["doctor"]) == cli.EXIT_FAILED
+    told = capsys.readouterr()
+    assert "settings.json is damaged" in told.err and "delete the file" in told.err and "Python" in told.out
+
+
 def test_wrong_words_are_usage_errors() -> None:
-    for words in ([], ["dance"], ["generate", "x", "--size", "big"], ["generate", "x", "--kind", "video"]):
+    wrong = (["--size", "big"], ["--kind", "video"], ["--maps", ""], ["-o", ""])
+    for words in ([], ["dance"], ["library", "list", "--limit", "-4"], *(["generate", "x", *item] for item in wrong)):
         with pytest.raises(SystemExit) as caught:
             cli.main(words)
         assert caught.value.code == cli.EXIT_USAGE
@@ -332,6 +342,17 @@ def test_library_lists_broken_results_too(
     assert "bricks" in out and "broken" in out
 
 
+def test_models_tell_of_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, files in (("instant", ["head", "vocabulary"]), ("image", ["maps", "upscale"])):
+        assert cli.main(["models", "show", name, "--json"]) == 0
+        (row,) = lines(capsys.readouterr().out)
+        assert row["id"] == name and row["bytes"] > 10**6 and all(Path(path).is_dir() for path in row["paths"])
+        assert cli.main(["models", "check", name, "--json"]) == 0
+        rows = lines(capsys.readouterr().out)
+        assert [Path(row["path"]).stem for row in rows] == files and all(row["ok"] for row in rows)
+    assert cli.main(["models", "show", "nosuch"]) == cli.EXIT_FAILED
+
+
 def test_models_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--json"]) == 0
     rows = {row["id"]: row for row in lines(capsys.readouterr().out)}
@@ -413,7 +434,18 @@ def test_commands_change_pictures(
         return api.Result.read(Path(capsys.readouterr().out.splitlines()[0])).request
 
     over = made(
-        "generate", "moss", "--source", str(wall), "--strength", "0.3", "--lora", "a.safetensors:0.7", "--lora", "b"
+        "generate",
+        "moss",
+        "--source",
+        str(wall),
+        "--model",
+        "sdxl",
+        "--strength",
+        "0.3",
+        "--lora",
+        "a.safetensors:0.7",
+        "--lora",
+        "b",
     )
     assert (over.source, over.strength, over.width, over.kind) == (str(wall), 0.3, 192, "material")
     assert [(Path(item.file).name, item.weight) for item in over.loras] == [("a.safetensors", 0.7), ("b", 1.0)]

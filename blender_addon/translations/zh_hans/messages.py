@@ -61,7 +61,7 @@ MESSAGES: dict[str, str] = {
         "请选择更小的尺寸、更少的变体或更小的模型,或关闭其他程序。"
     ),
     "There is no device {0}.": "没有设备 {0}。",
-    "Leave TEXLOOM_DEVICE unset, or choose one of {0}.": "请不要设置 TEXLOOM_DEVICE,或从 {0} 中选择。",
+    "Choose one of {0}, or none for the best there is.": "请从 {0} 中选择,或不指定以使用最佳设备。",
     "The device {0} is not available with this build of torch.": "此 torch 版本无法使用设备 {0}。",
     # Setting the engine up.
     "It is Python {0}; Texloom needs 3.11 or newer.": "这是 Python {0},Texloom 需要 3.11 或更高版本。",
@@ -264,7 +264,7 @@ MESSAGES: dict[str, str] = {
     "parameters: {0} must be from {1} to {2}, got {3}.": "parameters: {0} 必须介于 {1} 和 {2} 之间,得到的是 {3}。",
     "parameters: {0} must be one of {1}, got {2}.": "parameters: {0} 必须是 {1} 之一,得到的是 {2}。",
     "parameters: {0} {reason}, got {1}.": "parameters: {0} {reason},得到的是 {1}。",
-    "A colour must be written as #rrggbb, got {0}.": "颜色必须写作 #rrggbb,得到的是 {0}。",
+    "must be written as #rrggbb": "必须写作 #rrggbb",
     "must be a colour written as #rrggbb": "必须是写作 #rrggbb 的颜色",
     "must be a number": "必须是数字",
     "must be from {0} to {1}": "必须介于 {0} 和 {1} 之间",

@@ -158,7 +158,9 @@ def environment_python(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
-def find_python(given: str | Path | None = None, *, use_current: bool = True) -> Path | None:
+def find_python(
+    given: str | Path | None = None, *, use_current: bool = True, chosen: settings.Settings | None = None
+) -> Path | None:
     """The Python that runs the worker, or None when there is none yet.
 
     In this order: ``given``, ``TEXLOOM_PYTHON``, the settings', this very Python if it has the packages.
@@ -166,13 +168,14 @@ def find_python(given: str | Path | None = None, *, use_current: bool = True) ->
     Args:
         given: a path that wins over everything.
         use_current: whether this process's own Python may be taken; not in Blender.
+        chosen: the settings that count; default those of this machine.
 
     Raises:
         StorageError: the settings are damaged.
     """
-    for chosen in (given, os.environ.get("TEXLOOM_PYTHON"), settings.load().engine_python):
-        if chosen:
-            return Path(chosen).expanduser()
+    for python in (given, os.environ.get("TEXLOOM_PYTHON"), (chosen or settings.load()).engine_python):
+        if python:
+            return Path(python).expanduser()
     # Looks the packages up without importing them.
     if use_current and all(importlib.util.find_spec(name) is not None for name in REQUIRED):
         return Path(sys.executable)
