@@ -208,12 +208,12 @@ def _check_tile(tile: str) -> None:
         raise RequestError(f"tile: must be xy, x, y or none, got {tile!r}.")
 
 
-def _checked_size(size: object) -> int | tuple[int, int] | None:
+def _checked_size(size: Any) -> int | tuple[int, int] | None:
     """``size`` as the makers take it: the longer side, both, or None for as the picture has."""
     low, high = RANGES["width"]
     if size is None:
         return None
-    sides = size if isinstance(size, (tuple, list)) and len(size) == 2 else [size]
+    sides: list[Any] = list(size) if isinstance(size, (tuple, list)) and len(size) == 2 else [size]
     if any(isinstance(side, bool) or not isinstance(side, int) for side in sides):
         raise RequestError(f"size: must be one or two whole numbers from {low} to {high}, got {size!r}.")
     if len(sides) == 2:
