@@ -3,6 +3,17 @@
 
 import sys
 
-from .cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command; the exit status.  Ctrl+C counts from the first import on."""
+    try:
+        from .cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("texloom: Cancelled.\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

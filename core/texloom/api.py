@@ -45,6 +45,7 @@ from .backends.base import Backend, BackendStatus
 from .backends.subprocess import SubprocessBackend
 from .errors import CancelledError, ErrorCode, TexloomError
 from .events import Event
+from .job_post import Post
 from .jobs import JobState, JobView
 from .jobs_table import JobTable
 from .lora_training import LoraProgress as LoraProgress
@@ -109,7 +110,8 @@ class Job:
 
         Args:
             timeout: seconds; None waits for ever.
-            on_event: gets each event of this job with the view after it, in this thread.
+            on_event: gets each event of this job with the view after it, in this thread; also those that came while
+                other jobs were waited for.  An earlier wait for the same job has taken its own.
 
         Raises:
             JobFailedError: it failed.
@@ -117,13 +119,16 @@ class Job:
             TimeoutError: it goes on after ``timeout``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.view.final:
+        while True:
             left = _WAIT if deadline is None else min(_WAIT, deadline - time.monotonic())
-            if left <= 0:
+            found = self._session.post.take(self.id, max(0.0, left))
+            if found is not None:
+                if on_event is not None:
+                    on_event(*found)
+            elif self._session.post.ended(self.id):
+                break
+            elif left <= 0:
                 raise TimeoutError(f"The job {self.id} has not ended within {timeout:g} seconds.")
-            for view, event in self._session.table.pump(left):
-                if view.id == self.id and on_event is not None:
-                    on_event(view, event)
         return result_of(self.view)
 
 
@@ -173,6 +178,7 @@ class Session:
         if backend is None:
             backend = SubprocessBackend(find_python(python), device=device or settings.load().device or None)
         self.table = JobTable(backend, folder.absolute())
+        self.post = Post(self.table)
 
     @property
     def library(self) -> Path:
@@ -206,7 +212,13 @@ class Session:
         self, prompt: str, *, timeout: float | None = None, on_event: EventHandler | None = None, **options: Any
     ) -> Result:
         """Make one result and wait for it; errors as :meth:`request` and :meth:`Job.wait`."""
-        job = self.submit(make_request(prompt, **options))
+        return self.make(make_request(prompt, **options), timeout=timeout, on_event=on_event)
+
+    def make(
+        self, request: GenerationRequest, *, timeout: float | None = None, on_event: EventHandler | None = None
+    ) -> Result:
+        """Submit a request and wait for its result; errors as :meth:`submit` and :meth:`Job.wait`."""
+        job = self.submit(request)
         try:
             return job.wait(timeout, on_event)
         except BaseException:
@@ -226,19 +238,19 @@ class Session:
         result = Result.read(folder)
         copies = {name: str(path.absolute()) for name, path in result.pictures(leave_out=changes).items()}
         request = _changed(result.request.with_pictures(copies), changes)
-        return self.submit(request).wait(on_event=on_event)
+        return self.make(request, on_event=on_event)
 
     def maps_from_image(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
         """PBR maps of a picture; ``options`` and errors as :func:`image_request`, and errors of :meth:`Job.wait`."""
-        return self.submit(image_request(path, kind="material", **options)).wait(on_event=on_event)
+        return self.make(image_request(path, kind="material", **options), on_event=on_event)
 
     def make_seamless(self, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
         """A picture that repeats without a seam; as :meth:`maps_from_image`."""
-        return self.submit(image_request(path, kind="texture", **options)).wait(on_event=on_event)
+        return self.make(image_request(path, kind="texture", **options), on_event=on_event)
 
     def edit(self, prompt: str, path: str | Path, *, on_event: EventHandler | None = None, **options: Any) -> Result:
         """A picture changed by words; ``options`` as :func:`edit_request`, and errors of :meth:`Job.wait` as well."""
-        return self.submit(edit_request(prompt, path, **options)).wait(on_event=on_event)
+        return self.make(edit_request(prompt, path, **options), on_event=on_event)
 
     def upscale(
         self,
@@ -251,7 +263,7 @@ class Session:
     ) -> Result:
         """A picture or a result with more pixels; as :func:`upscale_request`, and errors of :meth:`Job.wait`."""
         request = upscale_request(source, factor, model=model, **options)
-        return self.submit(request).wait(on_event=on_event)
+        return self.make(request, on_event=on_event)
 
     def preload(self, prompt: str = "", model: str = "instant") -> None:
         """Load a model in the background, so that the next request starts at once."""
@@ -288,7 +300,7 @@ def generate(
     """Make one result with an engine of its own; see :class:`Session` for the arguments and errors."""
     request = make_request(prompt, **options)
     with Session(library=library, python=python, device=device) as session:
-        return session.submit(request).wait(timeout, on_event)
+        return session.make(request, timeout=timeout, on_event=on_event)
 
 
 def maps_from_image(
@@ -347,7 +359,7 @@ def upscale(
     """
     request = upscale_request(source, factor, model=model, **options)
     with Session(library=library, python=python, device=device) as session:
-        return session.submit(request).wait()
+        return session.make(request)
 
 
 def repeat(

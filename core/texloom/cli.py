@@ -32,9 +32,10 @@ from . import (
     settings,
 )
 from .cli_show import Show
-from .errors import CancelledError, ErrorCode, RequestError, TexloomError
+from .errors import CancelledError, ErrorCode, StorageError, TexloomError
 from .request import GenerationRequest
 from .runtime import environment, extras
+from .runtime.environment_use import used
 from .runtime.process import child_environment, package_folder
 
 EXIT_OK: Final = 0
@@ -148,11 +149,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         show.fail(CancelledError(), "cancelled")
         return EXIT_CANCELLED
-    except RequestError as error:
-        show.fail(error)
-        return EXIT_USAGE
     except TexloomError as error:
         show.fail(error)
+        # By the code, not the class: what the engine refuses arrives as a failed job.
+        if error.code == ErrorCode.INVALID_REQUEST:
+            return EXIT_USAGE
         return EXIT_ENGINE if error.code in _ENGINE_CODES else EXIT_FAILED
     except BrokenPipeError:
         # The reader of our output has gone (``| head``); there is nobody left to tell.
@@ -245,14 +246,23 @@ def _setup(arguments: argparse.Namespace, show: Show) -> int:
 
 
 def _doctor(arguments: argparse.Namespace, show: Show) -> int:
-    python = environment.find_python(arguments.python)
+    try:
+        python = environment.find_python(arguments.python)
+    except StorageError as error:
+        # Without the settings it is still worth a look at the engine that would do.
+        show.fail(error)
+        python, damaged = environment.find_python(arguments.python, chosen=settings.Settings()), True
+    else:
+        damaged = False
     if python is None:
         show.say("The engine is not set up yet. Run: texloom setup")
         show.data({"ok": False, "problem": "not set up"})
         return EXIT_ENGINE
     found = environment.check(python)
     show.check(found)
-    return EXIT_OK if found.ok else EXIT_ENGINE
+    if not found.ok:
+        return EXIT_ENGINE
+    return EXIT_FAILED if damaged else EXIT_OK
 
 
 def _tool(arguments: argparse.Namespace, show: Show) -> int:
@@ -261,7 +271,8 @@ def _tool(arguments: argparse.Namespace, show: Show) -> int:
     if python is None:
         raise TexloomError("The engine is not set up yet.", advice="Run: texloom setup", code=ErrorCode.ENGINE_MISSING)
     command = [str(python), "-m", arguments.table[arguments.model], *arguments.rest]
-    return subprocess.run(command, env=child_environment(package_folder()), check=False).returncode
+    with used(python):
+        return subprocess.run(command, env=child_environment(package_folder()), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,12 @@ from .cli_options import parse_maps
 from .cli_show import Show
 from .errors import CancelledError, ErrorCode, RequestError, StorageError, TexloomError
 from .request import Control, GenerationRequest, Lora
+from .runtime.lock import FolderLock
 from .storage import read_json, write_json_atomic
 
 STATE_NAME: Final = "batch.json"
+_LOCK_NAME: Final = ".batch.lock"
+_SEPARATORS: Final = (",", ";", "\t")
 _STOPPERS: Final = frozenset({ErrorCode.ENGINE_MISSING, ErrorCode.ENGINE_BROKEN, ErrorCode.STORAGE})
 _INTEGERS: Final = frozenset({"width", "height", "seed", "count", "steps", "preview_interval"})
 _NUMBERS: Final = frozenset({"guidance_scale", "real_world_width", "style_strength"})
@@ -72,9 +76,10 @@ def run(rows: list[Row], session: api.Session, show: Show) -> int:
         TexloomError: the engine or the disk fails, so that going on makes no sense.
     """
     state_path = session.library / STATE_NAME
-    done = _read_state(state_path)
     failed = 0
     for number, row in enumerate(rows, 1):
+        # Read again each time: another run into the same folder may have noted something meanwhile.
+        done = _read_state(state_path)
         folder = session.library / done[row.key] if row.key in done else None
         if folder is not None and folder.is_dir():
             show.say(f"{number}/{len(rows)} {row.request.prompt}: done before, {folder.name}")
@@ -94,9 +99,14 @@ def run(rows: list[Row], session: api.Session, show: Show) -> int:
             failed += 1
             continue
         show.result(result)
-        done[row.key] = result.folder.name
-        write_json_atomic(state_path, {"schema": 1, "done": done})
+        _note(state_path, row.key, result.folder.name)
     return failed
+
+
+def _note(path: Path, key: str, folder: str) -> None:
+    """Add one row to what is done, and keep what others have added."""
+    with FolderLock(path.with_name(_LOCK_NAME)).held():
+        write_json_atomic(path, {"schema": 1, "done": _read_state(path) | {key: folder}})
 
 
 def _read_state(path: Path) -> dict[str, str]:
@@ -111,18 +121,41 @@ def _read_state(path: Path) -> dict[str, str]:
 def _cells(text: str, *, plain: bool) -> list[tuple[int, dict[str, str]]]:
     if plain:
         return [(n, {"prompt": line.strip()}) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    names = [name.strip() for name in reader.fieldnames or ()]
-    if "prompt" not in names:
-        raise RequestError("The CSV file has no column 'prompt'.", advice="Its first line must name the columns.")
-    reader.fieldnames = names
+    lines = text.splitlines(keepends=True)
+    # Spreadsheets of some countries separate by semicolons.
+    separator = max(_SEPARATORS, key=(lines[0] if lines else "").count)
+    reader = csv.DictReader(lines, delimiter=separator, strict=True)
     found = []
-    for cells in reader:
-        if None in cells:
-            raise RequestError(f"Line {reader.line_num} has too many cells; put prompts with commas in quotes.")
-        if any((cell or "").strip() for cell in cells.values()):
-            found.append((reader.line_num, {name: cell or "" for name, cell in cells.items()}))
+    # Prompts have a limit of their own; this one belongs to the whole process.
+    usual = csv.field_size_limit(max(len(text), 1))
+    try:
+        reader.fieldnames = _names(reader.fieldnames or ())
+        for cells in reader:
+            if None in cells:
+                raise RequestError(f"Line {reader.line_num} has too many cells; put prompts with commas in quotes.")
+            if any((cell or "").strip() for cell in cells.values()):
+                found.append((reader.line_num, {name: cell or "" for name, cell in cells.items()}))
+    except csv.Error as error:
+        raise RequestError(
+            f"The CSV file is damaged from line {reader.line_num + 1} on: {error}.",
+            advice="A quote that opens a cell must be closed, and one within a cell stands twice.",
+        ) from error
+    finally:
+        csv.field_size_limit(usual)
     return found
+
+
+def _names(given: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in given]
+    if "prompt" not in names:
+        raise RequestError(
+            "The CSV file has no column 'prompt'.",
+            advice="Its first line must name the columns, with commas, semicolons or tabs between them.",
+        )
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"The CSV file has two columns {twice!r}.", advice="Take one of them out.")
+    return names
 
 
 def _value(name: str, cell: str) -> Any:
@@ -141,7 +174,10 @@ def _value(name: str, cell: str) -> Any:
             return False
         raise RequestError(f"{name}: must be true or false, got {cell!r}.")
     if name == "maps":
-        return parse_maps(cell)
+        try:
+            return parse_maps(cell)
+        except argparse.ArgumentTypeError as error:
+            raise RequestError(f"maps: {error}") from error
     if name in _TEXTS:
         return cell
     allowed = ", ".join(sorted(_INTEGERS | _NUMBERS | _SWITCHES | _TEXTS | {"maps"}))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import cli_options
+from .errors import RequestError
 from .request import EXPAND_RANGE, GenerationRequest
 from .request_makers import edit_request, make_request
 
@@ -49,6 +50,11 @@ def request(arguments: argparse.Namespace) -> GenerationRequest:
         fields["strength"] = arguments.strength
     if arguments.source is None:
         return make_request(arguments.prompt, **fields)
+    if fields["model"] == "instant":
+        raise RequestError(
+            "--model: the model instant does not start from a picture.",
+            advice="Name one that does; texloom models lists them.",
+        )
     across, down = fields.pop("width", None), fields.pop("height", None)
     return edit_request(
         arguments.prompt,

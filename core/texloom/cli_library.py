@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
         action.add_argument("--favourites", action="store_true", help="favourites only")
         action.add_argument("--kind", choices=KINDS, default="")
         action.add_argument("--sort", type=str.upper, choices=SORTS, default="NEWEST")
-        action.add_argument("--limit", type=int, default=0, metavar="N", help="at most so many")
+        action.add_argument("--limit", type=_limit, default=0, metavar="N", help="at most so many (default: all)")
         action.set_defaults(run=_list)
 
     favourite = actions.add_parser("favourite", parents=[shared], help="mark results as favourites")
@@ -63,6 +63,12 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, parents=[cli_options.output()])
     parser.add_argument("--folder", type=Path, metavar="DIR", help="the library (default: yours)")
     return parser
+
+
+def _limit(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of results.")
+    return int(text)
 
 
 def _open(arguments: argparse.Namespace) -> LibraryIndex:

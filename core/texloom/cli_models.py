@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from . import (
     catalog_rows,
+    cli_built_in,
     cli_networks,
     cli_options,
     cli_styles,
@@ -143,6 +144,8 @@ def _beside(row: CatalogRow) -> dict[str, Any]:
 
 
 def _show(arguments: argparse.Namespace, show: Show) -> int:
+    if cli_built_in.tell(arguments.model, show):
+        return 0
     row = catalog_rows.find(arguments.model)
     network = control_rows.find(arguments.model)
     if row is None and network is not None:
@@ -307,6 +310,8 @@ def _ask(name: str) -> None:
 
 
 def _check(arguments: argparse.Namespace, show: Show) -> int:
+    if cli_built_in.check(arguments.model, show):
+        return 0
     row = downloadable.find(arguments.model)
     path = downloadable.on_disk(row) if row is not None else _path(arguments.model)
     if path is None:

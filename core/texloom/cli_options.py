@@ -27,7 +27,7 @@ def common() -> argparse.ArgumentParser:
     """Where results go and which engine makes them, with :func:`output`."""
     parser = argparse.ArgumentParser(add_help=False, parents=[output()])
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (default: your library)"
+        "-o", "--output", type=folder, metavar="DIR", help="folder of the results (default: your library)"
     )
     parser.add_argument("--python", type=Path, help="the engine's Python")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or xpu (default: the best there is)")
@@ -122,6 +122,13 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     return fields | {name: value for name, value in optional.items() if value is not None}
 
 
+def folder(text: str) -> Path:
+    """The folder ``text``; an empty one, of a variable that was never set, is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name a folder.")
+    return Path(text)
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """``1024`` or ``1024x512`` → (width, height)."""
     parts = text.lower().replace("×", "x").split("x")
@@ -183,10 +190,13 @@ def _controls(given: list[Control], models: list[str]) -> tuple[Control, ...]:
 
 
 def parse_maps(text: str) -> tuple[str, ...]:
-    """``base_color,normal`` or ``all`` → names."""
+    """``base_color,normal`` or ``all`` → names, at least one."""
     if text.strip() == "all":
         return MAPS
-    return tuple(part.strip().replace("-", "_") for part in text.split(",") if part.strip())
+    names = tuple(part.strip().replace("-", "_") for part in text.split(",") if part.strip())
+    if not names:
+        raise argparse.ArgumentTypeError(f"name at least one of {', '.join(MAPS)}.")
+    return names
 
 
 def parse_parameters(items: list[str]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class Show:
     def data(self, values: Mapping[str, Any]) -> None:
         """One object for programs."""
         if self._json:
-            sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+            # Escaped, so that a path stays what it is in a pipe of any encoding.
+            sys.stdout.write(json.dumps(values) + "\n")
             sys.stdout.flush()
 
     def line(self, text: str) -> None:
@@ -60,8 +61,6 @@ class Show:
         self.data(event.to_dict())
         if isinstance(event, events.Warning):
             self.say(f"Note: {together(event.message, event.advice)}")
-        elif isinstance(event, events.Failed) and event.log_tail and not self._quiet:
-            self.say(event.log_tail)
         elif not view.final:
             self._progress(*_position(view))
 
@@ -124,8 +123,9 @@ class Show:
     def fail(self, error: TexloomError, kind: str = "error") -> None:
         """An error, as the last thing."""
         self.data({"type": kind, "code": str(error.code), "message": error.message, "advice": error.advice})
-        if isinstance(error, JobFailedError) and error.log_tail and self._json:
-            sys.stderr.write(error.log_tail + "\n")
+        # Programs have it in the event.
+        if isinstance(error, JobFailedError) and error.log_tail and not self._json and not self._quiet:
+            self.say(error.log_tail)
         self.say(f"texloom: {error}")
 
     def end_bar(self) -> None:

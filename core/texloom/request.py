@@ -79,6 +79,22 @@ def random_seed() -> int:
     return secrets.randbelow(2**31)
 
 
+def checked_expand(sides: Sequence[float]) -> tuple[float, float, float, float]:
+    """What ``outpaint`` adds on the left, right, top and bottom.
+
+    Raises:
+        RequestError: they are not four numbers, or one is out of :data:`EXPAND_RANGE`.
+    """
+    if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 4:
+        raise RequestError("expand: must be four numbers: left, right, top, bottom.")
+    low, high = EXPAND_RANGE
+    for side in sides:
+        if isinstance(side, bool) or not isinstance(side, (int, float)) or not low <= side <= high:
+            raise RequestError(f"expand: must be from {low:g} to {high:g}, got {side!r}.")
+    left, right, top, bottom = (float(side) for side in sides)
+    return left, right, top, bottom
+
+
 @dataclass(frozen=True, slots=True)
 class Lora:
     """A small file that changes a model's weights, and how much of it is added (1 as it was trained).
@@ -233,20 +249,14 @@ class GenerationRequest:
             raise RequestError("strength: there is no picture to start from.", advice="Give the path of a picture.")
         if self.mask and name != "inpaint":
             raise RequestError(f"mask: the operation {name} takes none; inpaint does.")
-        sides = self.expand
-        if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 4:
-            raise RequestError("expand: must be four numbers: left, right, top, bottom.")
-        low, high = EXPAND_RANGE
-        for side in sides:
-            if isinstance(side, bool) or not isinstance(side, (int, float)) or not low <= side <= high:
-                raise RequestError(f"expand: must be from {low:g} to {high:g}, got {side!r}.")
+        sides = checked_expand(self.expand)
         if any(sides) and name != "outpaint":
             raise RequestError(f"expand: the operation {name} does not grow a picture; outpaint does.")
         if name == "outpaint" and not any(sides):
             raise RequestError("expand: say by how much a side is to grow, left=0.25 for a quarter of the width.")
         if name == "repair_seams" and not (self.tile_x or self.tile_y):
             raise RequestError("operation: to repair seams, tile_x or tile_y must be true.")
-        object.__setattr__(self, "expand", tuple(float(side) for side in sides))
+        object.__setattr__(self, "expand", sides)
 
     def _check_loras(self) -> None:
         loras = self.loras
@@ -449,6 +459,8 @@ def _check_text(name: str, value: object, *, required: bool = False) -> None:
         raise RequestError(f"{name}: must be text, got {type(value).__name__}.")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise RequestError(f"{name}: must be valid Unicode, without lone surrogates.")
+    if "\0" in value:
+        raise RequestError(f"{name}: must hold no zero characters.")
     if required and not value.strip():
         raise RequestError(f"{name}: must not be empty.")
     if len(value) > MAX_PROMPT_LENGTH:

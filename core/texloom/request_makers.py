@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from .errors import RequestError
 from .picture_size import fitting_size, picture_size
-from .request import RANGES, Control, GenerationRequest
+from .request import RANGES, Control, GenerationRequest, checked_expand
 
 DRAWN_STEP: Final = 32
 """Every model draws at multiples of this."""
@@ -52,7 +53,7 @@ def control_stack(items: Sequence[Control | Sequence[Any]]) -> tuple[Control, ..
                 advice='Write ("depth", "file.png") or ("depth", "file.png", 0.8).',
             )
         kind, image, *rest = item
-        found.append(Control(kind, str(Path(image).expanduser().absolute()), *rest))
+        found.append(Control(kind, str(file_path("controls", image)), *rest))
     return tuple(found)
 
 
@@ -82,13 +83,10 @@ def image_request(
         RequestError: there is no such picture, or an option is unknown or out of range.
         StorageError: the file may not be read.
     """
-    file = Path(path).expanduser().absolute()
+    file = file_path("source", path)
     _check_tile(tile)
-    if isinstance(size, tuple):
-        width, height = size
-    else:
-        _check_side(size)
-        width, height = fitting_size(*picture_size(file), size)
+    size = _checked_size(size)
+    width, height = size if isinstance(size, tuple) else fitting_size(*picture_size(file), size)
     fields: dict[str, Any] = {
         "prompt": f"{file.stem} seamless" if kind == "texture" else file.stem.strip() or "picture",
         "kind": kind,
@@ -135,9 +133,10 @@ def edit_request(
         RequestError: there is no such picture, or an option is unknown or out of range.
         StorageError: the file may not be read.
     """
-    file = Path(path).expanduser().absolute()
+    file = file_path("source", path)
     tile = tile or ("none" if operation in ("inpaint", "outpaint") else "xy")
     _check_tile(tile)
+    size = _checked_size(size)
     if not isinstance(size, tuple):
         size = edited_size(*picture_size(file), size, operation, expand)
     fields: dict[str, Any] = {
@@ -145,8 +144,8 @@ def edit_request(
         "model": model,
         "source": str(file),
         "operation": operation,
-        "mask": str(Path(mask).expanduser().absolute()) if mask else "",
-        "expand": tuple(expand),
+        "mask": str(file_path("mask", mask)) if mask else "",
+        "expand": checked_expand(expand),
         "width": size[0],
         "height": size[1],
         "tile_x": "x" in tile,
@@ -161,19 +160,33 @@ def edited_size(
     """The size of what :func:`edit_request` makes of a picture of ``width`` × ``height`` pixels, by its options.
 
     Raises:
-        RequestError: ``longest`` is out of range.
+        RequestError: ``longest`` or ``expand`` is out of range.
     """
-    _check_side(longest)
+    _checked_size(longest)
     if operation == "create":
         return fitting_size(width, height, longest, step=DRAWN_STEP)
     if longest is not None:
         scale = longest / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    if operation == "outpaint" and len(expand) == 4:
-        left, right, top, bottom = expand
+    if operation == "outpaint":
+        left, right, top, bottom = checked_expand(expand)
         width += round(width * left) + round(width * right)
         height += round(height * top) + round(height * bottom)
     return width, height
+
+
+def file_path(name: str, path: object) -> Path:
+    """The file or folder ``path`` as the engine, which runs in a folder of its own, finds it.
+
+    Raises:
+        RequestError: it is no path; ``name`` is the field that it was given for.
+    """
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fsdecode(path):
+        raise RequestError(f"{name}: must be the path of a file, got {path!r}.")
+    try:
+        return Path(os.fsdecode(path)).expanduser().absolute()
+    except RuntimeError as error:  # ~name of a user that is not there
+        raise RequestError(f"{name}: there is no file {path}.") from error
 
 
 def _absolute(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,6 +208,17 @@ def _check_tile(tile: str) -> None:
         raise RequestError(f"tile: must be xy, x, y or none, got {tile!r}.")
 
 
-def _check_side(size: int | None) -> None:
-    if size is not None and not RANGES["width"][0] <= size <= RANGES["width"][1]:
-        raise RequestError(f"size: must be from {RANGES['width'][0]} to {RANGES['width'][1]}, got {size}.")
+def _checked_size(size: Any) -> int | tuple[int, int] | None:
+    """``size`` as the makers take it: the longer side, both, or None for as the picture has."""
+    low, high = RANGES["width"]
+    if size is None:
+        return None
+    sides: list[Any] = list(size) if isinstance(size, (tuple, list)) and len(size) == 2 else [size]
+    if any(isinstance(side, bool) or not isinstance(side, int) for side in sides):
+        raise RequestError(f"size: must be one or two whole numbers from {low} to {high}, got {size!r}.")
+    if len(sides) == 2:
+        return sides[0], sides[1]  # width and height, which the request checks
+    if not low <= sides[0] <= high:
+        raise RequestError(f"size: must be from {low} to {high}, got {sides[0]}.")
+    side: int = sides[0]
+    return side

@@ -15,6 +15,7 @@ from .errors import StorageError
 
 FILE_NAME: Final = "settings.json"
 SCHEMA: Final = 1
+_REPAIR: Final = "Correct or delete the file."
 IDLE_MINUTES: Final = 15.0
 """How long an unused model stays in memory where the settings do not tell."""
 VARIABLES: Final[Mapping[str, str]] = {
@@ -123,12 +124,15 @@ def load() -> Settings:
     path = settings_path()
     if not path.is_file():
         return Settings()
-    data = storage.read_versioned(path, schema=SCHEMA)
+    try:
+        data = storage.read_versioned(path, schema=SCHEMA)
+    except StorageError as error:
+        raise StorageError(error.message, advice=error.advice or _REPAIR) from error
     values: dict[str, str] = {}
     for item in fields(Settings):
         value = data.get(item.name, "")
         if not isinstance(value, str):
-            raise StorageError(f"{path} is damaged: {item.name} must be text.", advice="Correct or delete the file.")
+            raise StorageError(f"{path} is damaged: {item.name} must be text.", advice=_REPAIR)
         values[item.name] = value
     return Settings(**values)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from .errors import RequestError, StorageError
 from .picture_size import picture_size
 from .request import IMAGE_MAP, MAPS, RANGES, GenerationRequest
-from .request_makers import make_request
+from .request_makers import file_path, make_request
 from .storage import MANIFEST_NAME, read_manifest
 
 LARGEST_FACTOR: Final = 4.0
@@ -53,7 +53,7 @@ def upscale_request(
             range.
         StorageError: a file may not be read, or the result is damaged.
     """
-    path = Path(source).expanduser().absolute()
+    path = file_path("source", source)
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 1.0 < factor <= LARGEST_FACTOR:
         raise RequestError(f"factor: must be above 1 and at most {LARGEST_FACTOR:g}, got {factor!r}.")
     if path.is_dir() or path.name == MANIFEST_NAME:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real worker process, with the real loop and streams, around an engine that does what the prompt says.
 
-The prompt's words are instructions, carried out in order: ``load:SECONDS``, ``sleep:SECONDS``, ``print``, ``fail``,
-``memory``, ``garbage``, ``die``, ``partial``, ``forget``.  Then a real result is written.
+The prompt's words are instructions, carried out in order: ``load:SECONDS``, ``sleep:SECONDS``, ``deaf:SECONDS``,
+``print``, ``fail``, ``memory``, ``garbage``, ``die``, ``partial``, ``forget``.  Then a real result is written.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class ScriptedEngine:
             if name in ("load", "sleep"):
                 emit(Progress(request_id=request.id, fraction=0.1, step=1, steps=2))
                 wait(float(value), cancelled)
+            elif name == "deaf":
+                emit(Progress(request_id=request.id, fraction=0.1, step=1, steps=2))
+                time.sleep(float(value))
             elif name == "print":
                 print(  # noqa: T201 - what libraries do
                     '{"type":"completed","request_id":"' + request.id + '"}', flush=True

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from driving import WORKER, Make, ask, collect, kinds, until
 from texloom.backends.base import BackendState
 from texloom.backends.subprocess import SubprocessBackend
 from texloom.events import Failed
+from texloom.runtime import environment_use
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tests kill with signals")
 
@@ -98,6 +100,46 @@ def test_an_unexpected_exception_is_told_with_its_traceback(scripted: Make, tmp_
     again = ask()
     backend.submit(again, tmp_path)
     assert kinds(collect(backend, again.id), again.id)[-1] == "completed"
+
+
+def test_an_ordinary_error_comes_without_a_traceback(scripted: Make, tmp_path: Path) -> None:
+    backend = scripted()
+    for prompt, traced in (("missing", False), ("memory", True)):
+        request = ask(prompt)
+        backend.submit(request, tmp_path)
+        event = failed(collect(backend, request.id))
+        assert event.advice and ("Traceback" in event.log_tail) is traced
+
+
+def test_an_interrupted_close_leaves_nothing_half_made(scripted: Make, tmp_path: Path) -> None:
+    backend = scripted(close_timeout=20.0)
+    backend.submit(ask("partial deaf:20"), tmp_path)
+    until(backend, "progress")
+    assert list(tmp_path.glob(".partial-*"))
+    timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        backend.close()
+    assert time.monotonic() - began < 3 and not list(tmp_path.glob(".partial-*"))
+
+
+def test_an_environment_is_in_use_while_its_worker_lives(scripted: Make, tmp_path: Path) -> None:
+    python = environment_use.engines_folder() / "env-mine" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    folder = python.parent.parent
+    backend = SubprocessBackend(None, command=[str(python), str(WORKER)], log_dir=tmp_path / "logs")
+    request = ask()
+    backend.submit(request, tmp_path / "library")
+    collect(backend, request.id)
+    assert environment_use.in_use(folder)
+    backend.close()
+    deadline = time.monotonic() + 5
+    while environment_use.in_use(folder):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_an_engine_that_forgets_its_end_is_ended(scripted: Make, tmp_path: Path) -> None:

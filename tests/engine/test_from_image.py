@@ -331,6 +331,12 @@ class TestRequests:
                 run(engine, library, **{"source": source} | options)
         assert not library.exists() or not list(library.iterdir())
 
+    def test_errors_name_the_file_that_was_given(self, engine: Engine, tmp_path: Path) -> None:
+        whole = save(tmp_path / "whole.png", pebbles()).read_bytes()
+        (tmp_path / "my source.png.PNG").write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(RequestError, match=r"source: my source\.png\.PNG is damaged"):
+            run(engine, tmp_path / "library", tmp_path / "my source.png.PNG", width=64, height=64)
+
     def test_cancelled_leaves_nothing(self, engine: Engine, tmp_path: Path) -> None:
         with pytest.raises(CancelledError):
             run(engine, tmp_path / "library", save(tmp_path / "w.png", pebbles()), "progress", kind="material")

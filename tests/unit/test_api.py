@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from texloom import api, cli, settings
+import texloom.__main__
+from texloom import api, cli, cli_batch, settings
 from texloom.backends.fake import FakeBackend, Script
+from texloom.cli_show import Show
 from texloom.errors import CancelledError, ErrorCode, OutOfMemoryError, RequestError, StorageError, TexloomError
 
 FAULT = OutOfMemoryError("Too little memory.", advice="Choose a smaller size.")
+REFUSED = TexloomError("parameters: unknown nosuch.", code=ErrorCode.INVALID_REQUEST)
 
 
 @pytest.fixture
@@ -55,6 +60,64 @@ def test_timeout_and_cancel(tmp_path: Path) -> None:
             job.wait(5)
         with pytest.raises(TimeoutError):
             session.generate("slow too", timeout=0.1)
+
+
+def test_nobody_waits_no_job_goes_on(tmp_path: Path, wall: Path) -> None:
+    with api.Session(library=tmp_path, backend=FakeBackend(Script(steps=400, step_seconds=0.05))) as session:
+
+        def stop(view: Any, event: Any) -> None:
+            raise KeyboardInterrupt
+
+        for make in (
+            lambda: session.generate("slow", on_event=stop),
+            lambda: session.maps_from_image(wall, on_event=stop),
+            lambda: session.make_seamless(wall, on_event=stop),
+            lambda: session.edit("moss", wall, model="sdxl", on_event=stop),
+            lambda: session.upscale(wall, on_event=stop),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                make()
+        for request_id in session.table.views:
+            with pytest.raises(CancelledError):
+                api.Job(session, session.table.views[request_id].request).wait(5)
+
+
+def test_each_job_gets_all_its_events_in_the_thread_that_waits(session: api.Session) -> None:
+    jobs = [session.submit(session.request(f"wall {number}")) for number in range(4)]
+    heard: dict[str, list[str]] = {job.id: [] for job in jobs}
+
+    def handler(job: api.Job) -> Any:
+        return lambda view, event: heard[job.id].append(f"{view.id == job.id} {event.type}")
+
+    # The last one first: what came for the others meanwhile is theirs.
+    for job in reversed(jobs):
+        job.wait(20, handler(job))
+    complete = ["accepted", "queued", "model_loading", "progress", "artifact", "completed"]
+    for number, job in enumerate(jobs):
+        wanted = [name for name in complete if number == 0 or name != "model_loading"]
+        assert list(dict.fromkeys(heard[job.id])) == [f"True {name}" for name in wanted]
+    # In threads of their own.
+    jobs = [session.submit(session.request(f"floor {number}")) for number in range(4)]
+    heard |= {job.id: [] for job in jobs}
+    where: dict[str, set[int]] = {job.id: set() for job in jobs}
+
+    def wait(job: api.Job) -> None:
+        def heed(view: Any, event: Any) -> None:
+            where[job.id].add(threading.get_ident())
+            heard[job.id].append(event.type)
+
+        job.wait(20, heed)
+
+    threads = [threading.Thread(target=wait, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [heard[job.id][-1] for job in jobs] == ["completed"] * 4 and all(
+        heard[job.id][0] == "accepted" for job in jobs
+    )
+    assert all(len(found) == 1 for found in where.values()) and len(set.union(*where.values())) == 4
+    assert jobs[0].wait(1).folder, "waiting again for one that has ended"
 
 
 def test_repeat_uses_the_same_request_with_changes(session: api.Session) -> None:
@@ -99,7 +162,7 @@ def test_what_counts_for_the_engine(own_home: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
     """The command's engine; a new one is made for each run of the command, with this one's script."""
-    holder = FakeBackend(Script(fail={"bad": FAULT}, warn={"odd": "It is odd."}))
+    holder = FakeBackend(Script(fail={"bad": FAULT, "refused": REFUSED}, warn={"odd": "It is odd."}))
 
     def make(arguments: Any) -> api.Session:
         return api.Session(library=arguments.output, backend=FakeBackend(holder.script))
@@ -134,9 +197,11 @@ def test_json_is_one_object_a_line(fake: FakeBackend, tmp_path: Path, capsys: py
     ("words", "status"),
     [
         (["generate", "bad"], cli.EXIT_FAILED),
+        (["generate", "refused"], cli.EXIT_USAGE),
         (["generate", "x", "--size", "100"], cli.EXIT_USAGE),
         (["generate", "x", "--set", "wetness"], cli.EXIT_USAGE),
         (["generate", ""], cli.EXIT_USAGE),
+        (["outpaint", "wall.png", "sky", "--left", "1"], cli.EXIT_USAGE),
         (["repeat", "/no/such/folder"], cli.EXIT_FAILED),
         (["batch", "/no/such/file.csv"], cli.EXIT_FAILED),
     ],
@@ -145,8 +210,45 @@ def test_exit_status(words: list[str], status: int, fake: FakeBackend, tmp_path:
     assert cli.main([*words, "-o", str(tmp_path)]) == status
 
 
+def test_a_traceback_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(arguments: Any) -> Any:
+        raise api.JobFailedError("It broke.", code=ErrorCode.INTERNAL, log_tail="Traceback of it")
+
+    monkeypatch.setattr(cli, "_session", failing)
+    for words, times in (([], 1), (["--json"], 0), (["--quiet"], 0)):
+        assert cli.main(["generate", "x", *words]) == cli.EXIT_FAILED
+        err = capsys.readouterr().err
+        assert err.count("Traceback of it") == times and err.endswith("texloom: It broke.\n")
+
+
+def test_json_names_files_in_any_encoding(fake: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert cli.main(["generate", "砖墙", "-o", str(tmp_path), "--json"]) == 0
+    assert Path(lines(raw.getvalue().decode("ascii"))[-1]["folder"]).is_dir()
+
+
+def test_ctrl_c_counts_from_the_first_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    assert texloom.__main__.main() == cli.EXIT_CANCELLED
+
+
+def test_a_damaged_settings_file_stops_no_doctor(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_home.mkdir(exist_ok=True)
+    (own_home / "settings.json").write_text("{", encoding="utf-8")
+    assert cli.main(["doctor"]) == cli.EXIT_FAILED
+    told = capsys.readouterr()
+    assert "settings.json is damaged" in told.err and "delete the file" in told.err and "Python" in told.out
+
+
 def test_wrong_words_are_usage_errors() -> None:
-    for words in ([], ["dance"], ["generate", "x", "--size", "big"], ["generate", "x", "--kind", "video"]):
+    wrong = (["--size", "big"], ["--kind", "video"], ["--maps", ""], ["-o", ""])
+    for words in ([], ["dance"], ["library", "list", "--limit", "-4"], *(["generate", "x", *item] for item in wrong)):
         with pytest.raises(SystemExit) as caught:
             cli.main(words)
         assert caught.value.code == cli.EXIT_USAGE
@@ -193,7 +295,8 @@ def test_batch_goes_on_where_it_stopped(fake: FakeBackend, tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("text", "word"),
     [("name\nx\n", "prompt"), ("prompt,color\nx,red\n", "color"), ("prompt,seed\nx,y\n", "seed"), ("prompt\n", "no"),
-     ("prompt\na,b\n", "cells"), ("prompt,width\nx,65\n", "line 2")],
+     ("prompt\na,b\n", "cells"), ("prompt,width\nx,65\n", "line 2"), ('prompt,seed\n"a,1\nb,2\n', "line 2"),
+     ("prompt,seed,prompt\na,1,b\n", "two columns"), (f"prompt\n{'x' * 140_000}\n", "4000")],
 )  # fmt: skip
 def test_batch_names_what_is_wrong(
     text: str, word: str, fake: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -202,6 +305,30 @@ def test_batch_names_what_is_wrong(
     table.write_text(text, encoding="utf-8")
     assert cli.main(["batch", str(table), "-o", str(tmp_path / "out")]) == cli.EXIT_USAGE
     assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_batch_reads_what_spreadsheets_write(separator: str, tmp_path: Path) -> None:
+    table = tmp_path / "p.csv"
+    lines = [("prompt", "seed", "", ""), ('"red; wet, old"', "5", "", "")]
+    table.write_text("".join(separator.join(cells) + "\n" for cells in lines), encoding="utf-8")
+    (row,) = cli_batch.read_rows(table, {})
+    assert (row.request.prompt, row.request.seed) == ("red; wet, old", 5)
+
+
+def test_two_batches_into_one_folder_keep_each_other_s_notes(fake: FakeBackend, tmp_path: Path) -> None:
+    def run(name: str) -> None:
+        table = tmp_path / f"{name}.txt"
+        table.write_text("".join(f"{name} {number}\n" for number in range(5)), encoding="utf-8")
+        with api.Session(library=tmp_path / "out", backend=FakeBackend(Script(step_seconds=0.01))) as session:
+            assert cli_batch.run(cli_batch.read_rows(table, {}), session, Show(quiet=True)) == 0
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("bricks", "planks")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))["done"]) == 10
 
 
 def test_library_lists_broken_results_too(
@@ -213,6 +340,17 @@ def test_library_lists_broken_results_too(
     assert cli.main(["library", "--folder", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "bricks" in out and "broken" in out
+
+
+def test_models_tell_of_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, files in (("instant", ["head", "vocabulary"]), ("image", ["maps", "upscale"])):
+        assert cli.main(["models", "show", name, "--json"]) == 0
+        (row,) = lines(capsys.readouterr().out)
+        assert row["id"] == name and row["bytes"] > 10**6 and all(Path(path).is_dir() for path in row["paths"])
+        assert cli.main(["models", "check", name, "--json"]) == 0
+        rows = lines(capsys.readouterr().out)
+        assert [Path(row["path"]).stem for row in rows] == files and all(row["ok"] for row in rows)
+    assert cli.main(["models", "show", "nosuch"]) == cli.EXIT_FAILED
 
 
 def test_models_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +402,28 @@ def test_edits_follow_the_picture_s_size(session: api.Session, wall: Path) -> No
             api.edit_request("moss", wall, **{"model": "sdxl"} | wrong)
     with pytest.raises(RequestError, match="no file"):
         api.edit_request("moss", wall.with_name("gone.png"), model="sdxl")
+    for side in (float("nan"), float("inf"), 3.0, "x"):
+        with pytest.raises(RequestError, match="expand"):
+            api.edit_request("moss", wall, model="sdxl", operation="outpaint", expand=(side, 0, 0, 0))
     assert session.edit("moss", wall, model="sdxl").request.source == str(wall)
+
+
+def test_what_is_no_path_and_no_size_is_a_wrong_request(wall: Path) -> None:
+    assert api.image_request(wall, size=[256, 128]).height == 128
+    for wrong in ("big", (1, 2, 3), True, 2.5, (256, None)):
+        with pytest.raises(RequestError, match=r"size|width|height"):
+            api.image_request(wall, size=wrong)
+        with pytest.raises(RequestError, match=r"size|width|height"):
+            api.edit_request("moss", wall, model="sdxl", size=wrong)
+    for path in (None, 3, "a\0b.png", "~nobody-of-this-name/a.png"):
+        for make in (api.image_request, api.upscale_request, lambda path: api.edit_request("x", path, model="sdxl")):
+            with pytest.raises(RequestError, match="source"):
+                make(path)
+        if path != "~nobody-of-this-name/a.png":
+            with pytest.raises(RequestError, match="style_image"):
+                api.make_request("x", style_image=path)
+        with pytest.raises(RequestError, match="controls"):
+            api.make_request("x", controls=[("depth", path)])
 
 
 def test_commands_change_pictures(
@@ -275,7 +434,18 @@ def test_commands_change_pictures(
         return api.Result.read(Path(capsys.readouterr().out.splitlines()[0])).request
 
     over = made(
-        "generate", "moss", "--source", str(wall), "--strength", "0.3", "--lora", "a.safetensors:0.7", "--lora", "b"
+        "generate",
+        "moss",
+        "--source",
+        str(wall),
+        "--model",
+        "sdxl",
+        "--strength",
+        "0.3",
+        "--lora",
+        "a.safetensors:0.7",
+        "--lora",
+        "b",
     )
     assert (over.source, over.strength, over.width, over.kind) == (str(wall), 0.3, 192, "material")
     assert [(Path(item.file).name, item.weight) for item in over.loras] == [("a.safetensors", 0.7), ("b", 1.0)]

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from texloom import catalog_rows, settings
 from texloom.errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
-from texloom.runtime import environment, extras
+from texloom.runtime import environment, environment_use, extras
 from texloom.runtime.environment import Accelerator, Plan, SetupProgress, Step
+from texloom.runtime.lock import FolderLock
 from texloom.runtime.process import NICENESS
 
 
@@ -146,6 +147,38 @@ def test_progress_of_a_download_is_told_in_megabytes(tmp_path: Path) -> None:
     with pytest.raises(EngineBrokenError):
         environment.set_up(plan(tmp_path, code), seen.append, threading.Event())
     assert any(item.detail == "torch 95 of 190 MB" for item in seen)
+
+
+def test_two_set_ups_do_not_meet(tmp_path: Path) -> None:
+    new = plan(tmp_path, "raise SystemExit(9)")
+    new.folder.mkdir(parents=True)
+    lock = FolderLock(new.folder.parent / "set-up.lock")
+    assert lock.take()
+    with pytest.raises(EngineBrokenError, match="already"):
+        environment.set_up(new, lambda progress: None, threading.Event())
+    assert new.folder.is_dir(), "it is the other's"
+    lock.free()
+    with pytest.raises(EngineBrokenError, match="Step 0 failed"):
+        environment.set_up(new, lambda progress: None, threading.Event())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the new environment is a shell script")
+def test_an_environment_that_runs_is_kept(tmp_path: Path) -> None:
+    others = {name: tmp_path / "home" / "engine" / name for name in ("env-used", "env-old", "mine")}
+    for folder in others.values():
+        python = environment.environment_python(folder)
+        python.parent.mkdir(parents=True)
+        for file in (python, folder / "pyvenv.cfg"):
+            file.write_text("", encoding="utf-8")
+    script = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
+    new = plan(tmp_path, "pass")
+    new.python.parent.mkdir(parents=True)
+    new.python.write_text(script, encoding="utf-8")
+    new.python.chmod(0o755)
+    with environment_use.used(environment.environment_python(others["env-used"])):
+        assert environment.set_up(new, lambda progress: None, threading.Event()).ok
+        assert {name for name, folder in others.items() if folder.is_dir()} == {"env-used", "mine"}
+    assert not environment_use.in_use(others["env-used"]) and new.folder.is_dir()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a priority of its own kind there")

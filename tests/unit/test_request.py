@@ -23,7 +23,7 @@ from texloom.request import (
     Lora,
 )
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60)
 REQUESTS = st.builds(
     GenerationRequest,
     prompt=TEXT.filter(lambda text: bool(text.strip())),

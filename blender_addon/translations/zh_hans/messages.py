@@ -40,6 +40,10 @@ MESSAGES: dict[str, str] = {
     "The engine could not start; its log says why.": "引擎无法启动,原因见其日志。",
     "The engine could not start: {reason}.": "引擎无法启动: {reason}。",
     "The engine ended while starting ({0}); its log says why.": "引擎在启动时结束 ({0}),原因见其日志。",
+    "The engine is being set up by another program already.": "另一个程序正在设置引擎。",
+    "Wait until that has finished.": "请等待其完成。",
+    "{0} is held by another program.": "{0} 正被另一个程序占用。",
+    "End that program, or wait for its end.": "请结束该程序,或等待其结束。",
     "The engine ended while starting.": "引擎在启动时结束。",
     "The engine sent a message that is not understood: {reason}": "引擎发来的消息无法理解: {reason}",
     "The engine did not start within {0} seconds.": "引擎未能在 {0} 秒内启动。",
@@ -57,7 +61,7 @@ MESSAGES: dict[str, str] = {
         "请选择更小的尺寸、更少的变体或更小的模型,或关闭其他程序。"
     ),
     "There is no device {0}.": "没有设备 {0}。",
-    "Leave TEXLOOM_DEVICE unset, or choose one of {0}.": "请不要设置 TEXLOOM_DEVICE,或从 {0} 中选择。",
+    "Choose one of {0}, or none for the best there is.": "请从 {0} 中选择,或不指定以使用最佳设备。",
     "The device {0} is not available with this build of torch.": "此 torch 版本无法使用设备 {0}。",
     # Setting the engine up.
     "It is Python {0}; Texloom needs 3.11 or newer.": "这是 Python {0},Texloom 需要 3.11 或更高版本。",
@@ -240,6 +244,8 @@ MESSAGES: dict[str, str] = {
     "{0}: must be text, got {1}.": "{0}: 必须是文本,得到的是 {1}。",
     "{0}: must be valid Unicode, without lone surrogates.": "{0}: 必须是有效的 Unicode,不含单独的代理字符。",
     "{0}: must not be empty.": "{0}: 不能为空。",
+    "{0}: must hold no zero characters.": "{0}: 不能含有空字符 (NUL)。",
+    "{0}: must be the path of a file, got {1}.": "{0}: 必须是文件的路径,得到的是 {1}。",
     "{0}: at most {1} characters, got {2}.": "{0}: 最多 {1} 个字符,得到的是 {2} 个。",
     "{0}: must be one of {1}, got {2}.": "{0}: 必须是 {1} 之一,得到的是 {2}。",
     "{0}: must be a whole number {reason}, got {1}.": "{0}: 必须是{reason}的整数,得到的是 {1}。",
@@ -273,7 +279,7 @@ MESSAGES: dict[str, str] = {
     "parameters: {0} must be from {1} to {2}, got {3}.": "parameters: {0} 必须介于 {1} 和 {2} 之间,得到的是 {3}。",
     "parameters: {0} must be one of {1}, got {2}.": "parameters: {0} 必须是 {1} 之一,得到的是 {2}。",
     "parameters: {0} {reason}, got {1}.": "parameters: {0} {reason},得到的是 {1}。",
-    "A colour must be written as #rrggbb, got {0}.": "颜色必须写作 #rrggbb,得到的是 {0}。",
+    "must be written as #rrggbb": "必须写作 #rrggbb",
     "must be a colour written as #rrggbb": "必须是写作 #rrggbb 的颜色",
     "must be a number": "必须是数字",
     "must be from {0} to {1}": "必须介于 {0} 和 {1} 之间",
@@ -288,6 +294,9 @@ MESSAGES: dict[str, str] = {
     "Missing field {0}: every field must be on the wire.": "缺少字段 {0}: 必须传送每个字段。",
     "Unknown option {0}; there are {1}.": "未知的选项 {0},可用的有 {1}。",
     "tile: must be xy, x, y or none, got {0}.": "tile: 必须是 xy、x、y 或 none,得到的是 {0}。",
+    "size: must be one or two whole numbers from {0} to {1}, got {2}.": (
+        "size: 必须是一个或两个介于 {0} 和 {1} 之间的整数,得到的是 {2}。"
+    ),
     "size: must be from {0} to {1}, got {2}.": "size: 必须介于 {0} 和 {1} 之间,得到的是 {2}。",
     "The request in {0} cannot be read: {reason}": "无法读取 {0} 中的请求: {reason}",
     "{0} was changed since the result was made from it.": "自生成结果以来,{0} 已被更改。",

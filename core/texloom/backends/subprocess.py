@@ -31,6 +31,7 @@ from ..errors import (
 )
 from ..events import Cancelled, Event, Failed
 from ..request import GenerationRequest
+from ..runtime.environment_use import used
 from ..runtime.process import (
     ChildProcess,
     LogFile,
@@ -140,14 +141,19 @@ class _Session:
             self._post(wire.encode(wire.Shutdown()))
         if not greeted and child is not None:
             child.kill()  # nothing has begun that would need an orderly end
-        if self._over.wait(timeout):
-            return
-        child = self._child
-        if child is not None:
-            child.terminate()
-            if not self._over.wait(_KILL_SECONDS):
+        try:
+            if self._over.wait(timeout):
+                return
+            child = self._child
+            if child is not None:
+                child.terminate()
+                self._over.wait(_KILL_SECONDS)
+        finally:
+            # Also after a second Ctrl+C: what a killed worker leaves half-made is removed before this returns.
+            child = self._child
+            if child is not None and not self._over.is_set():
                 child.kill()
-        self._over.wait(2 * _KILL_SECONDS)
+            self._over.wait(2 * _KILL_SECONDS)
 
     def _post(self, line: bytes, job: _Job | None = None) -> None:
         self._outbox.append((line, job))
@@ -156,6 +162,10 @@ class _Session:
     # The session's own thread.
 
     def _run(self) -> None:
+        with used(Path(self._launch.command[0])):
+            self._live()
+
+    def _live(self) -> None:
         try:
             log = LogFile.create(self._launch.log_dir)
             child = ChildProcess.spawn(self._launch.command, self._launch.environment, log)

@@ -30,7 +30,7 @@ def choose_device(wanted: str | None = None) -> str:
     if not name or name == "auto":
         return next(kind for kind in KINDS if _available(kind))
     kind, _, number = name.partition(":")
-    advice = f"Leave TEXLOOM_DEVICE unset, or choose one of {', '.join(k for k in KINDS if _available(k))}."
+    advice = f"Choose one of {', '.join(k for k in KINDS if _available(k))}, or none for the best there is."
     if kind not in KINDS or (number and not number.isdecimal()):
         raise EngineBrokenError(f"There is no device {name!r}.", advice=advice)
     if not _available(kind) or (number and int(number) >= _count(kind)):

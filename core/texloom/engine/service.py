@@ -29,7 +29,7 @@ from .context import JobContext, SilentContext
 from .generator import GeneratedImage, Generator, GeneratorInfo, LargeGenerator, Pixels
 from .memory_plan import DEVICE_RESERVE
 from .results import ResultWriter
-from .sources import keep_source
+from .sources import keep_source, own_names
 from .text_encoder import TextEncoder, downloads_allowed
 
 _LIBRARIES: Final = ("torch", "transformers", "diffusers")
@@ -124,6 +124,7 @@ class Engine:
                 # From the copies: the originals may change meanwhile, and the result must follow from what is kept.
                 drawn_from = request.with_pictures({name: str(job.path / copy.file) for name, copy in kept.items()})
                 with (
+                    own_names(kept.values()),
                     map_models.may_ask(lambda: self._unload_idle(generator)),
                     ResultWriter(request, generator.info, context, job.path, kept=kept) as writer,
                 ):

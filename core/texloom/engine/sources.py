@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +45,20 @@ def keep_source(path: Path, folder: Path, stem: str = "source") -> KeptSource:
     name = f"{stem}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
     write_bytes_atomic(folder / name, data, durable=False)
     return KeptSource(file=name, name=path.name, sha256=hashlib.sha256(data).hexdigest())
+
+
+@contextlib.contextmanager
+def own_names(kept: Iterable[KeptSource]) -> Iterator[None]:
+    """Errors about the copies in ``kept`` name the files that they were made of."""
+    names = {copy.file: copy.name for copy in kept if "." in copy.file}
+    try:
+        yield
+    except RequestError as error:
+        if not names:
+            raise
+        pattern = rf"(?<!\w)({'|'.join(map(re.escape, names))})(?!\w)"
+        message = re.sub(pattern, lambda found: names[found[0]], error.message)
+        raise RequestError(message, advice=error.advice, download=error.download) from error
 
 
 def read_bytes(path: Path, field: str = "source") -> bytes:

@@ -30,6 +30,9 @@ from typing import Any, Final
 from .. import settings, storage
 from ..errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
 from . import extras
+from .environment_use import PREFIX, in_use
+from .environment_use import engines_folder as engines_folder
+from .lock import FolderLock
 from .process import NICENESS, child_environment, package_folder
 
 MINIMUM_PYTHON: Final = (3, 11)
@@ -38,7 +41,7 @@ REQUIRED: Final = ("torch", "transformers", "safetensors", "PIL", "numpy")
 
 CHECK_TIMEOUT: Final = 180.0
 _PIP: Final = "pip>=24.1"  # the first with machine-readable progress
-_PREFIX: Final = "env-"
+_LOCK: Final = "set-up.lock"
 _SPACE_BYTES: Final = {"cpu": 3 << 30, "mps": 3 << 30}
 _SPACE_GPU_BYTES: Final = 12 << 30
 _TAIL: Final = 25
@@ -146,11 +149,6 @@ class Check:
         return f"{self.devices[0][0]} ({self.devices[0][1]})" if self.devices else ""
 
 
-def engines_folder() -> Path:
-    """Folder of the environments made by :func:`set_up`."""
-    return storage.home() / "engine"
-
-
 def locks_folder() -> Path:
     """Folder of the lock files."""
     return Path(__file__).with_name("locks")
@@ -161,7 +159,9 @@ def environment_python(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
-def find_python(given: str | Path | None = None, *, use_current: bool = True) -> Path | None:
+def find_python(
+    given: str | Path | None = None, *, use_current: bool = True, chosen: settings.Settings | None = None
+) -> Path | None:
     """The Python that runs the worker, or None when there is none yet.
 
     In this order: ``given``, ``TEXLOOM_PYTHON``, the settings', this very Python if it has the packages.
@@ -169,13 +169,14 @@ def find_python(given: str | Path | None = None, *, use_current: bool = True) ->
     Args:
         given: a path that wins over everything.
         use_current: whether this process's own Python may be taken; not in Blender.
+        chosen: the settings that count; default those of this machine.
 
     Raises:
         StorageError: the settings are damaged.
     """
-    for chosen in (given, os.environ.get("TEXLOOM_PYTHON"), settings.load().engine_python):
-        if chosen:
-            return Path(chosen).expanduser()
+    for python in (given, os.environ.get("TEXLOOM_PYTHON"), (chosen or settings.load()).engine_python):
+        if python:
+            return Path(python).expanduser()
     # Looks the packages up without importing them.
     if use_current and all(importlib.util.find_spec(name) is not None for name in REQUIRED):
         return Path(sys.executable)
@@ -203,7 +204,7 @@ def make_plan(
     base = base_python or _own_python()
     _check_base(base)
     chosen = accelerator or detect_accelerator()
-    where = folder or engines_folder() / f"{_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
+    where = folder or engines_folder() / f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
     python = str(environment_python(where))
     locks, more = locks_folder(), [str(extras.lock(name, chosen)) for name in dict.fromkeys(extra)]
     pip = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-color")
@@ -247,7 +248,7 @@ def set_up(
     Raises:
         OfflineError: ``online`` is false.
         CancelledError: it was cancelled.
-        EngineBrokenError: a step failed; the message tells which, the advice what to do.
+        EngineBrokenError: a step failed; the message tells which, the advice what to do.  Or another set-up runs.
         StorageError: the settings could not be written.
     """
     if not online or os.environ.get("TEXLOOM_OFFLINE") == "1":
@@ -256,6 +257,20 @@ def set_up(
             advice="Allow online access in Blender's preferences (System), or use an existing Python.",
         )
     _check_space(plan)
+    lock = FolderLock(plan.folder.parent / _LOCK)
+    if not lock.take():
+        raise EngineBrokenError(
+            "The engine is being set up by another program already.", advice="Wait until that has finished."
+        )
+    try:
+        return _carry_out(plan, report, cancelled, keep_old=keep_old)
+    finally:
+        lock.free()
+
+
+def _carry_out(
+    plan: Plan, report: Callable[[SetupProgress], None], cancelled: threading.Event, *, keep_old: bool
+) -> Check:
     total = sum(step.weight for step in plan.steps) + 6
     done = 0.0
     try:
@@ -488,6 +503,6 @@ def _remove_others(folder: Path) -> None:
     # Only what this module made, and only below its own folder.
     if folder.parent != engines_folder():
         return
-    for other in engines_folder().glob(f"{_PREFIX}*"):
-        if other != folder and (other / "pyvenv.cfg").is_file():
+    for other in engines_folder().glob(f"{PREFIX}*"):
+        if other != folder and (other / "pyvenv.cfg").is_file() and not in_use(other):
             shutil.rmtree(other, ignore_errors=True)

@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+from ..errors import StorageError
 from ..storage import storage_error
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+
+PATIENCE: Final = 30.0
+_PAUSE: Final = 0.05
 
 
 class FolderLock:
@@ -57,3 +66,22 @@ class FolderLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
         self._descriptor = None
+
+    @contextlib.contextmanager
+    def held(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Hold it for a ``with`` block, for something short; another that holds it is waited for.
+
+        Raises:
+            StorageError: as :meth:`take`, or the other has not let it go within ``patience`` seconds.
+        """
+        deadline = time.monotonic() + patience
+        while not self.take():
+            if time.monotonic() >= deadline:
+                raise StorageError(
+                    f"{self._path} is held by another program.", advice="End that program, or wait for its end."
+                )
+            time.sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            self.free()

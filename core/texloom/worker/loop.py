@@ -44,6 +44,7 @@ EXIT_ENGINE_BROKEN: Final = 3
 
 GRACE_SECONDS: Final = 2.0
 _TAIL_LINES: Final = 30
+_TRACED: Final = frozenset({ErrorCode.INTERNAL, ErrorCode.ENGINE_BROKEN, ErrorCode.OUT_OF_MEMORY})
 
 Emit = Callable[[Event], None]
 
@@ -343,7 +344,8 @@ def broken_engine_error(error: BaseException) -> TexloomError:
 def failure(request_id: str, error: Exception) -> Failed:
     """The ``Failed`` event for whatever a job raised."""
     if isinstance(error, TexloomError):
-        tail = "" if isinstance(error, RequestError) else _tail(error)
+        # The others are explained by their words; where the code was at that time helps nobody.
+        tail = _tail(error) if error.code in _TRACED else ""
         return Failed.from_error(request_id, error, log_tail=tail)
     if is_out_of_memory(error):
         known = OutOfMemoryError(

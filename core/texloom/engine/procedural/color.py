@@ -47,7 +47,7 @@ def parse_hex(text: str) -> tuple[float, float, float]:
     """
     match = _HEX.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"A colour must be written as #rrggbb, got {text!r}.")
+        raise ValueError("must be written as #rrggbb")
     value = int(match[1], 16)
     return (value >> 16) / 255, (value >> 8 & 255) / 255, (value & 255) / 255
 
