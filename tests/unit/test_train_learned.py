@@ -124,7 +124,7 @@ def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
     assert float(_value(encoder, "--minutes")) == pytest.approx(2.3, abs=0.2)
     assert {"--resume", "--freeze-encoder"} <= set(decoder)
     assert _value(pieces, "--autoencoder") == _value(encoder, "--out")
-    assert _value(pieces, "--crop") == "4" and "--crop" not in flow
+    assert _value(pieces, "--crop") == "8" and "--crop" not in flow
     assert _value(flow, "--start") == _value(pieces, "--out")
     assert _value(distill, "--model") == _value(evaluation, "--model") == _value(flow, "--out")
     assert _value(evaluation, "--device") == "cpu"
