@@ -42,7 +42,7 @@ def instant() -> InstantGenerator:
 def drawn(instant: InstantGenerator, prompt: str, **values: Any) -> tuple[GeneratedImage, dict[str, str]]:
     """The first picture and the warnings by their codes."""
     context = Listening()
-    values = {"width": 16, "height": 16, "seed": 5, "maps": ("base_color",), **values}
+    values = {"width": 64, "height": 64, "seed": 5, "maps": ("base_color",), **values}
     image = next(iter(instant.generate(GenerationRequest(prompt=prompt, **values), context)))
     return image, dict(context.told)
 
