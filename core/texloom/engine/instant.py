@@ -343,7 +343,7 @@ def _note_unused(
             continue
         told.add(plan.family.name)
         stated = reading.stated(plan.family.name).values()
-        spans = {*reading.family_spans, *(span for said in stated for span in said.spans)}
+        spans = {span for said in stated for span in said.spans}
         places = [place for place in wording.back(unused_words(wording.text, plan.family)) if not _met(place, spans)]
         shown = list(dict.fromkeys(word for place in places for word in _words_at(prompt, (place,))))
         if shown:

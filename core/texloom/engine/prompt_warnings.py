@@ -81,8 +81,8 @@ def warn_about_prompt(
     else:
         unknown = vocabulary.unknown(request.prompt, encoder)
         missed, foreign = unknown.words, unknown.foreign
-    digits = set(HEX_COLOR.findall(request.prompt))
-    missed = tuple(word for word in missed if word.lstrip("#") not in digits)
+    numbers = {*HEX_COLOR.findall(request.prompt), *(("rgb",) if wording.exact else ())}
+    missed = tuple(word for word in missed if word.lstrip("#").lower() not in {each.lower() for each in numbers})
     if reading.outside and not missed:
         missed = translated.content_words() if translated else vocabulary.content_words(request.prompt)
     if missed:

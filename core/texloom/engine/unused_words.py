@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Final
 
+from ..training.colors import BASIC
 from .phrases import ATTRIBUTE_NOUNS, words
 from .procedural.family import Family, families
 from .procedural.parameters import Choice, Number
 
 Place = tuple[int, int]
+
+# Other options are kinds ("oak", "fish"), whose words stand for things of many sorts.
+_ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
 
 
 def unused_words(text: str, family: Family) -> list[Place]:
@@ -31,7 +36,9 @@ def unused_words(text: str, family: Family) -> list[Place]:
             continue
         start, end = spoken[at][1], spoken[at + length - 1][2]
         meant = table[tuple(plain[at : at + length])]
-        if not meant & own and not used & set(plain[at : at + length]):
+        # "Rusty brown" is a color.
+        colored = at + length < len(plain) and plain[at + length] in BASIC
+        if not colored and not meant & own and not used & set(plain[at : at + length]):
             found.append((start, end))
         at += length
     return found
@@ -56,7 +63,7 @@ def _phrases() -> tuple[Mapping[tuple[str, ...], frozenset[str]], int]:
             phrases: list[str] = []
             if isinstance(item, Number):
                 phrases = [*item.words, *ATTRIBUTE_NOUNS.get(item.name, ())]
-            elif isinstance(item, Choice):
+            elif isinstance(item, Choice) and item.name in _ARRANGED:
                 phrases = [phrase for option in item.options.values() for phrase in option]
             for phrase in phrases:
                 found.setdefault(_split(phrase), set()).add(item.name)
