@@ -324,19 +324,19 @@ class TestCompiling:
         assert np.array_equal(_picture(model), plain) and len(tried) == 1
         torch._dynamo.reset()
 
-    def test_without_a_cpp_compiler(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_a_cpp_compiler(self, tmp_path: Path) -> None:
         """torch's own compiler, which finds none when a block is first called."""
         from torch._inductor import config, cpp_builder
 
-        monkeypatch.setattr(config.cpp, "cxx", (str(tmp_path / "none"),))
-        monkeypatch.setattr(config, "force_disable_caches", True)
-        cpp_builder.cpp_compiler_search.cache_clear()
         model, notes = DiffusersFolderGenerator(tiny_families.save("z-image", tmp_path / "z-image")), Notes()
         model.load(Notes())
         plain = _picture(model)
         assert model._speed is not None
-        model._speed.compile()
-        image = next(model.generate(small_request(), notes))
+        cpp_builder.cpp_compiler_search.cache_clear()
+        # torch's own way: what pytest puts back instead, torch takes for deleted.
+        with config.patch({"cpp.cxx": (str(tmp_path / "none"),), "force_disable_caches": True}):
+            model._speed.compile()
+            image = next(model.generate(small_request(), notes))
         assert set(notes.warnings) == {"compile_unavailable"} and np.array_equal(image.maps["image"], plain)
         cpp_builder.cpp_compiler_search.cache_clear()
         torch._dynamo.reset()

@@ -99,11 +99,11 @@ def test_each_job_gets_all_its_events_in_the_thread_that_waits(session: api.Sess
     # In threads of their own.
     jobs = [session.submit(session.request(f"floor {number}")) for number in range(4)]
     heard |= {job.id: [] for job in jobs}
-    where: dict[str, set[int]] = {job.id: set() for job in jobs}
+    where: dict[str, set[str]] = {job.id: set() for job in jobs}
 
     def wait(job: api.Job) -> None:
         def heed(view: Any, event: Any) -> None:
-            where[job.id].add(threading.get_ident())
+            where[job.id].add(threading.current_thread().name)
             heard[job.id].append(event.type)
 
         job.wait(20, heed)

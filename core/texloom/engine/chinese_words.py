@@ -97,6 +97,18 @@ def plain(text: str) -> str:
 
 
 @cache
+def english_words() -> frozenset[str]:
+    """The English words, in lower case, that materials, colors and attributes are translated to."""
+    return frozenset(
+        word.lower()
+        for entries in glossary().values()
+        for entry in entries
+        if entry.kind not in ("other", "skip", "unit")
+        for word in re.findall(r"[A-Za-z]+", entry.english)
+    )
+
+
+@cache
 def glossary() -> Mapping[str, tuple[Entry, ...]]:
     """All known words, in the form of :func:`plain`, with their meanings in the order of the file."""
     found: dict[str, tuple[Entry, ...]] = {}

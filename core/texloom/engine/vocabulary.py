@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..errors import ModelInvalidError, ModelNotFoundError
+from .chinese_words import english_words
 from .eight_bits import encode_rows
 from .phrases import ATTRIBUTE_NOUNS, STOP_WORDS, negate, phrase_table, stem, words
 from .procedural.color import Lab, hex_to_lab, lab_to_hex
@@ -179,7 +180,9 @@ class Vocabulary:
                 found.setdefault(word, text[start:end])
                 continue
             joined = [a[0] + b[0] for a, b in zip(parts[index - 1 : index + 1], parts[index : index + 2], strict=False)]
-            if not self.knows(word) and not any(pair in self._known for pair in joined):
+            # What Chinese is translated to has been chosen for being read well, also where it is rare.
+            listed = self.knows(word) or word in english_words()
+            if not listed and not any(pair in self._known for pair in joined):
                 unlisted.append(word)
                 found.setdefault(word, text[start:end])
         if unlisted:
