@@ -59,10 +59,10 @@ def save_learned(folder: Path) -> Path:
     autoencoder.fold(vae, known.mean((0, 2, 3)), known.std((0, 2, 3)))
     known = (known - known.mean((0, 2, 3), keepdim=True)) / known.std((0, 2, 3), keepdim=True)
     layout = Layout.of(embedded_head().schema)
-    states, lengths, meant = latents._encoded(["", "plain paint"], TextEncoder(), layout, "cpu")
+    text = latents._encoded(["", "plain paint"], TextEncoder(), layout, "cpu")
     learned = latents.Learned(
-        latents=known[:, None].half(), states=states, lengths=lengths, meanings=meant,
-        truth=meant[1:].float().expand(len(known), -1), layout=layout, captions=[[1]] * len(known),
+        latents=known[:, None].half(), starts=text["lengths"].cumsum(0) - text["lengths"], **text,
+        truth=text["meanings"][1:].float().expand(len(known), -1), layout=layout, captions=[[1]] * len(known),
         texts=["", "plain paint"], rows=[{}] * len(known),
     )  # fmt: skip
     config = NETWORK | {"in_channels": 8, "out_channels": 8}
