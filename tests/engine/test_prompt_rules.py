@@ -230,7 +230,13 @@ class TestTold:
         assert drawn(instant, "rusty diamond plate")[1]["words_unused"] == "Diamond plate has no: rusty."
 
     @pytest.mark.parametrize(
-        "prompt", ["weathered red brick wall with white mortar", "mossy cobblestone, wet", "herringbone oak parquet"]
+        "prompt",
+        [
+            "weathered red brick wall with white mortar",
+            "mossy cobblestone, wet",
+            "herringbone oak parquet",
+            "red brick wall, highly detailed",
+        ],
     )
     def test_good_prompts_are_read_in_silence(self, instant: InstantGenerator, prompt: str) -> None:
         assert drawn(instant, prompt)[1] == {}

@@ -16,6 +16,8 @@ Place = tuple[int, int]
 
 # Other options are kinds ("oak", "fish"), whose words stand for things of many sorts.
 _ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
+# "Highly detailed" is wished of any picture.
+_OF_PICTURES: Final = "detail"
 
 
 def unused_words(text: str, family: Family) -> list[Place]:
@@ -61,7 +63,7 @@ def _phrases() -> tuple[Mapping[tuple[str, ...], frozenset[str]], int]:
         neutral |= {_split(word) for word in (*family.nouns, *family.rare_nouns, *family.modifiers)}
         for item in family.all_parameters():
             phrases: list[str] = []
-            if isinstance(item, Number):
+            if isinstance(item, Number) and item.name != _OF_PICTURES:
                 phrases = [*item.words, *ATTRIBUTE_NOUNS.get(item.name, ())]
             elif isinstance(item, Choice) and item.name in _ARRANGED:
                 phrases = [phrase for option in item.options.values() for phrase in option]
