@@ -85,8 +85,7 @@ class TestLearned:
         more = ["--steps", "200", "--rate", "0.004", "--rank", "8", "--preview", "150", "--json", "--sheet", "1"]
         assert _teach(learned, red, out, *more, "--trigger", "glaze9") == 0
         facts = _facts(out)
-        # Most of it is grain and height, which nobody could tell from words; what can be told is the color.
-        assert facts["loss_best"] < 0.9 * facts["loss_first"]
+        assert facts["loss_best"] < 0.8 * facts["loss_first"]
         assert facts["color_distance_after"] < 0.7 * facts["color_distance_before"]
         # As the engine draws it, with and without the file.
         generator, context = learned_draw.drawing(learned), learned_draw.quiet()
@@ -130,7 +129,7 @@ class TestLearned:
             loras = (engine_loras.Lora(str(file)),) if file else ()
             (image,) = learned_draw.drawn(generator, ["plain paint"], size=64, seeds=[4], loras=loras)
             rough.append(float(image.maps["roughness"].mean()))
-        assert context.device and rough[1] > rough[0] + 5.0
+        assert context.device and rough[1] > rough[0] + 3.0
 
     def test_a_stopped_run_goes_on_as_if_it_had_not(self, learned: Path, red: Path, tmp_path: Path) -> None:
         more = ["--steps", "12", "--batch", "2", "--check", "4", "--rank", "4", "--sheet", "0"]
