@@ -85,6 +85,15 @@ def test_fine_matter_of_a_coarse_form_is_bounded_too() -> None:
     assert result.height.isfinite().all()
 
 
+def test_two_materials_are_as_fine_as_the_first() -> None:
+    bricks, denim = families()["bricks"], families()["denim"]
+    assert bricks.tile_width_m != denim.tile_width_m
+    blended = Blended(bricks, Second(mode=MATTER, family=denim, values=values_of(denim, "low")))
+    values: dict[str, Value] = {"scale": "none"}
+    for width_m in (bricks.tile_width_m, WIDEST):
+        assert drawn_width(blended, values, 128, width_m) == drawn_width(bricks, values, 128, width_m)
+
+
 def test_cells_are_counted_within_bounds() -> None:
     tile = Tile(64, 64, 1000.0, 1000.0, 1)
     assert tile.count(0.0001) == (MOST_CELLS, MOST_CELLS) and tile.count(1e9) == (1, 1)
