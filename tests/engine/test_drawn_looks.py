@@ -164,6 +164,9 @@ def test_velvet_has_a_pile_and_linen_a_weave() -> None:
     fabric = families()["fabric"]
     assert piled(fabric, "Red velvet") and piled(fabric, "brown corduroy trousers")
     assert piled(fabric, "red linen") is None and piled(fabric, "cloth, not velvet") is None
+    for text in ("linen fabric instead of velvet", "satin rather than velvet", "not a velvet but a linen fabric"):
+        assert piled(fabric, text) is None
+    assert piled(fabric, "velvet instead of corduroy") and piled(fabric, "not old velvet but new velvet")
     assert piled(families()["leather"], "velvet") is None
     for text in ("velvet", "corduroy"):
         family = piled(fabric, text)

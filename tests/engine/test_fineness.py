@@ -7,11 +7,13 @@ import resource
 import sys
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from texloom.engine.context import SilentContext
+from texloom.engine.generator import Pixels
 from texloom.engine.instant import InstantGenerator
 from texloom.engine.procedural.blending import MATTER, Blended, Second
 from texloom.engine.procedural.draw import Drawing, draw, draw_batch
@@ -85,6 +87,15 @@ def test_fine_matter_of_a_coarse_form_is_bounded_too() -> None:
     assert result.height.isfinite().all()
 
 
+def test_two_materials_are_as_fine_as_the_first() -> None:
+    bricks, denim = families()["bricks"], families()["denim"]
+    assert bricks.tile_width_m != denim.tile_width_m
+    blended = Blended(bricks, Second(mode=MATTER, family=denim, values=values_of(denim, "low")))
+    values: dict[str, Value] = {"scale": "none"}
+    for width_m in (bricks.tile_width_m, WIDEST):
+        assert drawn_width(blended, values, 128, width_m) == drawn_width(bricks, values, 128, width_m)
+
+
 def test_cells_are_counted_within_bounds() -> None:
     tile = Tile(64, 64, 1000.0, 1000.0, 1)
     assert tile.count(0.0001) == (MOST_CELLS, MOST_CELLS) and tile.count(1e9) == (1, 1)
@@ -100,16 +111,37 @@ def test_the_instant_model_says_so() -> None:
         def __init__(self) -> None:
             super().__init__("cpu", threading.Event())
             self.warned: dict[str, tuple[str, str]] = {}
+            self.count = 0
 
         def warn(self, code: str, message: str, *, advice: str = "", words: tuple[str, ...] = ()) -> None:
             self.warned[code] = (message, advice)
+            self.count += 1
 
     model = InstantGenerator(TextEncoder())
     for width_m, warned in ((4.0, False), (WIDEST, True)):
         notes = Notes()
-        request = GenerationRequest(prompt="red bricks", width=128, height=128, seed=3, real_world_width=width_m)
+        request = GenerationRequest(
+            prompt="red bricks", width=128, height=128, seed=3, count=2, real_world_width=width_m
+        )
         made = next(iter(model.generate(request, notes)))
         assert made.tile_width_m == width_m
-        assert ("tile_too_wide" in notes.warned) == warned
+        assert ("tile_too_wide" in notes.warned) == warned and notes.count == warned
     message, advice = notes.warned["tile_too_wide"]
     assert "10000 m wide" in message and "smaller real-world width" in advice
+
+
+def test_previews_are_as_fine_as_the_picture() -> None:
+    class Seen(SilentContext):
+        previews: ClassVar[list[Pixels]] = []
+
+        def preview(self, pixels: Pixels, *, index: int = 0, step: int = 0) -> None:
+            self.previews.append(pixels)
+
+    request = GenerationRequest(
+        prompt="red bricks", width=768, height=768, seed=3, real_world_width=WIDEST, preview_interval=1, draft=True
+    )
+    seen = Seen("cpu", threading.Event())
+    made = next(iter(InstantGenerator(TextEncoder()).generate(request, seen)))
+    picture = made.maps["base_color"].reshape(192, 4, 192, 4, 3)[:, 1:3, :, 1:3].mean((1, 3))
+    alike = np.corrcoef(picture.ravel(), seen.previews[0].ravel())[0, 1]
+    assert alike > 0.5, alike

@@ -178,6 +178,15 @@ class TestForecast:
         monkeypatch.setattr(memory_plan, "_installed", lambda package: True)
         found = memory_plan.plans(hollow("z-image"), SQUARE, device="cuda", precision=BFLOAT16)
         assert [plan.quantization for plan in found if plan.quantization] == [INT8, NF4]
+        # What cannot be had does not take away what is there in any case; places stay the same.
+        for refused in ({INT8, NF4}, {NF4}):
+            left = memory_plan.plans(
+                hollow("z-image"), SQUARE, device="cuda", precision=BFLOAT16, without=frozenset(refused)
+            )
+            kept = [plan.quantization for plan in left if plan.quantization]
+            assert kept == ([FLOAT8] if INT8 in refused else [INT8])
+            ranks = {plan.way: plan.rank for plan in found}
+            assert all(ranks.get(plan.way, plan.rank) == plan.rank for plan in left if plan.quantization != FLOAT8)
         single = replace(hollow("z-image"), quantizes=False)
         assert not any(p.quantization for p in memory_plan.plans(single, SQUARE, device="cuda", precision=BFLOAT16))
 

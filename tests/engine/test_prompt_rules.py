@@ -133,6 +133,11 @@ def test_dark_grout_is_the_grout(instant: InstantGenerator, prompt: str, color: 
         ("brick wall in #b03020 with #222222 mortar", {"color": "#b03020", "second_color": "#222222"}),
         ("#fff and #102040 stripes", {"color": "#ffffff", "second_color": "#102040"}),
         ("#7a3b2e 砖墙", {"color": "#7a3b2e"}),
+        ("#7a3b2e砖墙", {"color": "#7a3b2e"}),
+        ("砖墙＃7a3b2e", {"color": "#7a3b2e"}),
+        ("rgb(0,0,255)瓷砖", {"color": "#0000ff"}),
+        ("瓷砖rgb（0，0，255）", {"color": "#0000ff"}),
+        ("#7a3b2e", {"color": "#7a3b2e"}),
     ],
 )
 def test_colors_in_numbers(instant: InstantGenerator, prompt: str, names: dict[str, str]) -> None:
@@ -228,6 +233,28 @@ class TestTold:
         assert unused_words("herringbone tweed", families()["fabric"]) == [(0, len("herringbone"))]
         assert "herringbone" in drawn(instant, "herringbone tweed")[1]["words_unused"]
         assert drawn(instant, "rusty diamond plate")[1]["words_unused"] == "Diamond plate has no: rusty."
+
+    @pytest.mark.parametrize(
+        "prompt",
+        [
+            "marble without moss",
+            "marble, no visible moss or snow",
+            "marble free of moss",
+            "marble, not mossy",
+            "没有苔藓的大理石",
+            "大理石,无苔藓",
+            "大理石不生锈",
+            "hammered dented metal",
+        ],
+    )
+    def test_what_is_not_wanted_is_not_missed(self, instant: InstantGenerator, prompt: str) -> None:
+        assert "words_unused" not in drawn(instant, prompt)[1]
+
+    def test_what_is_wanted_besides_is(self, instant: InstantGenerator) -> None:
+        assert drawn(instant, "marble without cracks, mossy")[1]["words_unused"] == "Marble has no: mossy."
+
+    def test_a_color_in_numbers_is_understood(self, instant: InstantGenerator) -> None:
+        assert list(drawn(instant, "#7a3b2e")[1]) == ["material_unsure"]
 
     @pytest.mark.parametrize(
         "prompt",

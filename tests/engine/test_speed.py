@@ -399,10 +399,13 @@ class TestCompiling:
         said: list[str] = []
         for _ in range(COMPILED_AFTER):
             notes = Notes()
-            monkeypatch.setattr(notes, "warn", lambda code, message, **rest: said.append(f"{code}: {message}"))
+            monkeypatch.setattr(
+                notes, "warn", lambda code, message, advice="", **_: said.append(f"{code}: {message} {advice}")
+            )
             image = next(model.generate(small_request(seed=11), notes))
         told = "This model has no blocks of layers that are known to be worth compiling."
-        assert said == [f"compile_unavailable: {told}"] and "compiled" not in image.details
+        advice = "Pictures are drawn without it. Turn compiling off in the settings."
+        assert said == [f"compile_unavailable: {told} {advice}"] and "compiled" not in image.details
 
     def test_a_c_compiler_is_looked_for_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())

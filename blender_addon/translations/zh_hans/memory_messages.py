@@ -31,5 +31,6 @@ MESSAGES: dict[str, str] = {
     ),
     "Pictures are drawn without it.": "将不使用编译来绘制图像。",
     "Install what is missing, or turn compiling off in the settings.": "请安装缺少的软件,或在设置中关闭编译。",
+    "Turn compiling off in the settings.": "请在设置中关闭编译。",
     "Leave the setting for attention empty, or install what it needs.": "请将注意力设置留空,或安装其所需的软件包。",
 }

@@ -50,6 +50,7 @@ class Acceleration:
         self._drawn: Counter[tuple[int, int, int]] = Counter()
         self._blocks = CompiledBlocks(self._denoisers, self._compiling_failed)
         self._problem = ""
+        self._way_out = "Install what is missing, or turn compiling off in the settings."
         self._facts: dict[str, Any] = {}
         self._context: Context | None = None
         self.prompts = PromptCache()
@@ -150,11 +151,8 @@ class Acceleration:
             if self._blocks.active or self._problem:
                 return
             self._problem = "This model has no blocks of layers that are known to be worth compiling."
-        context.warn(
-            "compile_unavailable",
-            self._problem,
-            advice="Pictures are drawn without it. Install what is missing, or turn compiling off in the settings.",
-        )
+            self._way_out = "Turn compiling off in the settings."
+        context.warn("compile_unavailable", self._problem, advice=f"Pictures are drawn without it. {self._way_out}")
 
     def _compiling_failed(self, text: str) -> None:
         self._problem = f"Compiling the networks failed: {text}"

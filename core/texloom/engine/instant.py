@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,19 +23,17 @@ from .chinese import Translation
 from .generator import Context, GeneratedImage, GeneratorInfo, Pixels
 from .head import CONFIG_FILE, WEIGHTS_FILE, Head, Reading
 from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
-from .phrases import STOP_WORDS, words
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import Family, families
 from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
 from .procedural.pile import piled
 from .procedural.weathering import ATTRIBUTES
-from .prompt_warnings import warn_about_prompt
+from .prompt_warnings import warn_about_prompt, warn_about_unused, words_at
 from .schema import describe
 from .style_colors import Dominant, dominant_colors, set_colors
 from .text_encoder import LICENCE as ENCODER_LICENCE
 from .text_encoder import TextEncoder
-from .unused_words import unused_words
 from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Avoided, Vocabulary
 from .wording import Wording
 
@@ -63,6 +61,7 @@ class _Plan:
     family_source: str
     seed: int
     width_m: float
+    drawn_m: float
     style: dict[str, Any] = field(default_factory=dict)
     blended: Family | None = None
     second: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +74,7 @@ class _Plan:
             width=width,
             height=height,
             width_m=self.width_m,
+            drawn_m=self.drawn_m,
             seed=self.seed,
             supersample=supersample,
         )
@@ -205,8 +205,9 @@ class InstantGenerator:
         plans = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
         for plan in plans:
             plan.blended = plan.blended or piled(plan.family, text)
+        _note_too_wide(plans, context)
         if pair is None:
-            _note_unused(translated or request.prompt, wording, reading, plans, context)
+            warn_about_unused(translated or request.prompt, wording, reading, [plan.family for plan in plans], context)
         yield from self._draw(request, translated, context, reading, plans)
 
     def _read_negative(self, text: str, context: Context) -> Avoided:
@@ -320,39 +321,25 @@ class InstantGenerator:
             values, other = values | form, other | printed
         clear = pair is not None or (len(reading.candidates(avoided.families)) == 1 and not reading.outside)
         source = "request" if locked is not None else "prompt" if clear else "seed"
-        if (drawn_m := drawn_width(family, values, request.width, width_m)) < width_m:
-            context.warn(
-                "tile_too_wide",
-                f"{family.title} on a tile {width_m:g} m wide would be finer than its pixels: "
-                f"it is drawn larger, as on a tile of {drawn_m:.3g} m.",
-                advice="Set a smaller real-world width, or a larger picture.",
-            )
-        plan = _Plan(family, _as_written(family, values), sources, source, seed, width_m, look.facts)
+        values = _as_written(family, values)
+        drawn_m = drawn_width(family, values, request.width, width_m)
+        plan = _Plan(family, values, sources, source, seed, width_m, drawn_m, look.facts)
         if pair is not None:
             plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
         return plan
 
 
-def _note_unused(
-    prompt: str | Translation, wording: Wording, reading: Reading, plans: list[_Plan], context: Context
-) -> None:
-    """Say once which known words the materials that were picked have no parameter for."""
-    told: set[str] = set()
+def _note_too_wide(plans: Sequence[_Plan], context: Context) -> None:
+    """Say once, of the first that it holds for, that a tile is too wide for its pixels."""
     for plan in plans:
-        if plan.family.name in told:
-            continue
-        told.add(plan.family.name)
-        stated = reading.stated(plan.family.name).values()
-        spans = {span for said in stated for span in said.spans}
-        places = [place for place in wording.back(unused_words(wording.text, plan.family)) if not _met(place, spans)]
-        shown = list(dict.fromkeys(word for place in places for word in _words_at(prompt, (place,))))
-        if shown:
-            listed = ", ".join(shown)
-            context.warn("words_unused", f"{plan.family.title} has no: {listed}.", words=tuple(shown))
-
-
-def _met(place: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
-    return any(place[0] < end and place[1] > start for start, end in spans)
+        if plan.drawn_m < plan.width_m:
+            context.warn(
+                "tile_too_wide",
+                f"{plan.family.title} on a tile {plan.width_m:g} m wide would be finer than its pixels: "
+                f"it is drawn larger, as on a tile of {plan.drawn_m:.3g} m.",
+                advice="Set a smaller real-world width, or a larger picture.",
+            )
+            return
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -461,7 +448,7 @@ def _details(prompt: str | Translation, reading: Reading, plan: _Plan) -> dict[s
             "attribute": item.name in ATTRIBUTES,
             "source": source,
             "probability": round(said[item.name].probability, 4),
-            "words": _words_at(prompt, said[item.name].spans) if source == "prompt" else [],
+            "words": words_at(prompt, said[item.name].spans) if source == "prompt" else [],
         }
         if isinstance(item, Number):
             entry["unit"] = item.unit
@@ -473,7 +460,7 @@ def _details(prompt: str | Translation, reading: Reading, plan: _Plan) -> dict[s
                 "name": name,
                 "title": plan.family.title,
                 "source": plan.family_source,
-                "words": _words_at(prompt, reading.family_spans) if plan.family_source == "prompt" else [],
+                "words": words_at(prompt, reading.family_spans) if plan.family_source == "prompt" else [],
             },
             "families": {key: round(value, 4) for key, value in likely},
             "material_probability": round(reading.in_domain, 4),
@@ -481,16 +468,3 @@ def _details(prompt: str | Translation, reading: Reading, plan: _Plan) -> dict[s
             **({"second": plan.second} if plan.second else {}),
         }
     }
-
-
-def _words_at(text: str | Translation, spans: tuple[tuple[int, int], ...]) -> list[str]:
-    """Whole words that the spans touch, stop words left out where others remain; those of the user's own text."""
-    if isinstance(text, Translation):
-        return text.words_at(spans)
-    touched = [
-        (text[start - (text[:start][-1:] == "#") : end], word)
-        for word, start, end in words(text)
-        if any(start < right and end > left for left, right in spans)
-    ]
-    content = [shown for shown, word in touched if word not in STOP_WORDS]
-    return content or [shown for shown, _ in touched]

@@ -114,8 +114,8 @@ class MemoryKeeper:
             ModelInvalidError: a file is damaged.
         """
         kind = torch.device(device).type
-        found = memory_plan.plans(self.model, demand, device=kind, precision=best_precision(self._folder, device))
-        found = tuple(plan for plan in found if plan.quantization not in self._refused)
+        best = best_precision(self._folder, device)
+        found = memory_plan.plans(self.model, demand, device=kind, precision=best, without=self._refused)
         failed = max((rank for pixels, rank in self._failures(device) if pixels <= demand.pixels), default=-1)
         return tuple(plan for plan in found if plan.rank > failed) or found[-1:]
 

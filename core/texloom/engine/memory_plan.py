@@ -9,7 +9,7 @@ pictures are decoded whole or in stripes.  Weights are known exactly, by the hea
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -192,7 +192,9 @@ class Model:
     packed: float = 0.0
 
 
-def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple[MemoryPlan, ...]:
+def plans(
+    model: Model, demand: Demand, *, device: str, precision: str, without: Collection[str] = ()
+) -> tuple[MemoryPlan, ...]:
     """All ways to keep a model for that demand, each leaner than the one before.
 
     Args:
@@ -200,11 +202,13 @@ def plans(model: Model, demand: Demand, *, device: str, precision: str) -> tuple
         demand: what is to be drawn.
         device: torch's type of the device.
         precision: the best one there; leaner ones follow from it on a processor.
+        without: ways to make weights smaller that cannot be had here; ranks are the same without them.
     """
     ways = _on_processor(precision) if device == "cpu" else _on_device(precision, device)
     result: list[MemoryPlan] = []
     for rank, way in enumerate(ways):
-        if way.quantization and not model.quantizes:
+        # Before the comparison: what is no leaner than one that cannot be had may be the leanest that can.
+        if way.quantization and (not model.quantizes or way.quantization in without):
             continue
         # A decoder that knows no stripes decodes whole in the lean ways too.
         way = replace(way, striped=way.striped and model.stripes)

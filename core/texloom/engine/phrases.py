@@ -8,7 +8,7 @@ and "no" mean the same in both.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .procedural.family import Family
 from .procedural.parameters import Number
@@ -71,6 +71,12 @@ ATTRIBUTE_NOUNS: Mapping[str, tuple[str, ...]] = {
 USUAL_AMOUNT = 0.7
 """Amount of an attribute that is named by its noun alone, before :data:`QUANTIFIERS`."""
 
+NEGATIONS = (("no",), ("not",), ("without",), ("free", "of"), ("instead", "of"), ("rather", "than"))
+"""Words before what shall not be."""
+
+_ARTICLES = frozenset("a an any the visible real of".split())
+_TURNS = frozenset("but just only with in on over under".split())
+
 PREPOSITIONS = frozenset(
     "with without in on of after covered overgrown dusted full under from at between free like made".split()
 )
@@ -94,12 +100,47 @@ STOP_WORDS: frozenset[str] = frozenset(
 )
 """English function words; they carry no meaning that a material could lack."""
 
+_SIGN = re.compile(r"[,;:.!?]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def words(text: str) -> list[tuple[str, int, int]]:
     """Words of ``text`` in lower case with their start and end; hyphens separate."""
     return [(match[0].lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
+
+
+def negations(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where in a row of words something is denied: the first word of the negation, and of what comes after it."""
+    for at in range(len(plain)):
+        said = next((said for said in NEGATIONS if tuple(plain[at : at + len(said)]) == said), None)
+        if said is not None:
+            yield at, after_articles(plain, at + len(said))
+
+
+def after_articles(plain: Sequence[str], place: int) -> int:
+    """The next word from ``place`` on that is no article."""
+    while place < len(plain) and plain[place] in _ARTICLES:
+        place += 1
+    return place
+
+
+def denied(text: str) -> list[tuple[int, int]]:
+    """Stretches of an English text that are about what shall not be, each from its negation to the end of the phrase.
+
+    They are generous: "no old bricks, mossy" denies "old bricks".
+    """
+    spoken = words(text)
+    plain = [word for word, _, _ in spoken]
+    found: list[tuple[int, int]] = []
+    for at, place in negations(plain):
+        stop = place
+        while stop < len(plain) and plain[stop] not in _TURNS:
+            if stop > place and _SIGN.search(text, spoken[stop - 1][2], spoken[stop][1]):
+                break
+            stop += 1
+        if stop > place:
+            found.append((spoken[at][1], spoken[stop - 1][2]))
+    return found
 
 
 def stem(word: str) -> str:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..request import GenerationRequest
 from .chinese import Translation
 from .generator import Context
 from .head import MAX_TOKENS, Reading
-from .phrases import words
-from .procedural.family import families
+from .phrases import STOP_WORDS, denied, words
+from .procedural.family import Family, families
 from .text_encoder import TextEncoder, TextEncoding
+from .unused_words import unused_words
 from .vocabulary import Vocabulary
 from .wording import HEX_COLOR, Wording
 
@@ -81,10 +83,14 @@ def warn_about_prompt(
     else:
         unknown = vocabulary.unknown(request.prompt, encoder)
         missed, foreign = unknown.words, unknown.foreign
-    numbers = {*HEX_COLOR.findall(request.prompt), *(("rgb",) if wording.exact else ())}
-    missed = tuple(word for word in missed if word.lstrip("#").lower() not in {each.lower() for each in numbers})
+    used = {*map(str.lower, HEX_COLOR.findall(request.prompt)), *(("rgb",) if wording.exact else ())}
+
+    def unused(found: Iterable[str]) -> tuple[str, ...]:
+        return tuple(word for word in found if word.lstrip("#＃").lower() not in used)
+
+    missed = unused(missed)
     if reading.outside and not missed:
-        missed = translated.content_words() if translated else vocabulary.content_words(request.prompt)
+        missed = unused(translated.content_words() if translated else vocabulary.content_words(request.prompt))
     if missed:
         listed = ", ".join(missed)
         message = f"Not understood: {listed}."
@@ -93,7 +99,8 @@ def warn_about_prompt(
         if reading.outside:
             message += " This does not seem to be about a material, so the picture is only the nearest guess."
         context.warn("words_not_understood", message, advice=_MATERIALS, words=missed)
-    if not named and not reading.outside:
+    # Of a color in numbers alone nothing was missed, but no material was named either.
+    if not named and not (reading.outside and missed):
         _warn_if_unsure(reading, context)
 
 
@@ -108,3 +115,38 @@ def _warn_if_unsure(reading: Reading, context: Context) -> None:
         advice="Name the material in other words, or lock the one you want.",
         words=tuple(picked),
     )
+
+
+def warn_about_unused(
+    prompt: str | Translation, wording: Wording, reading: Reading, drawn: Sequence[Family], context: Context
+) -> None:
+    """Say once which known words the materials that were picked have no parameter for.
+
+    What the prompt does not want is not missed: "marble without moss".
+    """
+    unwanted = wording.back(denied(wording.text))
+    for family in dict.fromkeys(drawn):
+        spans = {span for said in reading.stated(family.name).values() for span in said.spans}
+        places = wording.back(unused_words(wording.text, family))
+        left = [place for place in places if not _met(place, spans) and not _met(place, unwanted)]
+        shown = list(dict.fromkeys(word for place in left for word in words_at(prompt, (place,))))
+        if shown:
+            listed = ", ".join(shown)
+            context.warn("words_unused", f"{family.title} has no: {listed}.", words=tuple(shown))
+
+
+def words_at(text: str | Translation, spans: tuple[tuple[int, int], ...]) -> list[str]:
+    """Whole words that the spans touch, stop words left out where others remain; those of the user's own text."""
+    if isinstance(text, Translation):
+        return text.words_at(spans)
+    touched = [
+        (text[start - (text[:start][-1:] in ("#", "＃")) : end], word)
+        for word, start, end in words(text)
+        if any(start < right and end > left for left, right in spans)
+    ]
+    content = [shown for shown, word in touched if word not in STOP_WORDS]
+    return content or [shown for shown, _ in touched]
+
+
+def _met(place: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
+    return any(place[0] < end and place[1] > start for start, end in spans)

@@ -16,8 +16,13 @@ Place = tuple[int, int]
 
 # Other options are kinds ("oak", "fish"), whose words stand for things of many sorts.
 _ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
+<<<<<<< HEAD
 # "Highly detailed" is wished of any picture.
 _OF_PICTURES: Final = "detail"
+=======
+# What a material is by itself needs no parameter.
+_BY_NATURE: Final[Mapping[str, tuple[str, ...]]] = {"hammered_metal": ("dented",)}
+>>>>>>> mend1
 
 
 def unused_words(text: str, family: Family) -> list[Place]:
@@ -26,7 +31,7 @@ def unused_words(text: str, family: Family) -> list[Place]:
     spoken = words(text)
     plain = [word for word, _, _ in spoken]
     own = {item.name for item in family.all_parameters()}
-    used = set(_nouns(family))
+    used = {*_nouns(family), *_BY_NATURE.get(family.name, ())}
     found: list[Place] = []
     at = 0
     while at < len(plain):

@@ -10,20 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from .color_rules import ColorRules
 from .color_words import nearest_name
 from .head import Head, Reading
-from .phrases import ATTRIBUTE_NOUNS, phrase_table, words
+from .phrases import ATTRIBUTE_NOUNS, after_articles, negations, phrase_table, words
 from .procedural.color import Lab, hex_to_lab, srgb_to_lab
 from .procedural.family import families
 from .two_materials import find_nouns
 
 Place = tuple[int, int]
 
-HEX_COLOR: Final = re.compile(r"(?<![\w#])#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?!\w)")
-_RGB_COLOR: Final = re.compile(r"\brgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)", re.IGNORECASE)
+# Chinese is written without spaces: only Latin letters and digits go on with a word.
+_BEFORE: Final = r"(?<![0-9A-Za-z_])"
+_AFTER: Final = r"(?![0-9A-Za-z_])"
+HEX_COLOR: Final = re.compile(rf"(?<![0-9A-Za-z_#＃])[#＃]([0-9a-fA-F]{{6}}|[0-9a-fA-F]{{3}}){_AFTER}")
+_RGB_COLOR: Final = re.compile(
+    _BEFORE + r"rgb[(（]\s*(\d{1,3})\s*[,，]\s*(\d{1,3})\s*[,，]\s*(\d{1,3})\s*[)）]", re.IGNORECASE
+)
 
 # Names that the head reads as something else, and words by which it reads them right.  Each pair was tried with it.
 _NAMES: Final = tuple(
@@ -44,9 +50,6 @@ _NAMES: Final = tuple(
         (r"pin[ -]?strip(?:es?|ed)", "thin vertical stripes"),
     )
 )  # fmt: skip
-
-_NOT: Final = (("no",), ("not",), ("without",), ("instead", "of"), ("rather", "than"))
-_ARTICLES: Final = frozenset("a an any the visible real of".split())
 
 
 @dataclass(frozen=True)
@@ -122,19 +125,32 @@ def _numbers(source: str, original: str | None) -> Iterator[tuple[int, int, str,
     for match in HEX_COLOR.finditer(source):
         yield _color(match.start(), match.end(), match[1])
     for match in _RGB_COLOR.finditer(source):
-        levels = [int(level) for level in match.groups()]
-        if max(levels) <= 255:
-            lab = srgb_to_lab((levels[0] / 255, levels[1] / 255, levels[2] / 255))
-            yield match.start(), match.end(), nearest_name(lab), lab
-    # A translation keeps the digits and drops the sign before them.
+        yield from _levels(match.start(), match.end(), match.groups())
+    # A translation keeps the digits and drops the signs around them.
     for code in dict.fromkeys(HEX_COLOR.findall(original or "")):
-        for match in re.finditer(rf"(?<![\w#]){code}(?!\w)", source):
+        for match in re.finditer(rf"(?<![0-9A-Za-z_#]){code}{_AFTER}", source):
             yield _color(match.start(), match.end(), code)
+    for levels in dict.fromkeys(_RGB_COLOR.findall(original or "")):
+        for match in re.finditer(_BEFORE + r"[ ,]+".join(("rgb", *levels)) + _AFTER, source, re.IGNORECASE):
+            yield from _levels(match.start(), match.end(), levels)
+
+
+def _levels(start: int, end: int, digits: Sequence[str]) -> Iterator[tuple[int, int, str, Lab]]:
+    red, green, blue = (int(level) / 255 for level in digits)
+    if max(red, green, blue) <= 1.0:
+        lab = srgb_to_lab((red, green, blue))
+        yield start, end, nearest_name(lab), lab
 
 
 def _color(start: int, end: int, digits: str) -> tuple[int, int, str, Lab]:
     lab = hex_to_lab("#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)))
     return start, end, nearest_name(lab), lab
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    """Words for attributes and for the sides of other numbers."""
+    return frozenset((*(noun for each in ATTRIBUTE_NOUNS.values() for noun in each), *phrase_table(families())))
 
 
 def _unwanted(source: str) -> Iterator[tuple[int, int, str]]:
@@ -144,20 +160,18 @@ def _unwanted(source: str) -> Iterator[tuple[int, int, str]]:
     """
     spoken = words(source)
     plain = [word for word, _, _ in spoken]
+    places = tuple(negations(plain))
+    if not places:
+        return
     nouns = {noun.start: noun for noun in find_nouns(source)}
-    attributes = {noun for each in ATTRIBUTE_NOUNS.values() for noun in each} | set(phrase_table(families()))
     taken: list[tuple[int, int, int, str]] = []
-    for at in range(len(plain)):
-        said = next((words_ for words_ in _NOT if tuple(plain[at : at + len(words_)]) == words_), None)
-        place = at + len(said or ())
-        while said is not None and place < len(plain):
-            while place < len(plain) and plain[place] in _ARTICLES:
-                place += 1
+    for at, place in places:
+        while place < len(plain):
             noun = nouns.get(place)
-            if noun is None or noun.bare or " ".join(plain[noun.start : noun.stop]) in attributes:
+            if noun is None or noun.bare or " ".join(plain[noun.start : noun.stop]) in _attributes():
                 break
             taken.append((at, noun.start, noun.stop, noun.family))
-            place = noun.stop + 1
+            place = after_articles(plain, noun.stop + 1)
             if noun.stop >= len(plain) or plain[noun.stop] not in ("or", "nor"):
                 break
     starts = {start for _, start, _, _ in taken}

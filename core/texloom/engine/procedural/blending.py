@@ -58,6 +58,7 @@ class Blended(Family):
         self.second = second
         self.name = first.name  # type: ignore[misc]
         self.title = first.title  # type: ignore[misc]
+        self.tile_width_m = first.tile_width_m  # type: ignore[misc]
         self._params = Params(second.values)
         self._tiles: weakref.WeakKeyDictionary[Tile, Tile] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()

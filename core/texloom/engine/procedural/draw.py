@@ -53,6 +53,7 @@ class Drawing:
         seed: of the irregularities (not of the parameters).
         supersample: draw twice the size and average; None does so for small pictures.
         phase: where in the tile the picture begins, 0 to 1 across and down; the same picture, rolled.
+        drawn_m: metres that are drawn, where ``width`` does not decide that: a preview is as fine as the picture.
     """
 
     family: str | Family
@@ -63,6 +64,7 @@ class Drawing:
     seed: int
     supersample: bool | None = None
     phase: tuple[float, float] = (0.0, 0.0)
+    drawn_m: float | None = None
 
 
 def draw(
@@ -154,7 +156,7 @@ class _Work:
         if supersample is None:
             supersample = max(width, height) <= _SUPERSAMPLE_BELOW
         self._factor = 2 if supersample else 1
-        drawn_m = drawn_width(self._family, drawing.values, width, drawing.width_m)
+        drawn_m = drawing.drawn_m or drawn_width(self._family, drawing.values, width, drawing.width_m)
         self._deeper = drawing.width_m / drawn_m
         # The family's name takes part, so that two families of one seed do not share their noise.
         self.tile = Tile(

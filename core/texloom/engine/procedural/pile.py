@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ..phrases import negations, words
 from .families.fabric import Fabric
 from .family import Family
 from .ops import clamp01, mix, smoothstep
@@ -13,9 +14,8 @@ from .parameters import Params
 from .surface import Surface, surface, vary
 from .tile import Canvas
 
-_NOT: Final = r"(?<!\bno )(?<!\bnot )(?<!\bwithout )"
-_VELVET: Final = re.compile(_NOT + r"\b(velvet|velvets|velour|velours|velveteen|plush|velvety)\b", re.IGNORECASE)
-_CORDUROY: Final = re.compile(_NOT + r"\b(corduroy|corduroys|cord fabric|wale)\b", re.IGNORECASE)
+_VELVET: Final = re.compile(r"\b(velvet|velvets|velour|velours|velveteen|plush|velvety)\b", re.IGNORECASE)
+_CORDUROY: Final = re.compile(r"\b(corduroy|corduroys|cord fabric|wale)\b", re.IGNORECASE)
 
 # Metres from cord to cord for a thread of one metre: fine threads make pinwale.
 _CORD: Final = 2.6
@@ -25,9 +25,16 @@ def piled(family: Family, text: str) -> Family | None:
     """What draws ``family`` as the English prompt calls it; None where it is drawn as it stands."""
     if not isinstance(family, Fabric):
         return None
-    if _CORDUROY.search(text):
+    if _wanted(_CORDUROY, text):
         return _Piled(ribbed=True)
-    return _Piled(ribbed=False) if _VELVET.search(text) else None
+    return _Piled(ribbed=False) if _wanted(_VELVET, text) else None
+
+
+def _wanted(name: re.Pattern[str], text: str) -> bool:
+    """Whether a name stands anywhere but right behind a negation."""
+    spoken = words(text)
+    unwanted = {spoken[place][1] for _, place in negations([word for word, _, _ in spoken]) if place < len(spoken)}
+    return any(match.start() not in unwanted for match in name.finditer(text))
 
 
 class _Piled(Fabric):
