@@ -10,6 +10,7 @@ puts that into the model card where it is told to.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -20,6 +21,8 @@ from _support import ROOT, ScriptError, blender_command, ensure_engine, private_
 
 DEFAULTS = {"count": 0, "size": 192, "samples": 8}
 EXPORTED = "maps.json"
+MODEL = ROOT / "core" / "texloom" / "models" / "maps"
+"""The shipped map estimator, whose maps are exported."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,9 +61,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def settings(arguments: argparse.Namespace) -> dict[str, int]:
+def settings(arguments: argparse.Namespace) -> dict[str, int | str]:
     """What decides the maps that are exported."""
-    return {"count": arguments.count, "size": arguments.size}
+    model = hashlib.sha256()
+    for name in ("config.json", "maps.safetensors"):
+        model.update((MODEL / name).read_bytes())
+    return {"count": arguments.count, "size": arguments.size, "model": model.hexdigest()}
 
 
 def exported(folder: Path, arguments: argparse.Namespace) -> bool:
@@ -72,7 +78,9 @@ def exported(folder: Path, arguments: argparse.Namespace) -> bool:
     if not (folder / EXPORTED).is_file():
         return False
     if json.loads((folder / EXPORTED).read_text(encoding="utf-8")) != settings(arguments):
-        raise ScriptError(f"{folder} holds maps of another --count or --size. Name another folder with --keep.")
+        raise ScriptError(
+            f"{folder} holds maps of another --count or --size, or of another model. Name another folder with --keep."
+        )
     return True
 
 

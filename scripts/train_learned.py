@@ -36,6 +36,9 @@ PROCESSOR: dict[str, Any] = {
 }  # fmt: skip
 """What ``--processor`` chooses where nothing else is given: a token for 4 × 4 latents is a quarter of the work."""
 
+LEAST = 2.0
+"""Minutes of a piece in which something is done."""
+
 LARGE = 512
 """Pixels a side of the larger corpus."""
 
@@ -179,15 +182,14 @@ class Recipe:
     def _sheet(self) -> Stage:
         def command(piece: float, again: bool) -> list[str]:
             module = ["-m", "texloom.training.learned_sheets", "--model", str(self.model)]
-            return [*module, "--out", str(self.keep / "sheet.png"), *self._threads]
+            return [*module, "--out", str(self.keep / "sheet.png"), *self._threads, *self._device]
 
         return Stage(name="sheet", minutes=2.0 * self._slower, command=command)
 
     def _evaluation(self) -> Stage:
         def command(piece: float, again: bool) -> list[str]:
             module = ["-m", "texloom.training.learned_evaluate", "--model", str(self.model)]
-            words = [*module, *self._measured("evaluation.json")]
-            return [*words, *self._device]
+            return [*module, *self._measured("evaluation.json")]
 
         return Stage(name="evaluation", minutes=6.0 * self._slower, command=command, corpora=self.sizes[:1])
 
@@ -204,7 +206,8 @@ class Recipe:
 
     def _measured(self, out: str) -> list[str]:
         judge = ["--judge", str(self.keep / "judge.safetensors"), "--out", str(self.keep / out)]
-        return ["--corpus", str(self.corpus(self.arguments.size)), *judge, *self._threads]
+        truth = ["--truth", str(self.work / "true")]
+        return ["--corpus", str(self.corpus(self.arguments.size)), *judge, *truth, *self._threads, *self._device]
 
 
 class Piece:
@@ -281,7 +284,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder of everything")
     parser.add_argument("--keep", type=Path, help="folder of what must be carried (default: keep in --work)")
-    parser.add_argument("--minutes", type=float, default=9.0, help="how long this piece may take")
+    parser.add_argument("--minutes", type=float, default=9.0, help=f"how long this piece may take; {LEAST:g} and more")
     parser.add_argument("--processor", action="store_true", help="choose what a processor can learn in some hours")
     parser.add_argument("--scale", type=float, default=1.0, help="times the minutes of a graphics card")
     parser.add_argument("--count", type=int, default=9000, help="samples of the corpus")
@@ -309,7 +312,10 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", type=Path, help="the engine's Python (default: made when missing)")
     if parser.parse_known_args(argv)[0].processor:
         parser.set_defaults(**PROCESSOR)
-    return parser.parse_args(argv)
+    found = parser.parse_args(argv)
+    if not found.minutes >= LEAST:
+        parser.error(f"--minutes must be {LEAST:g} or more: in less, no stage would begin")
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:

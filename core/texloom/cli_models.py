@@ -374,7 +374,7 @@ def _lacking() -> dict[str, str]:
     return {
         precision: package
         for precision, package in catalog_rows.PRECISION_NEEDS.items()
-        if not extras.has_package(python, package)
+        if extras.has_package(python, package) is False
     }
 
 

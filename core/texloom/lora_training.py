@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 
 from .errors import CancelledError, ErrorCode, RequestError, TexloomError
 from .runtime.environment import find_python
+from .runtime.environment_use import used
 from .runtime.process import child_environment, describe_exit, package_folder
 
 MODULE: Final = "texloom.training.lora"
@@ -108,20 +109,25 @@ def train_lora(
         TexloomError: the engine is missing, the model cannot be taught, or training failed; ``code`` says which.
         CancelledError: ``cancelled`` was set; the last checkpoint stays for ``resume=True``.
     """
-    command = [*_command(find_python(python)), *_arguments(images, model, out, options)]
+    own = _engine(python)
+    command = [str(own), "-m", MODULE, "--json", *_arguments(images, model, out, options)]
     stop = cancelled or threading.Event()
     if stop.is_set():
         raise CancelledError
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child_environment(package_folder()),
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
+    # Hours, in which a set-up must not take the environment away.
+    with (
+        used(own),
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=child_environment(package_folder()),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as child,
+    ):
         run = _Run(child, stop)
         try:
             return run.result(on_progress)
@@ -200,10 +206,11 @@ class _Run:
                 return
 
 
-def _command(python: Path | None) -> list[str]:
-    if python is None:
+def _engine(python: str | Path | None) -> Path:
+    found = find_python(python)
+    if found is None:
         raise TexloomError("The engine is not set up yet.", advice="Run: texloom setup", code=ErrorCode.ENGINE_MISSING)
-    return [str(python), "-m", MODULE, "--json"]
+    return found
 
 
 def _arguments(images: str | Path, model: str, out: str | Path, options: Mapping[str, Any]) -> list[str]:

@@ -111,8 +111,8 @@ def find(key: str) -> StyleRow | None:
 
 
 def download_row(key: str) -> CatalogRow | None:
-    """The row for a download of the adapter with that id; None when there is none."""
-    row = find(key)
+    """The row for a download of the adapter with that id, or of that hub id; None when there is none."""
+    row = find(key) or next((row for row in rows() if row.hub == key), None)
     return row.download_row() if row is not None else None
 
 

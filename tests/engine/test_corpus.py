@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import operator
+import os
 import time
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import torch
 from safetensors.torch import load_file
 from texloom.engine.procedural.family import families
 from texloom.engine.two_materials import find
+from texloom.errors import TexloomError
 from texloom.training import corpus
 from texloom.training.blended import blended
 from texloom.training.captions import Grammar, reserved_text
-from texloom.training.parallel import MORE, OutOfTimeError, spread
+from texloom.training.parallel import MORE, OutOfTimeError, at_most, spread
 
 
 def test_a_sample_depends_on_seed_and_number_alone() -> None:
@@ -101,3 +103,13 @@ def test_processes_share_work_until_the_time_is_up() -> None:
     for processes in (1, 2):
         with pytest.raises(OutOfTimeError):
             list(spread(operator.mul, tasks, processes, time.time() - 1.0))
+
+
+def test_a_process_that_dies_is_told_in_plain_words() -> None:
+    with pytest.raises(TexloomError, match="fewer processes"):
+        list(spread(os._exit, [(9,), (9,)], 2))
+
+
+def test_windows_waits_for_so_many_processes_only() -> None:
+    assert [at_most(count, "nt") for count in (4, 200)] == [4, 61]
+    assert at_most(200, "posix") == 200

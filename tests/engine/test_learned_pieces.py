@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from test_learned import NETWORK, VAE
 from test_learned_training import SIDE, _killed, _weights
 from texloom.engine import learned_text
@@ -57,7 +59,7 @@ class TestPreparing:
         self, learned: latents.Learned, tiles: Tiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(latents, "_CHUNK", 7)  # written in any number of parts they are the same
-        words = (learned.rows, 3, 3, learned.layout, tmp_path, 1)
+        words = (learned.rows, 3, 3, learned.layout, tmp_path, 1, tiles.size)
         texts, owners, truth, key = latents._told(*words)
         assert (texts, owners) == (learned.texts, learned.captions)
         assert torch.equal(truth, learned.truth)
@@ -66,7 +68,26 @@ class TestPreparing:
         assert again[:2] == (texts, owners) and again[3] == key
         assert torch.equal(again[2], truth)
         with pytest.raises(KeyboardInterrupt):
-            latents._told(learned.rows, 2, 3, learned.layout, tmp_path, 1)
+            latents._told(learned.rows, 2, 3, learned.layout, tmp_path, 1, tiles.size)
+        with pytest.raises(KeyboardInterrupt):
+            latents._told(learned.rows, 3, 3, learned.layout, tmp_path, 1, 2 * tiles.size)
+        monkeypatch.setattr(latents, "_sources", lambda: "written otherwise")
+        with pytest.raises(KeyboardInterrupt):
+            latents._told(*words)
+
+    def test_latents_of_maps_drawn_anew_are_made_anew(self, tiles: Tiles, tmp_path: Path) -> None:
+        """Also where what is told of the samples stays as it was."""
+        own = Tiles(shutil.copytree(tiles.folder, tmp_path / "corpus"))
+        words: dict[str, Any] = {"cache": tmp_path / "cache", "variants": 1, "captions": 1}
+        vae = autoencoder.make_autoencoder(VAE)
+        first = latents.prepare(own, vae, **words)
+        path = own.folder / "000000.safetensors"
+        maps = {name: value.flip(-1) for name, value in load_file(path).items()}
+        save_file(maps, path)
+        second = latents.prepare(Tiles(own.folder), vae, **words)
+        assert not torch.equal(first.latents, second.latents) and first.texts == second.texts
+        assert len(list((tmp_path / "cache").glob("latents-*"))) == 2
+        assert len(list((tmp_path / "cache").glob("text-*"))) == 1
 
     def test_each_tile_is_spoken_of_by_its_own_captions(self, learned: latents.Learned) -> None:
         picked = np.repeat(np.arange(10), 200)

@@ -82,13 +82,15 @@ def test_extras_are_asked_for() -> None:
 
 
 def test_what_an_environment_has_is_seen_without_running_it(bare: Path, tmp_path: Path) -> None:
-    assert not extras.has_package(bare, "torchao") and not extras.has_package(None, "torchao")
-    assert not extras.has_package(tmp_path / "bin" / "python", "torchao")
-    for place in ("lib/python3.13/site-packages", "Lib/site-packages"):
+    assert extras.has_package(bare, "torchao") is False and extras.has_package(None, "torchao") is False
+    assert extras.has_package(tmp_path / "bin" / "python", "torchao") is None
+    for place in (
+        "lib/python3.13/site-packages", "lib/python3/dist-packages", "Lib/site-packages", "bin/Lib/site-packages",
+    ):  # fmt: skip
         root = tmp_path / place.replace("/", "-")
         (root / place / "torchao").mkdir(parents=True)
         assert extras.has_package(root / "bin" / "python", "torchao")
-        assert not extras.has_package(root / "bin" / "python", "bitsandbytes")
+        assert extras.has_package(root / "bin" / "python", "bitsandbytes") is False
     assert extras.has_package(Path(sys.executable), "pytest")
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +46,10 @@ def test_a_kept_folder_is_gone_on_with_or_refused(
     asked.clear()
     assert script.main([*common, "--count", "4"]) == 1 and not asked
     assert "another --count or --size" in capsys.readouterr().out
+    shutil.copytree(script.MODEL, tmp_path / "model")
+    monkeypatch.setattr(script, "MODEL", tmp_path / "model")
+    assert script.main(common) == 0 and asked
+    asked.clear()
+    (tmp_path / "model" / "maps.safetensors").write_bytes(b"of another training")
+    assert script.main(common) == 1 and not asked
+    assert "of another model" in capsys.readouterr().out

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from texloom import api, catalog_rows, cli, cli_batch, cli_options, learned_words, library_entry, style_models
+from texloom import (
+    api,
+    catalog_rows,
+    cli,
+    cli_batch,
+    cli_options,
+    downloadable,
+    learned_words,
+    library_entry,
+    style_models,
+)
 from texloom.errors import ModelInvalidError, ModelNotFoundError, RequestError
 from texloom.request_makers import make_request
 
@@ -87,6 +97,9 @@ def test_adapters_stand_in_the_list_of_models(capsys: pytest.CaptureFixture[str]
         assert load is not None and row.file in load.only and catalog_rows.is_hub_id(row.hub)
         assert (row.commercial == "yes") == (not load.terms)
         assert bool(row.encoder_hub) == (not any("image_encoder" in glob for glob in load.only))
+        # By the hub id, which is what a folder on disk tells, the same files are loaded.
+        hub = downloadable.find(row.hub)
+        assert hub is not None and (hub.hub, hub.only, hub.terms) == (row.hub, load.only, load.terms)
     assert style_models.download_row("sdxl") is None
     # One repository is one folder: what one download brings, another does not take away.
     same = [style_models.download_row(row.id) for row in style_models.rows() if row.hub == "h94/IP-Adapter"]

@@ -119,7 +119,7 @@ def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
         "autoencoder", "autoencoder", "flow", "flow", "distill", "learned_sheets", "learned_evaluate",
         "learned_compare",
     ]  # fmt: skip
-    encoder, decoder, pieces, flow, distill, _, evaluation, comparison = called
+    encoder, decoder, pieces, flow, distill, sheet, evaluation, comparison = called
     assert "--resume" in encoder and "--freeze-encoder" not in encoder
     assert float(_value(encoder, "--minutes")) == pytest.approx(2.3, abs=0.2)
     assert {"--resume", "--freeze-encoder"} <= set(decoder)
@@ -127,7 +127,8 @@ def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
     assert _value(pieces, "--crop") == "8" and "--crop" not in flow
     assert _value(flow, "--start") == _value(pieces, "--out")
     assert _value(distill, "--model") == _value(evaluation, "--model") == _value(flow, "--out")
-    assert _value(evaluation, "--device") == "cpu"
+    assert [_value(one, "--device") for one in (sheet, evaluation, comparison)] == ["cpu"] * 3
+    assert _value(evaluation, "--truth") == _value(comparison, "--truth") == str(tmp_path / "work/true")
     assert {_value(flow, "--out"), _value(distill, "--out")} <= set(comparison)
     # What nobody needs any more is not carried on.
     assert not list((tmp_path / "work/keep").rglob("checkpoint.json"))
@@ -139,10 +140,10 @@ def test_a_stage_goes_on_until_its_minutes_are_up(script: ModuleType, tmp_path: 
     stand = Stand(tmp_path)
     work = tmp_path / "work"
     _trained(work, "autoencoder", 3.0)
-    assert script.main(["--work", str(work), "--python", str(stand.path), "--minutes", "1.5"]) == script.MORE
+    assert script.main(["--work", str(work), "--python", str(stand.path), "--minutes", "2"]) == script.MORE
     encoder = stand.asked()[-1]
     assert "--resume" in encoder
-    assert float(_value(encoder, "--minutes")) == pytest.approx(1.2, abs=0.2)
+    assert float(_value(encoder, "--minutes")) == pytest.approx(1.7, abs=0.2)
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(script: ModuleType, tmp_path: Path) -> None:
@@ -161,11 +162,26 @@ def test_a_killed_stage_goes_on_from_its_checkpoint(script: ModuleType, tmp_path
     assert float(_value(encoder, "--minutes")) == pytest.approx(5.0 - 3.7, abs=0.2)
 
 
-def test_no_time_left_is_told_by_the_status(script: ModuleType, tmp_path: Path) -> None:
+def test_no_time_left_is_told_by_the_status(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand = Stand(tmp_path)
     common = ["--work", str(tmp_path / "work"), "--python", str(stand.path)]
-    assert script.main([*common, "--minutes", "1.2"]) == script.MORE
+    with monkeypatch.context() as patch:
+        clock = itertools.count(0, 20)  # with each look a third of a minute is gone
+        patch.setattr(script.time, "monotonic", lambda: next(clock))
+        assert script.main([*common, "--minutes", "2"]) == script.MORE
     assert _modules(stand.asked()) == ["corpus", "corpus"]
+
+
+@pytest.mark.parametrize("minutes", ["1.9", "0", "-3", "nan"])
+def test_pieces_in_which_nothing_would_begin_are_refused(
+    script: ModuleType, tmp_path: Path, minutes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the same command, called until it is done, would be called for ever."""
+    with pytest.raises(SystemExit) as ended:
+        script.main(["--work", str(tmp_path / "work"), "--minutes", minutes])
+    assert ended.value.code == 2 and "--minutes must be 2 or more" in capsys.readouterr().err
 
 
 def test_a_corpus_that_takes_longer_than_a_piece_goes_on(script: ModuleType, tmp_path: Path) -> None:

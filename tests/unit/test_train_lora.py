@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -12,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from texloom import api
+from texloom import api, storage
 from texloom.errors import CancelledError, ErrorCode, RequestError, TexloomError
+from texloom.runtime import environment_use
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script with a first line for Unix")
 
@@ -73,6 +75,21 @@ def test_the_whole_way(stand: Stand, tmp_path: Path) -> None:
         "--out", str(tmp_path / "a.safetensors"), "--caption=-paint-", "--rank=8",
         "--caption-file", str(Path("c.csv").absolute()), "--resume", "--draw-steps=4",
     ]  # fmt: skip
+
+
+def test_the_environment_is_in_use_meanwhile(stand: Stand, tmp_path: Path) -> None:
+    """So that a set-up beside it lets it be."""
+    folder = environment_use.engines_folder() / f"{environment_use.PREFIX}own"
+    (folder / "bin").mkdir(parents=True)
+    assert folder.is_relative_to(storage.home())
+    done = {"event": "done", "path": "a.safetensors", "sheet": ""}
+    python = shutil.copy(stand(STEP, done), folder / "bin" / "python")
+    seen: list[bool] = []
+    api.train_lora(
+        tmp_path, "sdxl", "a.safetensors", python=python,
+        on_progress=lambda now: seen.append(environment_use.in_use(folder)),
+    )  # fmt: skip
+    assert seen == [True] and not environment_use.in_use(folder)
 
 
 def test_out_of_time(stand: Stand, tmp_path: Path) -> None:

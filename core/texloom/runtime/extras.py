@@ -33,12 +33,15 @@ def lock(name: str, accelerator: str) -> Path:
     return Path(__file__).with_name("locks") / "extras" / f"{name}.txt"
 
 
-def has_package(python: Path | None, name: str) -> bool:
-    """Whether an environment has a package, told by its folders: nothing is run.  False where that cannot be told."""
+def has_package(python: Path | None, name: str) -> bool | None:
+    """Whether an environment has a package, told by its folders: nothing is run.  None where that cannot be told."""
     if python is None:
         return False
     if python == Path(sys.executable):
         return importlib.util.find_spec(name) is not None
     environment = python.parent.parent
-    places = [environment / "Lib" / "site-packages", *environment.glob("lib*/python3*/site-packages")]
-    return any((place / name).is_dir() for place in places)
+    # On Windows a Python that is no virtual environment lies beside its Lib; Debian's packages lie in dist-packages.
+    places = [folder / "Lib" / "site-packages" for folder in (environment, python.parent)]
+    places += [*environment.glob("lib*/python3*/site-packages"), *environment.glob("lib*/python3*/dist-packages")]
+    there = [place for place in places if place.is_dir()]
+    return any((place / name).is_dir() for place in there) if there else None

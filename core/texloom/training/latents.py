@@ -43,6 +43,7 @@ EMPTY_TEXT = ""
 _TEXTS, _TILES = 4096, 128
 """How many are encoded between two looks at the clock; each such part is a file of the cache."""
 _CHUNK = 250  # Samples whose captions one process writes at a time; starting it takes as long as that.
+_WRITERS = ("captions", "recaption", "blended", "sentences", "phrasing", "related", "colors")
 _ROUND = 16  # Tokens, on cards: compiled networks and kernels are made anew for each length.
 
 
@@ -163,7 +164,9 @@ def prepare(
     rows = [tiles.rows[int(index)] for index in train]
     layout = Layout.of(embedded_head().schema)
     reader = encoder or TextEncoder()
-    texts, owners, truth, told = _told(rows, captions, seed, layout, cache, cores() if processes is None else processes)
+    texts, owners, truth, told = _told(
+        rows, captions, seed, layout, cache, cores() if processes is None else processes, tiles.size
+    )
     key = hashlib.sha256(told.encode())
     key.update("\n".join(texts).encode())
     folder = cache / f"text-{key.hexdigest()[:16]}"
@@ -175,7 +178,7 @@ def prepare(
     for name, value in vae.state_dict().items():
         if name.startswith("encoder."):
             key.update(value.detach().cpu().float().numpy().tobytes())
-    key.update(f"{variants} {seed}".encode())
+    key.update(f"{variants} {seed} {tiles.size} {tiles.shards_sum()}".encode())
     folder = cache / f"latents-{key.hexdigest()[:16]}"
     vae = vae.to(device).eval()
 
@@ -214,13 +217,12 @@ def _in_parts(
 
 
 def _told(
-    rows: list[dict[str, Any]], count: int, seed: int, layout: Layout, cache: Path, processes: int
+    rows: list[dict[str, Any]], count: int, seed: int, layout: Layout, cache: Path, processes: int, size: int
 ) -> tuple[list[str], list[list[int]], Tensor, str]:
     """All texts, the empty one first; for each row which are its own; what is true of it; and a hash of all this."""
-    key = hashlib.sha256(json.dumps([rows, count, seed], sort_keys=True).encode())
+    key = hashlib.sha256(json.dumps([rows, count, seed, size], sort_keys=True).encode())
     key.update(embedded_head().schema.digest().encode())
-    for path in sorted(Path(__file__).parent.glob("*.csv")):  # the words that captions are made of
-        key.update(path.read_bytes())
+    key.update(_sources().encode())
     digest = key.hexdigest()[:16]
     words, numbers = cache / f"told-{digest}.json", cache / f"told-{digest}.safetensors"
     if words.is_file() and numbers.is_file():
@@ -239,6 +241,15 @@ def _told(
         owners.append(list(range(len(texts), len(texts) + len(mine))))
         texts += mine
     return texts, owners, truth, digest
+
+
+@remembered
+def _sources() -> str:
+    """A sum of what writes captions, and of the words that they are made of."""
+    here, found = Path(__file__).parent, hashlib.sha256()
+    for path in (*sorted(here.glob("*.csv")), *(here / f"{name}.py" for name in _WRITERS)):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 @remembered

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -323,7 +323,7 @@ class Trainer:
             optimizers={"adam": self.optimizer},
             device=self.bench.device,
         )
-        if facts["options"] != asdict(self.options) or facts["key"] != self._key:
+        if _decisive(facts["options"]) != _decisive(asdict(self.options)) or facts["key"] != self._key:
             raise ModelInvalidError(
                 f"The checkpoint in {work} is of other options, pictures or captions.", advice="Start without --resume."
             )
@@ -332,6 +332,11 @@ class Trainer:
         self.best_step = int(facts["best_step"])
         self.first_loss = self.losses[0][1]
         self.best_loss = next(loss for step, loss in self.losses if step == self.best_step)
+
+
+def _decisive(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by which going on is the same training; how long it may take in all is none of them."""
+    return {name: value for name, value in options.items() if name != "most"}
 
 
 def split(count: int) -> tuple[list[int], list[int]]:

@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from ..engine.device import use_threads
+from ..errors import ErrorCode, TexloomError
 
 T = TypeVar("T")
+
+_WINDOWS = 61
+"""Processes that Windows waits for at once."""
 
 MORE = 3
 """Exit status of a training that stopped before its end, to go on later."""
@@ -56,22 +62,47 @@ def spread(
 
     Raises:
         OutOfTimeError: not all of them could be done.
+        TexloomError: a process ended before its work was done.
     """
     if min(processes, len(tasks)) <= 1:
         for number, task in enumerate(tasks):
             check_time(deadline)
             yield number, work(*task)
         return
-    # Not forked: a process that drew already has threads, whose locks a fork would copy as they are.
-    context = multiprocessing.get_context("spawn")
-    workers = min(processes, len(tasks))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=use_threads, initargs=(1,)) as pool:
+    with helpers(min(processes, len(tasks))) as pool:
         numbers = {pool.submit(_timed, work, task, deadline): number for number, task in enumerate(tasks)}
         try:
             for future in as_completed(numbers):
                 yield numbers[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def helpers(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each, for a ``with`` block.
+
+    Raises:
+        TexloomError: one of them ended before its work was done.
+    """
+    # Not forked: a process that drew already has threads, whose locks a fork would copy as they are, and its card.
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(
+            at_most(processes), mp_context=context, initializer=use_threads, initargs=(1,)
+        ) as pool:
+            yield pool
+    except BrokenProcessPool as error:
+        raise TexloomError(
+            "A process that shared the work ended before it was done, usually for want of memory.",
+            advice="Close other programs, or ask for fewer processes.",
+            code=ErrorCode.WORKER_DIED,
+        ) from error
+
+
+def at_most(processes: int, system: str = os.name) -> int:
+    """So many of them as one pool may have."""
+    return min(processes, _WINDOWS) if system == "nt" else processes
 
 
 def _timed(work: Callable[..., T], task: tuple[Any, ...], deadline: float | None) -> T:

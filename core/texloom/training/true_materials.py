@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +29,7 @@ from ..engine.procedural.draw import draw
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Value
 from .heads import report
+from .parallel import helpers
 
 _WORTH_PROCESSES = 48
 """Fewer materials are drawn before other processes have imported what they need."""
@@ -136,17 +135,11 @@ def _drawn(orders: Sequence[Order], size: int, workers: int) -> Iterator[dict[st
     if workers < 2 or len(orders) < _WORTH_PROCESSES:
         yield from map(one, orders)
         return
-    # Processes that begin anew: a copy of this one would have its locks and its card.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
+    with helpers(workers) as pool:
         for number, maps in enumerate(pool.map(one, orders, chunksize=4), start=1):
             yield maps
             if number % _TOLD == 0:
                 report(f"{number}/{len(orders)}")
-
-
-def _alone() -> None:
-    torch.set_num_threads(1)
 
 
 def _place(folder: Path, name: str, size: int, orders: Sequence[Order]) -> Path:
