@@ -16,13 +16,10 @@ Place = tuple[int, int]
 
 # Other options are kinds ("oak", "fish"), whose words stand for things of many sorts.
 _ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
-<<<<<<< HEAD
 # "Highly detailed" is wished of any picture.
 _OF_PICTURES: Final = "detail"
-=======
 # What a material is by itself needs no parameter.
 _BY_NATURE: Final[Mapping[str, tuple[str, ...]]] = {"hammered_metal": ("dented",)}
->>>>>>> mend1
 
 
 def unused_words(text: str, family: Family) -> list[Place]:
