@@ -137,11 +137,12 @@ def test_previews_are_as_fine_as_the_picture() -> None:
         def preview(self, pixels: Pixels, *, index: int = 0, step: int = 0) -> None:
             self.previews.append(pixels)
 
+    # Here a preview by itself would be drawn larger, the picture is not.
+    prompt = "red bricks with white mortar"
     request = GenerationRequest(
-        prompt="red bricks", width=768, height=768, seed=3, real_world_width=WIDEST, preview_interval=1, draft=True
+        prompt=prompt, width=768, height=768, seed=3, real_world_width=25.0, preview_interval=1, draft=True
     )
     seen = Seen("cpu", threading.Event())
     made = next(iter(InstantGenerator(TextEncoder()).generate(request, seen)))
-    picture = made.maps["base_color"].reshape(192, 4, 192, 4, 3)[:, 1:3, :, 1:3].mean((1, 3))
-    alike = np.corrcoef(picture.ravel(), seen.previews[0].ravel())[0, 1]
-    assert alike > 0.5, alike
+    picture = made.maps["base_color"][..., 1].reshape(192, 4, 192, 4)[:, 1:3, :, 1:3].mean((1, 3))
+    assert np.corrcoef(picture.ravel(), seen.previews[0][..., 1].ravel())[0, 1] > 0.4
