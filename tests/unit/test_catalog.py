@@ -300,11 +300,14 @@ class TestCommand:
             needs = json.loads(capsys.readouterr().out)["memory_needs"]
             return next(line for line in text.splitlines() if line.startswith("Memory")), text, needs
 
+        # Nothing is claimed of an environment whose packages are not where they are looked for.
+        assert shown()[2] == {} and "--extra" not in shown()[1]
+        (tmp_path / "engine" / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
         memory, text, needs = shown()
         assert "bfloat16" in memory and "int" not in memory
         assert "In int8 15 GB, int4 9 GB" in text and "texloom setup --extra quantization" in text
         assert needs == {"int8": "torchao", "int4": "bitsandbytes"}
-        (tmp_path / "engine" / "lib" / "python3.11" / "site-packages" / "torchao").mkdir(parents=True)
+        (tmp_path / "engine" / "lib" / "python3.11" / "site-packages" / "torchao").mkdir()
         memory, text, needs = shown()
         assert "int8 15 GB" in memory and "int4" not in memory and "In int4 9 GB" in text
         assert needs == {"int4": "bitsandbytes"}
