@@ -300,8 +300,8 @@ class TestCommand:
             needs = json.loads(capsys.readouterr().out)["memory_needs"]
             return next(line for line in text.splitlines() if line.startswith("Memory")), text, needs
 
-        # An environment whose packages cannot be found is said to lack nothing.
-        assert "int4 9 GB" in shown()[0]
+        # Nothing is claimed of an environment whose packages are not where they are looked for.
+        assert shown()[2] == {} and "--extra" not in shown()[1]
         (tmp_path / "engine" / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
         memory, text, needs = shown()
         assert "bfloat16" in memory and "int" not in memory
