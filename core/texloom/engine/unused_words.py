@@ -16,8 +16,8 @@ Place = tuple[int, int]
 
 # Other options are kinds ("oak", "fish"), whose words stand for things of many sorts.
 _ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
-# "Highly detailed" is wished of any picture.
-_OF_PICTURES: Final = "detail"
+# "Highly detailed", "bumpy", "glossy" are wished of any material, most of all by styles: no news where it has none.
+_OF_ANY: Final = frozenset(("detail", "relief", "gloss"))
 # What a material is by itself needs no parameter.
 _BY_NATURE: Final[Mapping[str, tuple[str, ...]]] = {"hammered_metal": ("dented",)}
 
@@ -65,7 +65,7 @@ def _phrases() -> tuple[Mapping[tuple[str, ...], frozenset[str]], int]:
         neutral |= {_split(word) for word in (*family.nouns, *family.rare_nouns, *family.modifiers)}
         for item in family.all_parameters():
             phrases: list[str] = []
-            if isinstance(item, Number) and item.name != _OF_PICTURES:
+            if isinstance(item, Number) and item.name not in _OF_ANY:
                 phrases = [*item.words, *ATTRIBUTE_NOUNS.get(item.name, ())]
             elif isinstance(item, Choice) and item.name in _ARRANGED:
                 phrases = [phrase for option in item.options.values() for phrase in option]
