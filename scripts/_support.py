@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -125,16 +124,14 @@ def ensure_engine() -> Path:
     """
     from texloom.errors import TexloomError
     from texloom.runtime import environment
+    from texloom.storage import files_sum
 
     given = os.environ.get("TEXLOOM_PYTHON")
     if given:
         return Path(given)
     # What this sets up is no choice of the user's: their own settings stay as they are.
     os.environ.setdefault("TEXLOOM_HOME", str(ENVIRONMENTS / "home"))
-    digest = hashlib.sha256()
-    for lock in sorted(environment.locks_folder().glob("*.txt")):
-        digest.update(lock.read_bytes())
-    wanted = digest.hexdigest()
+    wanted = files_sum(sorted(environment.locks_folder().glob("*.txt")))
     usual, own = ENVIRONMENTS / "engine", ENVIRONMENTS / f"engine-{wanted[:12]}"
     for folder in (usual, own):
         if environment_python(folder).is_file() and stamp_of(folder) == wanted:

@@ -10,7 +10,6 @@ puts that into the model card where it is told to.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -63,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def settings(arguments: argparse.Namespace) -> dict[str, int | str]:
     """What decides the maps that are exported."""
-    model = hashlib.sha256()
-    for name in ("config.json", "maps.safetensors"):
-        model.update((MODEL / name).read_bytes())
-    return {"count": arguments.count, "size": arguments.size, "model": model.hexdigest()}
+    from texloom.storage import files_sum
+
+    model = files_sum(MODEL / name for name in ("config.json", "maps.safetensors"))
+    return {"count": arguments.count, "size": arguments.size, "model": model}
 
 
 def exported(folder: Path, arguments: argparse.Namespace) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -289,6 +290,18 @@ def read_manifest(folder: Path) -> Json:
             if not is_file(folder / file):
                 raise StorageError(f"{folder / file} is missing.", advice="Make this result again from its settings.")
     return data
+
+
+def files_sum(paths: Iterable[Path]) -> str:
+    """SHA-256, in hexadecimal, of what these files hold one after the other, to tell when any of it has changed.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def is_file(path: Path) -> bool:

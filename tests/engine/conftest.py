@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny_corpus
+import tiny_families
 import tiny_models
 from texloom.engine import seam_repair
 
@@ -35,3 +38,22 @@ def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def z_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the Z-Image kind; read only."""
     return tiny_models.save_z_image(tmp_path_factory.mktemp("models") / "tiny-z")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Tiny models by family, made when first asked for; read only."""
+    made: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in made:
+            made[name] = tiny_families.save(name, tmp_path_factory.mktemp("families") / name)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus as its own command writes it."""
+    return tiny_corpus.write(tmp_path_factory.mktemp("corpus"))

@@ -15,6 +15,7 @@ import pytest
 from texloom.engine import chinese_words
 from texloom.engine.chinese import translate, translate_list
 from texloom.engine.chinese_grammar import SECOND
+from texloom.engine.color_names import BASIC, parse_name
 from texloom.engine.context import SilentContext
 from texloom.engine.head import Head
 from texloom.engine.instant import InstantGenerator
@@ -24,7 +25,6 @@ from texloom.engine.procedural.weathering import ATTRIBUTES
 from texloom.engine.text_encoder import TextEncoder
 from texloom.engine.vocabulary import Vocabulary
 from texloom.request import GenerationRequest
-from texloom.training.colors import BASIC, parse_name
 from texloom.training.evaluate import CHINESE_PROMPTS, load_prompts, read_texts, score_prompts
 from texloom.training.heads import MODEL_FOLDER
 

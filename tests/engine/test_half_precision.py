@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_families
 import torch
 from PIL import Image
 from test_diffusers_folder import Notes
@@ -35,19 +34,6 @@ def half(monkeypatch: pytest.MonkeyPatch) -> None:
         "best_precision",
         lambda folder, _device: "bfloat16" if folder.component("transformer") else "float16",
     )
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Tiny models by family, made when first asked for; read only."""
-    made: dict[str, Path] = {}
-
-    def get(name: str) -> Path:
-        if name not in made:
-            made[name] = tiny_families.save(name, tmp_path_factory.mktemp("families") / name)
-        return made[name]
-
-    return get
 
 
 def _loaded(path: Path) -> DiffusersFolderGenerator:

@@ -18,7 +18,6 @@ from texloom.errors import ModelInvalidError
 from texloom.training import (
     asked,
     autoencoder,
-    corpus,
     corpus_statistics,
     flow,
     learned_autoencoders,
@@ -37,16 +36,7 @@ from texloom.training.shards import size_of
 from texloom.training.spectra import slopes
 from texloom.training.statistics import seam_estimate, seam_gradients, seam_ratio
 from texloom.training.tiles import Tiles
-
-SAMPLES, SIDE = 81, 64
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    arguments = ["--count", str(SAMPLES), "--size", str(SIDE), "--shard", "50", "--out", str(folder)]
-    assert corpus.main(arguments) == 0
-    return folder
+from tiny_corpus import SIDE
 
 
 @pytest.fixture(scope="module")

@@ -32,18 +32,7 @@ from texloom.training.learned_judge import Judge, load_judge, save_judge, train_
 from texloom.training.learned_metrics import frechet, kernel, nearest_correlation, resampled, spread_of
 from texloom.training.recaption import recaption, true_fact
 from texloom.training.tiles import Tiles
-
-SAMPLES = 81
-SIDE = 64
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus as its own command writes it."""
-    folder = tmp_path_factory.mktemp("corpus")
-    arguments = ["--count", str(SAMPLES), "--size", str(SIDE), "--shard", "50", "--out", str(folder)]
-    assert corpus.main(arguments) == 0
-    return folder
+from tiny_corpus import SAMPLES, SIDE
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_families
 import tiny_loras
 import torch
 from safetensors.torch import load_file
@@ -29,19 +28,6 @@ def as_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ways of a graphics card, walked on the processor."""
     monkeypatch.setattr(memory_plan, "_on_processor", lambda precision: memory_plan._on_device(precision, "xpu"))
     monkeypatch.setattr(memory_plan, "_LEANER", 1e9)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Tiny models by family, made when first asked for; read only."""
-    made: dict[str, Path] = {}
-
-    def get(name: str) -> Path:
-        if name not in made:
-            made[name] = tiny_families.save(name, tmp_path_factory.mktemp("families") / name)
-        return made[name]
-
-    return get
 
 
 def _drawn(model: DiffusersFolderGenerator, *stack: Lora) -> Any:

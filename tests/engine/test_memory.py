@@ -62,19 +62,6 @@ def _request(**values: Any) -> GenerationRequest:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Tiny models by family, made when first asked for; read only."""
-    made: dict[str, Path] = {}
-
-    def get(name: str) -> Path:
-        if name not in made:
-            made[name] = tiny_families.save(name, tmp_path_factory.mktemp("families") / name)
-        return made[name]
-
-    return get
-
-
-@pytest.fixture(scope="module")
 def hollow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
     """Models of real size whose weights are holes."""
     made: dict[str, Model] = {}

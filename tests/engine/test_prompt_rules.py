@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+from texloom.engine.color_names import categories, meaning, parse_name
 from texloom.engine.color_words import find_colors, tones
 from texloom.engine.context import SilentContext
 from texloom.engine.generator import GeneratedImage
@@ -18,7 +19,6 @@ from texloom.engine.text_encoder import TextEncoder
 from texloom.engine.unused_words import unused_words
 from texloom.engine.wording import Wording
 from texloom.request import GenerationRequest
-from texloom.training.colors import categories, meaning, parse_name
 
 
 class Listening(SilentContext):

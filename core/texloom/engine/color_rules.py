@@ -21,7 +21,7 @@ from typing import Final
 
 from .color_words import ColorPhrase, find_colors, tones
 from .head import Said
-from .phrases import PREPOSITIONS, words
+from .phrases import PREPOSITIONS, touches, words
 from .procedural.color import Lab
 from .procedural.family import Family
 from .procedural.parameters import Color
@@ -115,16 +115,16 @@ class ColorRules:
         if _COLOR not in named:
             return result
         owners, parts = self._owners(family, said, limit)
-        changed: list[ColorPhrase] = []
+        changed: list[tuple[int, int]] = []
         for name, phrase in owners.items():
             made = _said(family, name, phrase, part=name in parts)
             if made is not None and not _agree(result[name], made, phrase, limit):
                 result[name] = made
-                changed.append(phrase)
+                changed.append(phrase.place)
         for name in named - set(owners):
             # The head gave one word to two parameters: now it is known whose it is.
             spans = result[name].spans
-            if result[name].probability >= limit and spans and all(_touches(span, changed) for span in spans):
+            if result[name].probability >= limit and spans and all(touches(span, changed) for span in spans):
                 result[name] = replace(result[name], probability=0.0)
         self._drop_others(family, result, limit)
         self._exact(family, result, owners, limit)
@@ -137,11 +137,12 @@ class ColorRules:
     def _drop_others(self, family: Family, result: dict[str, Said], limit: float) -> None:
         """An attribute that the family does not have is no color of it: "rusty diamond plate"."""
         others = unused_words(self._text.text, family)
+        colors = [phrase.place for phrase in self._text.phrases]
         for item in family.parameters:
             spans = result[item.name].spans
             if not others or not isinstance(item, Color) or result[item.name].probability < limit or not spans:
                 continue
-            if all(_touches(span, others) and not _touches(span, self._text.phrases) for span in spans):
+            if all(touches(span, others) and not touches(span, colors) for span in spans):
                 result[item.name] = replace(result[item.name], probability=0.0)
 
     def _owners(
@@ -169,7 +170,7 @@ class ColorRules:
         if order is not None and (len(pair) > 1 or owners):
             free = (name for name in order if name not in owners)
             owners |= dict(zip(free, pair, strict=False))
-        elif len(pair) > 1 and sum(_touches((one.start, one.end), said[_COLOR].spans) for one in pair) > 1:
+        elif len(pair) > 1 and sum(touches(one.place, said[_COLOR].spans) for one in pair) > 1:
             owners.setdefault(_COLOR, pair[0])
         elif owners and len(rest) == 1 and said[_COLOR].probability < limit:
             owners.setdefault(_COLOR, rest[0])
@@ -218,7 +219,7 @@ class ColorRules:
             names = [item.name for item in family.parameters if isinstance(item, Color) and item.name not in owners]
             told = [name for name in names if result[name].probability >= limit and result[name].spans]
             open_names = [name for name in names if name not in told]
-            takes = [name for name in told if _touches(place, result[name].spans)][:1] or open_names[:1]
+            takes = [name for name in told if touches(place, result[name].spans)][:1] or open_names[:1]
             for name in takes:
                 result[name] = Said(probability=1.0, value=phrase.exact, spread=(0.0,) * 3, spans=(place,))
 
@@ -235,7 +236,7 @@ class ColorRules:
             for place in range(phrase.last, min(phrase.last + _REACH, len(text.plain))):
                 if text.clause_ends(place) or text.plain[place] in PREPOSITIONS | {"and"}:
                     break
-                if _touches((text.starts[place], text.ends[place]), noun):
+                if touches((text.starts[place], text.ends[place]), noun):
                     return phrase
         return None
 
@@ -261,11 +262,3 @@ def _agree(head: Said, made: Said, phrase: ColorPhrase, limit: float) -> bool:
 def _stands(plain: Sequence[str], place: int, phrase: str) -> bool:
     parts = [word for word, _, _ in words(phrase)]
     return list(plain[place : place + len(parts)]) == parts
-
-
-def _touches(span: tuple[int, int], others: Sequence[ColorPhrase] | Sequence[tuple[int, int]]) -> bool:
-    for other in others:
-        start, end = (other.start, other.end) if isinstance(other, ColorPhrase) else other
-        if span[0] < end and span[1] > start:
-            return True
-    return False

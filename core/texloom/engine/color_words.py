@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Colors in an English text, each with its place: "dark blue", "terracotta", "#7a3b2e", and "dark" without a hue.
 
-What a name means on a material is the table that the head was trained with (``training/colors.csv``); the words for
+What a name means on a material is the table that the head was trained with (``color_names.csv``); the words for
 lightness are its modifiers.  So a rule that sets a color by its name agrees with what the head has learned of it.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from ..training.colors import BASIC, ColorName, meaning, modify, parse_name
+from .color_names import BASIC, ColorName, meaning, modify, parse_name
 from .phrases import phrase_table, words
 from .procedural.color import Lab, hex_to_lab
 from .procedural.family import Family, families
@@ -48,6 +48,11 @@ class ColorPhrase:
     name: ColorName | None = None
     tone: str = ""
     exact: Lab | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its characters."""
+        return self.start, self.end
 
     def lab(self, family: Family, parameter: str) -> Lab:
         """What the name means for a parameter."""

@@ -400,19 +400,28 @@ def _together(
 
 def _encoding(model: Model, demand: Demand, itemsize: int, striped: bool, device: str) -> int:
     # With its margins.
-    size = (demand.width, demand.height)
-    found = _in_stripes(model, size, itemsize, device) if striped else None
-    if found is not None:
-        return found
-    return encoder_bytes(model.folder, width=size[0], height=size[1], itemsize=itemsize, wraps=demand.wraps)
+    return _coding(encoder_bytes, model, (demand.width, demand.height), demand.wraps, itemsize, striped, device)
 
 
 def _decoding(model: Model, demand: Demand, itemsize: int, striped: bool, device: str) -> int:
     size = (demand.decoded_width, demand.decoded_height)
+    return _coding(decoder_bytes, model, size, demand.wraps, itemsize, striped, device)
+
+
+def _coding(
+    whole: Callable[..., int],
+    model: Model,
+    size: tuple[int, int],
+    wraps: bool,
+    itemsize: int,
+    striped: bool,
+    device: str,
+) -> int:
+    """What a half of the autoencoder takes for pictures of that size; ``whole`` tells it without stripes."""
     found = _in_stripes(model, size, itemsize, device) if striped else None
     if found is not None:
         return found
-    return decoder_bytes(model.folder, width=size[0], height=size[1], itemsize=itemsize, wraps=demand.wraps)
+    return whole(model.folder, width=size[0], height=size[1], itemsize=itemsize, wraps=wraps)
 
 
 def _in_stripes(model: Model, size: tuple[int, int], itemsize: int, device: str) -> int | None:

@@ -8,7 +8,7 @@ and "no" mean the same in both.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .procedural.family import Family
 from .procedural.parameters import Number
@@ -107,6 +107,11 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 def words(text: str) -> list[tuple[str, int, int]]:
     """Words of ``text`` in lower case with their start and end; hyphens separate."""
     return [(match[0].lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
+
+
+def touches(place: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:
+    """Whether a stretch of a text has a character in common with any of others."""
+    return any(place[0] < end and place[1] > start for start, end in others)
 
 
 def negations(plain: Sequence[str]) -> Iterator[tuple[int, int]]:

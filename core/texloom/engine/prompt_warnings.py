@@ -10,7 +10,7 @@ from ..request import GenerationRequest
 from .chinese import Translation
 from .generator import Context
 from .head import MAX_TOKENS, Reading
-from .phrases import STOP_WORDS, denied, words
+from .phrases import STOP_WORDS, denied, touches, words
 from .procedural.family import Family, families
 from .text_encoder import TextEncoder, TextEncoding
 from .unused_words import unused_words
@@ -128,7 +128,7 @@ def warn_about_unused(
     for family in dict.fromkeys(drawn):
         spans = {span for said in reading.stated(family.name).values() for span in said.spans}
         places = wording.back(unused_words(wording.text, family))
-        left = [place for place in places if not _met(place, spans) and not _met(place, unwanted)]
+        left = [place for place in places if not touches(place, spans) and not touches(place, unwanted)]
         shown = list(dict.fromkeys(word for place in left for word in words_at(prompt, (place,))))
         if shown:
             listed = ", ".join(shown)
@@ -142,11 +142,7 @@ def words_at(text: str | Translation, spans: tuple[tuple[int, int], ...]) -> lis
     touched = [
         (text[start - (text[:start][-1:] in ("#", "＃")) : end], word)
         for word, start, end in words(text)
-        if any(start < right and end > left for left, right in spans)
+        if touches((start, end), spans)
     ]
     content = [shown for shown, word in touched if word not in STOP_WORDS]
     return content or [shown for shown, _ in touched]
-
-
-def _met(place: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
-    return any(place[0] < end and place[1] > start for start, end in spans)

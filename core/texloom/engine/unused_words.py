@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from ..training.colors import BASIC
+from .color_names import BASIC
 from .phrases import ATTRIBUTE_NOUNS, words
 from .procedural.family import Family, families
 from .procedural.parameters import Choice, Number

@@ -158,15 +158,13 @@ class Vocabulary:
             for cut in range(3, len(word) - 2)
         )
 
-    def nearest(self, unlisted: Sequence[str], encoder: TextEncoder) -> list[tuple[str, float]]:
-        """For each word the nearest known one and its cosine."""
-        vectors = encoder.encode(list(unlisted)).pooled.float().cpu()
-        cosine, index = (vectors @ self.vectors.T).max(dim=1)
-        return [(self.words[int(i)], float(c)) for c, i in zip(cosine, index, strict=True)]
-
-    def _is_near(self, word: str, cosine: float, encoder: TextEncoder) -> bool:
+    def _near(self, unlisted: Sequence[str], encoder: TextEncoder) -> list[bool]:
+        """Whether each word is near enough to a known one to be understood."""
+        found = encoder.encode(list(unlisted))
+        cosines = (found.pooled.float().cpu() @ self.vectors.T).amax(dim=1).tolist()
         # Of the pieces [CLS] and [SEP] are two.
-        return cosine >= NEAR_RARE or (cosine >= NEAR and int(encoder.encode([word]).mask.sum()) <= 3)
+        pieces = (found.mask.sum(dim=1) - 2).tolist()
+        return [cosine >= (NEAR if own <= 1 else NEAR_RARE) for cosine, own in zip(cosines, pieces, strict=True)]
 
     def unknown(self, text: str, encoder: TextEncoder) -> Unknown:
         """The words of ``text`` that mean nothing to the instant model, each once, in their order."""
@@ -186,8 +184,8 @@ class Vocabulary:
                 unlisted.append(word)
                 found.setdefault(word, text[start:end])
         if unlisted:
-            for word, (_, cosine) in zip(unlisted, self.nearest(unlisted, encoder), strict=True):
-                if self._is_near(word, cosine, encoder):
+            for word, near in zip(unlisted, self._near(unlisted, encoder), strict=True):
+                if near:
                     found.pop(word, None)
         return Unknown(tuple(found.values()), foreign)
 

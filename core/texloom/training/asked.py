@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..engine.color_names import categories, meaning, parse_name
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Choice, Color, Number, Value
 from ..engine.procedural.weathering import ATTRIBUTES
 from .blended import blended
 from .captions import Grammar
-from .colors import categories, meaning, parse_name
 from .evaluate import Prompt, number_is_right
 from .learned_judge import Verdict
 from .statistics import Estimate, estimate

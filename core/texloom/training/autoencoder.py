@@ -294,7 +294,6 @@ class Trainer:
         with autocast(self.device):
             with torch.set_grad_enabled(not self.frozen):
                 latents = self._encode(truth).latent
-            self._trunk.clear()
             noisy = latents + options.noise * torch.randn_like(latents)
             seen = self._decode(noisy).sample
         seen, latents = seen.float(), latents.float()

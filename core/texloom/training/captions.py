@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..engine import color_names
 from ..engine.phrases import (
     ATTRIBUTE_NOUNS,
     INTENSIFIERS,
@@ -29,8 +30,9 @@ from ..engine.phrases import (
 from ..engine.procedural.family import Family
 from ..engine.procedural.parameters import Choice, Color, Number, Rng, Value
 from ..engine.procedural.weathering import ATTRIBUTES
-from . import colors as color_names
 from . import phrasing, related
+from .colors import held_out as held_out_color
+from .colors import sample_name
 from .sentences import FAMILY, Fact, Span, Writer, join
 
 
@@ -107,8 +109,8 @@ class Grammar:
         self._share_out()
         taken = self._taken()
         usable = [name for name in color_names.table() if name not in taken]
-        self.color_names = tuple(name for name in usable if not color_names.held_out(name))
-        self.held_out_colors = tuple(name for name in usable if color_names.held_out(name))
+        self.color_names = tuple(name for name in usable if not held_out_color(name))
+        self.held_out_colors = tuple(name for name in usable if held_out_color(name))
 
     def _share_out(self) -> None:
         """Which names of each material training uses, and which it never sees: those that a hash picks."""
@@ -253,7 +255,7 @@ class Grammar:
 
     def _color_fact(self, rng: Rng, split: str, family: Family, item: Color) -> Fact:
         held_out = split == "colors" and bool(self.held_out_colors)
-        color = color_names.sample_name(rng, self.held_out_colors if held_out else self.color_names)
+        color = sample_name(rng, self.held_out_colors if held_out else self.color_names)
         if held_out:
             color = color_names.ColorName(color.base, color.base)
         value = color_names.meaning(color, family, item.name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import chinese
+from ..engine.color_names import ColorName, meaning, parse_name
 from ..engine.device import use_threads
 from ..engine.head import Head, Reading
 from ..engine.phrases import is_adjective
@@ -28,7 +29,7 @@ from ..engine.wording import read_prompts
 from ..errors import TexloomError
 from .batches import Encoder
 from .captions import Caption, Grammar
-from .colors import ColorName, difference, meaning, parse_name
+from .colors import difference
 from .heads import MODEL_FOLDER, default_encoder
 from .related import stems
 from .statistics import Estimate, estimate, seam_ratio

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import __version__
+from ..engine.color_names import meaning, parse_name
 from ..engine.device import use_threads
 from ..engine.head import Calibration, Head
 from ..engine.head_net import HeadNet, ParameterOutput
@@ -31,7 +32,6 @@ from ..engine.vocabulary import Vocabulary
 from ..errors import ModelInvalidError
 from .batches import Corpus, Encoder, Targets, encode_corpus, known_nouns, token_mask, write_captions
 from .captions import Grammar, vocabulary_texts
-from .colors import meaning, parse_name
 
 MODEL_FOLDER = Path(__file__).parents[1] / "models" / "instant"
 WORK_FOLDER = Path(".checkpoints") / "instant"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..engine import color_names
 from ..engine.head import Head
 from ..engine.instant import FOLDER
 from ..engine.learned_text import MAX_TOKENS, embedded_head, with_meaning
@@ -26,7 +27,7 @@ from ..engine.meaning import Layout, meanings
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Value
 from ..engine.text_encoder import TextEncoder
-from ..storage import write_bytes_atomic
+from ..storage import files_sum, write_bytes_atomic
 from .captions import Grammar
 from .heads import report
 from .learned_state import autocast, sent
@@ -246,10 +247,9 @@ def _told(
 @remembered
 def _sources() -> str:
     """A sum of what writes captions, and of the words that they are made of."""
-    here, found = Path(__file__).parent, hashlib.sha256()
-    for path in (*sorted(here.glob("*.csv")), *(here / f"{name}.py" for name in _WRITERS)):
-        found.update(path.read_bytes())
-    return found.hexdigest()
+    here, engine = Path(__file__).parent, Path(color_names.__file__).parent
+    tables = (*sorted(here.glob("*.csv")), *sorted(engine.glob("color_names.*")))
+    return files_sum((*tables, *(here / f"{name}.py" for name in _WRITERS)))
 
 
 @remembered

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from ..engine.color_names import BASIC
 from ..engine.phrases import stem, words
 from ..engine.procedural.color import Lab, hex_to_lab
 from ..engine.procedural.family import Family
 from ..engine.procedural.parameters import Choice, Number
-from .colors import BASIC
 
 USUAL = Path(__file__).with_name("related.csv")
 MANY = Path(__file__).with_name("names.csv")

@@ -28,6 +28,7 @@ from ..engine.procedural.blending import Blended, Second
 from ..engine.procedural.draw import draw
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Value
+from ..storage import files_sum
 from .heads import report
 from .parallel import helpers
 
@@ -151,10 +152,7 @@ def _place(folder: Path, name: str, size: int, orders: Sequence[Order]) -> Path:
 @cache
 def _sources() -> str:
     """A sum of what draws, since materials of other families are no truth."""
-    found = hashlib.sha256()
-    for path in sorted((Path(engine.__file__).parent / "procedural").rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()
+    return files_sum(sorted((Path(engine.__file__).parent / "procedural").rglob("*.py")))
 
 
 def _read(path: Path) -> Materials | None:
