@@ -31,10 +31,11 @@ MORE = 3
 """Exit status of a stage, and of this script, that stopped before its end."""
 
 PROCESSOR: dict[str, Any] = {
-    "device": "cpu", "scale": 15.0, "count": 6000, "large": 0, "crops": 8, "batch": 32, "patch": 4, "rate": 6e-4,
-    "pairs": 2048, "compile": shutil.which("g++") is not None,
+    "device": "cpu", "scale": 15.0, "count": 6000, "large": 0, "crops": 8, "batch": 32, "patch": 4, "rate": 1e-3,
+    "pairs": 2048, "compile": False,
 }  # fmt: skip
-"""What ``--processor`` chooses where nothing else is given: a token for 4 × 4 latents is a quarter of the work."""
+"""What ``--processor`` chooses where nothing else is given; of a transformer, a token for 4 × 4 latents is a quarter of
+the work."""
 
 LEAST = 2.0
 """Minutes of a piece in which something is done."""
@@ -111,9 +112,7 @@ class Recipe:
         given = self.arguments
         found = [] if given.autoencoder else self._autoencoder()
         found += [self._flow("pieces"), self._flow("flow")]
-        if given.network == "transformer":
-            found += [self._distill(), self._sheet(), self._evaluation()]
-        return [*found, self._comparison()]
+        return [*found, self._distill(), self._sheet(), self._evaluation(), self._comparison()]
 
     def _train(self, module: str, work: str, out: Path, total: float, piece: float, again: bool) -> list[str]:
         folders = [str(self.corpus(size)) for size in self.sizes]
@@ -152,7 +151,7 @@ class Recipe:
             words += ["--network", given.network, "--layers", str(given.layers), "--patch", str(given.patch)]
             words += ["--rate", f"{given.rate:g}", "--batch", str(given.batch * (4 if pieces else 1))]
             if pieces:
-                # A UNet halves them twice.
+                # A UNet halves them twice, and sees the borders of pieces less in larger ones.
                 words += ["--crop", "16" if given.network == "unet" else "8"]
             if start is not None and not again:
                 words += ["--start", str(start)]
@@ -197,8 +196,7 @@ class Recipe:
         """The model, the one of few steps, and others of the same latents, side by side."""
 
         def command(piece: float, again: bool) -> list[str]:
-            own = [self.model, self.few] if self.arguments.network == "transformer" else [self.model]
-            models = [str(folder) for folder in (*own, *self.arguments.compare)]
+            models = [str(folder) for folder in (self.model, self.few, *self.arguments.compare)]
             module = ["-m", "texloom.training.learned_compare", *models, "--autoencoder", str(self.vae)]
             return [*module, *self._measured("comparison.json")]
 
@@ -295,9 +293,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--crops", type=int, default=64, help="crops that the autoencoder sees a step")
     parser.add_argument("--batch", type=int, default=256, help="tiles that the flow sees a step")
     parser.add_argument("--rate", type=float, default=8e-4, help="of learning of the flow")
-    parser.add_argument("--network", choices=("transformer", "unet"), default="transformer")
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--patch", type=int, default=2, help="latents a side of a token; 4 on processors")
+    parser.add_argument("--network", choices=("unet", "transformer"), default="unet")
+    parser.add_argument("--layers", type=int, default=8, help="of a transformer")
+    parser.add_argument("--patch", type=int, default=2, help="latents a side of its tokens; 4 on processors")
     parser.add_argument("--pairs", type=int, default=4096, help="pictures that the model of few steps learns from")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="compile the networks")
     parser.add_argument("--autoencoder", type=Path, help="folder of one that is trained already")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_learned import NETWORK, VAE
+from test_learned import NETWORK, TRANSFORMER, VAE
 from texloom.engine.families import family_of
 from texloom.engine.model_folder import read_folder
 from texloom.engine.seamless import circular
@@ -161,23 +161,9 @@ def test_it_does_not_overwrite_its_teacher(model: Path, shards: Path, tmp_path: 
     assert "distilled_steps" not in (model / "training.json").read_text(encoding="utf-8")
 
 
-UNET = {
-    "sample_size": 4,
-    "in_channels": 4,
-    "out_channels": 4,
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-    "block_out_channels": (16, 32),
-    "layers_per_block": 1,
-    "cross_attention_dim": 384,
-    "attention_head_dim": 8,
-    "norm_num_groups": 8,
-}
-
-
 class TestComparison:
-    def test_a_unet_learns_as_well(self, learned: latents.Learned) -> None:
-        trainer = flow.Trainer(learned, flow.Options(steps=120, batch=16, rate=2e-3), kind="unet", config=UNET)
+    def test_a_transformer_learns_as_well(self, learned: latents.Learned) -> None:
+        trainer = flow.Trainer(learned, flow.Options(steps=120, batch=16, rate=2e-3), config=TRANSFORMER)
         losses = [float(trainer._one()) for _ in range(120)]
         assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:5])
 
@@ -188,7 +174,7 @@ class TestComparison:
         # The measured times are spread evenly, and so few steps learn those alone that they see.
         options = flow.Options(steps=120, batch=16, rate=2e-3, shift=1.0)
         for kind in ("trained", "fresh"):
-            trainer = flow.Trainer(learned, options, kind="unet", config=UNET)
+            trainer = flow.Trainer(learned, options, config=TRANSFORMER)
             for _ in range(120 if kind == "trained" else 0):
                 trainer._one()
             network = trainer.average.model

@@ -151,9 +151,7 @@ class TestKept:
 
     def test_no_file_is_larger_than_16_mib(self, learned: latents.Learned, tmp_path: Path) -> None:
         """At full size: the generator's weights, and what its training goes on from."""
-        trainer = flow.Trainer(
-            learned, flow.Options(batch=1), config=flow.CONFIG | {"in_channels": 4, "out_channels": 4}
-        )
+        trainer = flow.Trainer(learned, flow.Options(batch=1))
         trainer._one()
         vae = autoencoder.make_autoencoder(VAE)
         layout = learned.layout
@@ -172,9 +170,9 @@ class TestKept:
     ) -> None:
         """And the same as those in one, which may take their place."""
         torch.manual_seed(0)
-        network = flow.make_network(config=NETWORK | {"caption_channels": learned.width})
+        network = flow.make_network(config=flow.fitted(NETWORK, channels=4, text=learned.width))
         with torch.no_grad():
-            network.proj_out.weight.normal_(std=0.3)
+            network.conv_out.weight.normal_(std=0.3)
         parts = {"vae": autoencoder.make_autoencoder(VAE), "network": network, "layout": learned.layout}
 
         def picture() -> Any:

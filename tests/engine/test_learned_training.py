@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_learned import NETWORK, VAE
+from test_learned import NETWORK, TRANSFORMER, VAE
 from texloom.engine.procedural.family import families
 from texloom.engine.procedural.parameters import Choice, Color, Number
 from texloom.engine.seamless import circular
@@ -331,7 +331,7 @@ class TestFlow:
         second.begin_with(first.average.model)
         torch.testing.assert_close(_weights(second.network), _weights(first.average.model))
         torch.testing.assert_close(_weights(second.average.model), _weights(first.average.model))
-        other = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK | {"num_layers": 3})
+        other = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK | {"layers_per_block": 2})
         with pytest.raises(ModelInvalidError, match="another shape"):
             second.begin_with(other.network)
 
@@ -349,10 +349,10 @@ class TestFlow:
 
     def test_a_network_that_reads_words_alone_learns_meanings_besides(self, learned: latents.Learned) -> None:
         torch.manual_seed(0)
-        before = flow.make_network(config=NETWORK)
+        before = flow.make_network(config=TRANSFORMER)
         with torch.no_grad():
             before.proj_out.weight.normal_(std=0.3)
-        trainer = flow.Trainer(learned, flow.Options(steps=40, batch=8, told=0.0), config=NETWORK)
+        trainer = flow.Trainer(learned, flow.Options(steps=40, batch=8, told=0.0), config=TRANSFORMER)
         trainer.begin_with(before)
         states, mask = learned.text([4, 9])
         noisy, at = torch.randn(2, 4, SIDE // 16, SIDE // 16), torch.full((2,), 900.0)
@@ -369,7 +369,7 @@ class TestFlow:
             trainer._one()
         silent = torch.cat((states[..., :384], torch.zeros_like(states[..., 384:])), dim=-1)
         assert float((seen(trainer.network, states) - seen(trainer.network, silent)).abs().max()) > 1e-4
-        other = flow.make_network(config=NETWORK | {"caption_channels": 1000})
+        other = flow.make_network(config=TRANSFORMER | {"caption_channels": 1000})
         with pytest.raises(ModelInvalidError, match="another shape"):
             trainer.begin_with(other)
 

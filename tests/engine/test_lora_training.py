@@ -239,7 +239,7 @@ def test_what_trained_models_draw_moves_towards_what_they_are_shown(
     bench = Bench(str(model), "cpu", lambda text: None)
     replay, noise = Replay(bench.model, 64, bench.context), Noise(bench.model.pipeline.scheduler, name)
     assert noise.kind == kind
-    calls = [replay.call("plain paint")] * 5 + [replay.call("")]
+    calls = [replay.calls("plain paint")] * 5 + [replay.calls("")]
     options = Options(steps=120, rate=0.01, batch=4, layers="all", rank=8)
     trainer = Trainer(bench, replay, noise, _plain(replay, 1.5), calls, options, tell=lambda text: None)
     trainer.run(None, tmp_path / "work")
@@ -366,7 +366,7 @@ class TestCommand:
     ) -> None:
         bench = Bench(str(learned), "cpu", lambda text: None)
         replay, noise = Replay(bench.model, 64, bench.context), Noise(bench.model.pipeline.scheduler, "learned")
-        calls = [replay.call("plain paint")] * 5 + [replay.call("")]
+        calls = [replay.calls("plain paint")] * 5 + [replay.calls("")]
         trainer = Trainer(bench, replay, noise, _plain(replay, 0.0), calls, Options(rank=2), tell=lambda text: None)
 
         def short(*_: Any) -> float:

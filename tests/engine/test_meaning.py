@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from texloom.engine.learned_text import embedded_head, token_states
+from texloom.engine.learned_text import token_states
+from texloom.engine.material_plan import embedded_head
 from texloom.engine.meaning import MEANING_FILE, Layout, meanings
 from texloom.engine.procedural.family import families
 from texloom.engine.schema import Key

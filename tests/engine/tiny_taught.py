@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from test_learned import NETWORK, VAE
 from texloom.engine.learned_channels import Surface, to_channels
-from texloom.engine.learned_text import embedded_head
+from texloom.engine.material_plan import embedded_head
 from texloom.engine.meaning import Layout
 from texloom.engine.text_encoder import TextEncoder
 from texloom.training import autoencoder, flow, latents

@@ -124,7 +124,7 @@ def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
     assert float(_value(encoder, "--minutes")) == pytest.approx(2.3, abs=0.2)
     assert {"--resume", "--freeze-encoder"} <= set(decoder)
     assert _value(pieces, "--autoencoder") == _value(encoder, "--out")
-    assert _value(pieces, "--crop") == "8" and "--crop" not in flow
+    assert _value(pieces, "--crop") == "16" and "--crop" not in flow
     assert _value(flow, "--start") == _value(pieces, "--out")
     assert _value(distill, "--model") == _value(evaluation, "--model") == _value(flow, "--out")
     assert [_value(one, "--device") for one in (sheet, evaluation, comparison)] == ["cpu"] * 3
@@ -230,16 +230,19 @@ def test_processors_learn_less(script: ModuleType, tmp_path: Path) -> None:
     assert float(_value(pieces, "--total")) == pytest.approx(30.0)
 
 
-def test_a_unet_is_trained_and_measured_alone(script: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("network", "crop"), [("unet", "16"), ("transformer", "8")])
+def test_the_network_may_be_chosen(script: ModuleType, tmp_path: Path, network: str, crop: str) -> None:
     stand = Stand(tmp_path)
-    words = ["--work", str(tmp_path / "work"), "--python", str(stand.path), "--minutes", "60", "--network", "unet"]
+    words = ["--work", str(tmp_path / "work"), "--python", str(stand.path), "--minutes", "60", "--network", network]
     words += ["--autoencoder", str(tmp_path / "vae"), "--compare", str(tmp_path / "other")]
     assert script.main(words) == 0
     called = stand.asked()
-    assert _modules(called) == ["corpus", "corpus", "flow", "flow", "learned_compare"]
-    assert _value(called[2], "--network") == _value(called[3], "--network") == "unet"
-    assert _value(called[2], "--autoencoder") == _value(called[4], "--autoencoder") == str(tmp_path / "vae")
-    assert str(tmp_path / "other") in called[4]
+    assert _modules(called)[:4] == ["corpus", "corpus", "flow", "flow"]
+    assert _modules(called)[4:] == ["distill", "learned_sheets", "learned_evaluate", "learned_compare"]
+    assert _value(called[2], "--network") == _value(called[3], "--network") == network
+    assert _value(called[2], "--crop") == crop and "--crop" not in called[3]
+    assert _value(called[2], "--autoencoder") == _value(called[7], "--autoencoder") == str(tmp_path / "vae")
+    assert str(tmp_path / "other") in called[7]
 
 
 def test_a_failing_stage_ends_it(script: ModuleType, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -94,8 +94,11 @@ class Run:
         kind = "np" if getattr(self._pipeline, "vae", None) is not None else "pt"
         return [self._pixels(_as_array(picture)) for picture in self._drawn(named, kind, lambda picture: picture)]
 
-    def draw_maps(self, named: dict[str, Any], tile_width_m: float) -> list[Drawn]:
-        """As :meth:`draw`, for a family with maps of its own: what the autoencoder decodes, before it is a picture."""
+    def draw_maps(self, named: dict[str, Any], tile_widths_m: Sequence[float]) -> list[Drawn]:
+        """As :meth:`draw`, for a family with maps of its own: what the autoencoder decodes, before it is a picture.
+
+        ``tile_widths_m`` are those of the pictures.
+        """
         vae = self._pipeline.vae
 
         def decoded(latents: Tensor) -> Tensor:
@@ -103,7 +106,8 @@ class Run:
             channels: Tensor = vae.decode(ready, return_dict=False)[0][0]
             return channels
 
-        return [self._family.maps(item.float(), tile_width_m) for item in self._drawn(named, "latent", decoded)]
+        drawn = self._drawn(named, "latent", decoded)
+        return [self._family.maps(item.float(), wide) for item, wide in zip(drawn, tile_widths_m, strict=True)]
 
     def _drawn(self, named: dict[str, Any], kind: str, finish: Callable[[Any], Any]) -> list[Any]:
         """What the pipeline draws, after ``finish``, which runs while everything still wraps and listens."""

@@ -38,7 +38,7 @@ from .model_folder import ModelFolder, hash_files, read_folder
 from .operations import Masked, Start, across_seams, from_whole, masked
 from .pipelines import check_call, check_packages, pipeline_class
 from .preview_decoder import PreviewDecoder, preview_decoder
-from .ready import Ready, demand_of, pictured, tile_width
+from .ready import Ready, demand_of, pictured
 from .style import StyleStack
 from .task_pipelines import TaskPipelines
 from .text_encoder import TextEncoder
@@ -369,7 +369,7 @@ class DiffusersFolderGenerator:
             self._memory.measured(context.device, facts),
             self._memory.decoding(request.tile_x, request.tile_y),
         ):
-            maps: list[Drawn] = drawing.maps(first, seeds, tile_width(request)) if own else []
+            maps: list[Drawn] = drawing.maps(first, seeds) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
             if not own:
                 one = len(seeds) == 1
@@ -384,7 +384,7 @@ class DiffusersFolderGenerator:
                 found = maps[place].maps if own else {IMAGE_MAP: pixels}
                 heights = (maps[place].height_min_m, maps[place].height_max_m) if own else (0.0, 0.0)
                 details = {**details, "seam_ratio": self._seams(pixels)}
-                images.append(pictured(request, index, seed, found, heights, details))
+                images.append(pictured(request, index, seed, found, heights, details, drawing.plans))
         if "memory" in facts:
             for image in images:
                 image.details["memory"] = facts["memory"]

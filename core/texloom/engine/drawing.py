@@ -20,7 +20,8 @@ from .embeddings import LearnedWords
 from .families import Drawn, Family
 from .families.control_way import Guide, control_arguments
 from .generator import Context, GeneratorInfo
-from .learned_text import unread
+from .learned_text import planned, unread
+from .material_plan import Plan, Plans, tile_width
 from .model_folder import ModelFolder
 from .operations import Start
 from .preview_decoder import PreviewDecoder
@@ -109,6 +110,7 @@ class Drawing:
         )
         # Editors have no strength: they see the whole picture beside the one that they draw.
         follows = task in family.follows or ("image" in named and "strength" not in named)
+        self.plans: Plans | None = None
         self._token = family.size_step(folder) if follows else 0
         self._guided = bool(guides)
         if guides:
@@ -117,7 +119,7 @@ class Drawing:
         compares = family.uses_negative_prompt(self.guidance)
         if model.encoder is not None:
             negative = request.negative_prompt.strip()
-            named |= family.text(folder, model.encoder, request.prompt, negative, context.device)
+            self.plans = planned(model.encoder, request, context)
             tell_dropped(unread(model.encoder, request.prompt), model.info.name, context)
             if compares:
                 tell_dropped(unread(model.encoder, negative), model.info.name, context, negative=True)
@@ -148,16 +150,21 @@ class Drawing:
         if start is not None and self.strength == 0.0:
             return start.finished(start.picture)
         with self._same_chance(seed):
-            (drawn,) = self._run(index, stage).draw(self._seeded([seed]))
+            (drawn,) = self._run(index, stage).draw(self._seeded(index, [seed]))
         return start.finished(drawn) if start is not None else drawn
 
     def pictures(self, first: int, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Variations from ``first`` on, one for each seed, at a time; only where :attr:`batches`."""
-        return self._run(first, "Drawing", len(seeds)).draw(self._seeded(seeds))
+        return self._run(first, "Drawing", len(seeds)).draw(self._seeded(first, seeds))
 
-    def maps(self, first: int, seeds: Sequence[int], tile_width_m: float) -> list[Drawn]:
-        """As :meth:`pictures` for a family with maps of its own, on a tile of that width; errors as there."""
-        return self._run(first, "Drawing", len(seeds)).draw_maps(self._seeded(seeds), tile_width_m)
+    def maps(self, first: int, seeds: Sequence[int]) -> list[Drawn]:
+        """As :meth:`pictures` for a family with maps of its own; errors as there."""
+        widths = [tile_width(self._request, self.plan(index)) for index in range(first, first + len(seeds))]
+        return self._run(first, "Drawing", len(seeds)).draw_maps(self._seeded(first, seeds), widths)
+
+    def plan(self, index: int) -> Plan | None:
+        """What variation ``index`` is to show, where the model is told as the instant one is."""
+        return None if self.plans is None else self.plans.each[index]
 
     @property
     def batches(self) -> bool:
@@ -166,13 +173,20 @@ class Drawing:
         style = self._model.style
         return told and self._start is None and not self._guided and not (style is not None and style.active)
 
-    def _seeded(self, seeds: Sequence[int]) -> dict[str, Any]:
+    def _seeded(self, first: int, seeds: Sequence[int]) -> dict[str, Any]:
         # On the CPU, so that a seed means the same noise on every device; one for each, so that it means the same
         # noise whatever is drawn beside it.
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        chance = generators[0] if len(seeds) == 1 else generators
+        if self.plans is not None:
+            model, negative = self._model, self._request.negative_prompt.strip()
+            assert model.encoder is not None
+            each = self.plans.each[first : first + len(seeds)]
+            said = model.family.text(model.folder, model.encoder, self.plans, each, negative, self._context.device)
+            return {**self._named, **said, "generator": chance}
         if len(seeds) == 1:
-            return {**self._named, "generator": generators[0]}
-        return {**self._named, "generator": generators, "num_images_per_prompt": len(seeds)}
+            return {**self._named, "generator": chance}
+        return {**self._named, "generator": chance, "num_images_per_prompt": len(seeds)}
 
     @contextlib.contextmanager
     def _same_chance(self, seed: int) -> Iterator[None]:
@@ -200,7 +214,7 @@ class Drawing:
                     f"{name} does not use a negative prompt at guidance scale {guidance:g}.",
                     advice=f"Choose a guidance scale above {family.guidance_off:g}, which takes twice the time.",
                 )
-        if request.parameters:
+        if request.parameters and self.plans is None:
             context.warn("parameters_ignored", f"{name} has no parameters to lock; the prompt alone decides.")
         if request.guidance_scale is not None and guidance is None:
             context.warn("guidance_ignored", f"{name} does not use a guidance scale.")

@@ -2,53 +2,90 @@
 """Prompts as the learned model reads them: token states of the text encoder, and what the head makes of them.
 
 Every token's state has the whole text's meaning (:mod:`.meaning`) behind it, so that wherever the network looks, it
-sees what is meant; the tokens themselves tell what the head has no number for.
+sees what is meant; the tokens themselves tell what the head has no number for.  What a prompt means is worked out as
+for the instant model, with all its rules, and what it leaves open is decided by the seed (:mod:`.material_plan`).
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..request import GenerationRequest
 from . import chinese
-from .head import Head
-from .instant import FOLDER
+from .generator import Context
+from .material_plan import Plan, Planner, Plans, embedded_head, embedded_vocabulary
 from .meaning import Layout, meanings
-from .procedural.family import families
 from .text_encoder import TextEncoder, TextEncoding
 
 MAX_TOKENS: Final = 63
 """Tokens of a prompt that the learned model reads, the two marks around it among them."""
 
-
-@cache
-def embedded_head() -> Head:
-    """The head of the embedded default model, on the processor.
-
-    Raises:
-        ModelNotFoundError, ModelInvalidError: see :meth:`Head.load`.
-    """
-    return Head.load(FOLDER, families())
+USUAL_TOKENS: Final = 16
+"""Shorter prompts are padded to as many."""
 
 
 def token_states(
-    encoder: TextEncoder, texts: list[str], device: str, layout: Layout | None = None
+    encoder: TextEncoder, texts: list[str], device: str, layout: Layout | None = None, tokens: int = USUAL_TOKENS
 ) -> tuple[Tensor, Tensor]:
     """States [B, T, 384 + the layout's width] and mask [B, T] (1 where there is a token) of ``texts``.
 
-    All are padded to the longest.  An empty text means nothing: it stands for no caption.
+    All are padded to the longest, and to ``tokens``.  An empty text means nothing: it stands for no caption.
     """
     found = encoder.encode([in_english(text) for text in texts])
     count = min(MAX_TOKENS, found.mask.shape[1])
     states, mask = found.token_states[:, :count].to(device, torch.float32), found.mask[:, :count]
+    # The same for nearly all prompts: what is empty counts a little in what a text says as a whole.
+    missing = max(0, min(MAX_TOKENS, tokens) - count)
+    states, mask = F.pad(states * mask[..., None].to(states), (0, 0, 0, missing)), F.pad(mask, (0, missing))
     if layout is not None:
         meaning = meanings(embedded_head(), layout, found).to(device)
         said = torch.tensor([bool(text.strip()) for text in texts], device=device)
         states = with_meaning(states, meaning * said[:, None])
     return states, mask.to(device, torch.float32)
+
+
+def planned(encoder: TextEncoder, request: GenerationRequest, context: Context) -> Plans:
+    """What the variations of a request are to show, as the instant model would draw it; errors as there."""
+    return Planner(embedded_head(), embedded_vocabulary(), encoder).plans(request, context, draws_words=True)
+
+
+def planned_states(
+    encoder: TextEncoder,
+    plans: Plans | None,
+    each: Sequence[Plan],
+    negative: str,
+    device: str,
+    layout: Layout | None,
+    tokens: int = USUAL_TOKENS,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """States and mask of the prompt for the variations ``each``, [N, T, width] and [N, T], and of what is not wanted.
+
+    Without ``plans`` nothing is said, of one picture.
+
+    Padded as :func:`token_states` does.  All that the prompt leaves open is decided, so that the network is told of
+    everything that it learned to show; of what is no material, only what the words themselves say.
+    """
+    states, mask = token_states(encoder, ["" if plans is None else plans.text, negative], device, layout, tokens)
+    count = max(1, len(each))
+    wanted = states[:1].expand(count, -1, -1)
+    locked = any(plan.family_source == "request" for plan in each)
+    if layout is not None and plans is not None and (locked or not plans.reading.outside):
+        width = states.shape[-1] - layout.width
+        told = torch.stack([meaning_of(plan, layout) for plan in each]).to(device)
+        wanted = with_meaning(wanted[..., :width], told)
+    unwanted = states[1:].expand(count, -1, -1)
+    return wanted, mask[:1].expand(count, -1), unwanted, mask[1:].expand(count, -1)
+
+
+def meaning_of(plan: Plan, layout: Layout) -> Tensor:
+    """[width] everything that is to be seen."""
+    second = (plan.second["name"], plan.second["mode"]) if plan.second else None
+    return layout.told(plan.family.name, plan.family.all_parameters(), plan.values, second)
 
 
 def with_meaning(states: Tensor, meaning: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from ..errors import ModelInvalidError
 from ..storage import write_bytes_atomic
 from .head import COLOR_MEAN, COLOR_SCALE, Head
 from .head_net import ParameterOutput
+from .procedural.blending import COVER, MATTER, PRINT
 from .procedural.parameters import Choice, Color, Number, Parameter, Value
 from .schema import Key, Schema, key_of
 from .text_encoder import TextEncoding
@@ -33,6 +34,7 @@ _VERSION: Final = 1
 # So that no part is drowned by another: a family is one number among many, a color four.
 _FAMILY_SCALE: Final = 4.0
 _SAID_SCALE: Final = 1.5
+_SECOND_SHARES: Final = {MATTER: 1.0, PRINT: 0.75, COVER: 0.5}
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,19 @@ class Layout:
         parts += [torch.full((_places(key),), number) for number, key in enumerate(self.keys)]
         return torch.cat(parts)
 
-    def told(self, family: str, kind: Sequence[Parameter], values: Mapping[str, Value]) -> Tensor:
-        """[width] the meaning of a text that says exactly this: a family and ``values`` of its parameters ``kind``."""
+    def told(
+        self, family: str, kind: Sequence[Parameter], values: Mapping[str, Value], second: tuple[str, str] | None = None
+    ) -> Tensor:
+        """[width] the meaning of a text that says exactly this: a family and ``values`` of its parameters ``kind``.
+
+        ``second`` is a further material, and what it is to the first: one of ``blending.MODES``.
+        """
         found = torch.zeros(self.width)
         if family in self.families:
             found[self.families.index(family)] = _FAMILY_SCALE
+        if second is not None and second[0] in self.families:
+            # Below zero, so that what has the form is not taken for what it is made of, or covered with.
+            found[self.families.index(second[0])] = -_FAMILY_SCALE * _SECOND_SHARES[second[1]]
         for item in kind:
             at = self.starts.get(key_of(item).id)
             if at is None or item.name not in values:

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ..request import GenerationRequest
+from . import material_plan
 from .drawing import Drawing
 from .drawn_frame import drawn_frame
 from .families import Family
 from .generator import GeneratedImage, GeneratorInfo, Pixels
+from .material_plan import Plans, tile_width
 from .memory_estimate import Part
 from .memory_plan import Demand
 from .model_folder import ModelFolder
 from .wrapped_context import Frame
-
-DEFAULT_TILE_M: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +49,6 @@ class Ready:
         return facts | self.added
 
 
-def tile_width(request: GenerationRequest) -> float:
-    """Metres across."""
-    return request.real_world_width or DEFAULT_TILE_M
-
-
 def pictured(
     request: GenerationRequest,
     index: int,
@@ -61,9 +56,15 @@ def pictured(
     maps: dict[str, Pixels],
     heights_m: tuple[float, float],
     details: Mapping[str, Any],
+    plans: Plans | None = None,
 ) -> GeneratedImage:
-    """Variation ``index`` of a request; ``heights_m`` are the lowest and the highest point."""
-    width_m = tile_width(request)
+    """Variation ``index`` of a request; ``heights_m`` are the lowest and the highest point, ``plans`` what it shows."""
+    plan = None if plans is None else plans.each[index]
+    width_m = tile_width(request, plan)
+    known: dict[str, Any] = {}
+    if plans is not None and plan is not None:
+        known["parameters"] = {"family": plan.family.name, **plan.family.to_json(plan.values)}
+        details = {**details, **material_plan.details(plans.prompt, plans.reading, plan), **plan.style}
     return GeneratedImage(
         index=index,
         seed=seed,
@@ -74,6 +75,7 @@ def pictured(
         tile_height_m=width_m * request.height / request.width,
         # What the request left to the model.
         details=dict(details),
+        **known,
     )
 
 

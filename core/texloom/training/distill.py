@@ -88,7 +88,7 @@ def carried(
     """The latents that ``network`` makes of ``noise`` [B, C, H, W] in ``steps`` Euler steps.
 
     Args:
-        network: a transformer; on its device, seeing across the borders.
+        network: on its device, seeing across the borders.
         noise: what it begins with.
         text: token states and mask of each.
         none: those of no text, to guide away from; None for no guidance.
@@ -109,6 +109,7 @@ def carried(
 def velocity_of(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor) -> Tensor:
     """What ``network`` says of latents [B, C, H, W] with this text, at ``time`` [B] from 0 to 1000."""
     states, mask = text
+    latents = latents.contiguous(memory_format=torch.channels_last)
     found = network(latents, encoder_hidden_states=states, encoder_attention_mask=mask, timestep=time).sample
     result: Tensor = found.float()
     return result

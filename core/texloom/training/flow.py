@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training of the learned model's generator: ``texloom train flow``.
 
-A SanaTransformer2DModel of diffusers (E. Xie et al., "SANA: efficient high-resolution image synthesis with linear
-diffusion transformers", 2024) learns to carry noise to the latents of the corpus along straight lines (rectified flow;
-X. Liu et al., 2022), reading captions through cross-attention to the text encoder's token states.  It has convolutions
-where others have positions: wrapped around, it does not know where in a tile it is, so that its pictures tile exactly
-at any size.  A tenth of the captions is left out, for classifier-free guidance (J. Ho, T. Salimans, 2022).
+A UNet2DConditionModel of diffusers learns to carry noise to the latents of the corpus along straight lines (rectified
+flow; X. Liu et al., 2022), reading captions through cross-attention to the text encoder's token states, and through
+what these say together, which scales and shifts its features (as in A. Nichol, P. Dhariwal, 2021, and in DeepFloyd IF).
+It has no positions: wrapped around, it does not know where in a tile it is, so that its pictures tile exactly at any
+size.  A tenth of the captions is left out, for classifier-free guidance (J. Ho, T. Salimans, 2022).
+
+Nearly all of its work is dense convolutions, which processors do at two thirds of their peak, and which learn textures
+from few samples; a transformer is there to compare with.
 
 A stopped run goes on with ``--resume``.
 """
@@ -43,7 +46,30 @@ from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "flow"
 
-CONFIG: dict[str, Any] = {
+UNET: dict[str, Any] = {
+    "sample_size": 32,
+    "in_channels": 16,
+    "out_channels": 16,
+    # Text is looked at where a latent of the network is 32 pixels wide; everywhere else what it says as a whole scales
+    # and shifts what blocks normalize, which costs next to nothing.
+    "down_block_types": ("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
+    "mid_block_type": "UNetMidBlock2DCrossAttn",
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+    "block_out_channels": (48, 96, 192),
+    "layers_per_block": 1,
+    "norm_num_groups": 16,
+    "resnet_time_scale_shift": "scale_shift",
+    "attention_head_dim": 8,
+    "use_linear_projection": True,
+    "cross_attention_dim": 256,
+    "encoder_hid_dim_type": "text_proj",
+    "encoder_hid_dim": 384,
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 1,
+}
+"""Of UNet2DConditionModel: 12 million weights."""
+
+TRANSFORMER: dict[str, Any] = {
     "in_channels": 16,
     "out_channels": 16,
     "num_layers": 8,
@@ -58,26 +84,13 @@ CONFIG: dict[str, Any] = {
     "patch_size": 2,
     "sample_size": 32,
 }
-"""Of SanaTransformer2DModel."""
+"""Of SanaTransformer2DModel (E. Xie et al., "SANA: efficient high-resolution image synthesis with linear diffusion
+transformers", 2024), which the UNet is measured against."""
 
-UNET_CONFIG: dict[str, Any] = {
-    "sample_size": 32,
-    "in_channels": 16,
-    "out_channels": 16,
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    "block_out_channels": (96, 160, 256),
-    "layers_per_block": 1,
-    "cross_attention_dim": 384,
-    "attention_head_dim": 32,
-    "norm_num_groups": 32,
-}
-"""Of UNet2DConditionModel, which the transformer is measured against."""
-
-NETWORKS = ("transformer", "unet")
+NETWORKS = {"unet": UNET, "transformer": TRANSFORMER}
 _KEEP_SECONDS = 120  # Between checkpoints: as much is lost at most when it is killed.
 _FEW_TOKENS = 3  # Of small pieces: else most of the work would be reading.
-_TEXT_INPUT = "caption_projection.linear_1.weight"
+_TEXT_INPUT = "caption_projection.linear_1.weight"  # of a transformer
 
 Words = tuple[Tensor, Tensor]
 """Token states and mask, as :meth:`.latents.Learned.text` gives them."""
@@ -104,34 +117,38 @@ class Options:
     rate: float = 6e-4
     batch: int = 32
     unsaid: float = 0.1
-    told: float = 0.5
+    told: float = 0.75
     crop: int = 0
     average: float = 0.999
     shift: float = SHIFT
     seed: int = 5
 
 
-def make_network(kind: str = "transformer", config: dict[str, Any] | None = None) -> Any:
-    """A new network of one of :data:`NETWORKS` that predicts nothing at first."""
+def make_network(config: dict[str, Any] | None = None) -> Any:
+    """A new network that predicts nothing at first: a transformer, or where ``config`` has widths of levels a UNet."""
     from diffusers import SanaTransformer2DModel, UNet2DConditionModel
 
-    if kind == "unet":
-        network: Any = UNet2DConditionModel(**(config or UNET_CONFIG))
+    shape = config or UNET
+    if _is_unet(shape):
+        network: Any = UNet2DConditionModel(**shape)
         last = network.conv_out
     else:
-        network = SanaTransformer2DModel(**(config or CONFIG))
+        network = SanaTransformer2DModel(**shape)
         last = network.proj_out
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return network
 
 
-def fitted(kind: str, config: dict[str, Any] | None, *, channels: int, text: int) -> dict[str, Any]:
+def _is_unet(config: dict[str, Any]) -> bool:
+    return "block_out_channels" in config
+
+
+def fitted(config: dict[str, Any] | None, *, channels: int, text: int) -> dict[str, Any]:
     """The configuration for latents of ``channels`` numbers and token states of ``text`` ones."""
-    both = {"in_channels": channels, "out_channels": channels}
-    if kind == "unet":
-        return (config or UNET_CONFIG) | both | {"cross_attention_dim": text}
-    return (config or CONFIG) | both | {"caption_channels": text}
+    shape = config or UNET
+    read = "encoder_hid_dim" if _is_unet(shape) else "caption_channels"
+    return shape | {"in_channels": channels, "out_channels": channels, read: text}
 
 
 class Trainer:
@@ -145,7 +162,6 @@ class Trainer:
         learned: Learned | Sequence[Learned],
         options: Options,
         *,
-        kind: str = "transformer",
         config: dict[str, Any] | None = None,
         device: str = "cpu",
         compiled: bool = False,
@@ -154,8 +170,9 @@ class Trainer:
         given = [learned] if isinstance(learned, Learned) else learned
         self.corpora = [found.to(device) for found in given]
         self.learned, self.options, self.device = self.corpora[0], options, device
-        shape = fitted(kind, config, channels=self.learned.latents.shape[2], text=self.learned.width)
-        self.network = make_network(kind, shape).to(device)
+        shape = fitted(config, channels=self.learned.latents.shape[2], text=self.learned.width)
+        # Convolutions of a processor are twice as fast where channels lie next to each other.
+        self.network = make_network(shape).to(device, memory_format=torch.channels_last)
         # Its many small operations become few; compiling takes a minute or two on processors.
         self._forward = compiled_network(self.network, device) if compiled else self.network
         self.average = Average(self.network, options.average)
@@ -233,7 +250,9 @@ class Trainer:
     def _drawing(self) -> Iterator[None]:
         """The network sees across the borders; backward needs the same kernels as forward."""
         # Once for all steps: compiled code would take what it is given anew for another network.
-        with circular([self.network]), sdpa_kernel(self._attention):
+        # A piece of a tile does not go on at its other side.
+        wrapped = [] if self.options.crop else [self.network]
+        with circular(wrapped), sdpa_kernel(self._attention):
             yield
 
     def _one(self) -> Tensor:
@@ -279,8 +298,8 @@ class Trainer:
         found = learned.latents[sent(picked, self.device), sent(variants, self.device)]
         clean = moved(found.float(), rng, options.crop)
         chosen = learned.say(rng, picked, options.unsaid)
-        # The head tells what captions say; half of the time more is told than they do, so that what each parameter
-        # looks like is learned from every picture that has it.
+        # The head tells what captions say; more often more is told than they do, so that what each parameter looks
+        # like is learned from every picture that has it.
         more = (rng.random((count, 1)) < options.told) & (chosen != 0)[:, None]
         said = learned.meanings[sent(chosen, self.device)].float()
         meaning = torch.where(sent(more, self.device), learned.partly_told(rng, picked), said)
@@ -300,7 +319,7 @@ class Trainer:
     def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
         with autocast(self.device):
             seen = self._forward(
-                noisy,
+                noisy.contiguous(memory_format=torch.channels_last),
                 encoder_hidden_states=states,
                 encoder_attention_mask=mask,
                 timestep=sigma * 1000.0,
@@ -309,7 +328,7 @@ class Trainer:
 
     def _set_rate(self) -> None:
         options = self.options
-        warm = max(1, min(300, options.steps // 10))
+        warm = max(1, min(100, options.steps // 10))
         rate = options.rate * min(1.0, (self.step + 1) / warm)
         # Level for two thirds, then down to nothing: what is learned late settles.
         late = min(1.0, max(0.0, (self.done - 0.66) / 0.34))
@@ -421,9 +440,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_arguments(parser, Options(), _CHOSEN, WORK_FOLDER)
     parser.add_argument("--autoencoder", type=Path, required=True, help="folder that texloom train autoencoder wrote")
     parser.add_argument("--start", type=Path, help="folder of a model whose weights it begins with")
-    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="a unet is for comparison only")
-    parser.add_argument("--layers", type=int, default=CONFIG["num_layers"])
-    parser.add_argument("--patch", type=int, default=CONFIG["patch_size"], help="latents a side of a token")
+    parser.add_argument("--network", choices=tuple(NETWORKS), default="unet")
+    parser.add_argument("--layers", type=int, default=TRANSFORMER["num_layers"], help="of a transformer")
+    parser.add_argument("--patch", type=int, default=TRANSFORMER["patch_size"], help="latents a side of its tokens")
     arguments = parser.parse_args(argv)
     deadline = deadline_in(arguments.minutes)
     set_up(arguments)
@@ -431,12 +450,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         vae = read_autoencoder(arguments.autoencoder)
         learned = prepare_all(arguments.corpus, arguments, vae, arguments.cache or arguments.work / "cache", deadline)
-        config = CONFIG | {"num_layers": arguments.layers, "patch_size": arguments.patch}
+        config = NETWORKS[arguments.network]
+        if not _is_unet(config):
+            config = config | {"num_layers": arguments.layers, "patch_size": arguments.patch}
         trainer = Trainer(
             learned,
             options,
-            kind=arguments.network,
-            config=config if arguments.network == "transformer" else UNET_CONFIG,
+            config=config,
             device=arguments.device,
             compiled=arguments.compile,
         )

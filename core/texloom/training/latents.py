@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ..engine import color_names
 from ..engine.head import Head
-from ..engine.instant import FOLDER
-from ..engine.learned_text import MAX_TOKENS, embedded_head, with_meaning
+from ..engine.learned_text import MAX_TOKENS, with_meaning
+from ..engine.material_plan import FOLDER, embedded_head
 from ..engine.meaning import Layout, meanings
 from ..engine.procedural.family import Family, families
 from ..engine.procedural.parameters import Value
@@ -124,8 +124,11 @@ class Learned:
         return with_meaning(states, self.meanings[index].float() if meaning is None else meaning), mask.float()
 
     def partly_told(self, rng: np.random.Generator, picked: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """[B, W] meanings of the tiles ``picked``: the family, and of all that is true a part of any size."""
-        kept = rng.random((len(picked), len(self.layout.keys)), np.float32) < rng.random((len(picked), 1), np.float32)
+        """[B, W] meanings of the tiles ``picked``: the family, and of all that is true everything or a part of any
+        size, each half of the time."""
+        # The engine completes what a prompt leaves open, so that everything is what is told most.
+        part = rng.random((len(picked), 1), np.float32) * 2.0
+        kept = rng.random((len(picked), len(self.layout.keys)), np.float32) < part
         # The families are in group -1, which is the column added at the end.
         kept = np.concatenate((kept, np.ones((len(picked), 1), dtype=bool)), axis=1)
         return self.truth[sent(np.asarray(picked), self.device)] * sent(kept, self.device)[:, self._groups]
@@ -224,6 +227,8 @@ def _told(
     key = hashlib.sha256(json.dumps([rows, count, seed, size], sort_keys=True).encode())
     key.update(embedded_head().schema.digest().encode())
     key.update(_sources().encode())
+    if any("second" in row for row in rows):
+        key.update(b"signed")  # as Layout.told tells of two materials
     digest = key.hexdigest()[:16]
     words, numbers = cache / f"told-{digest}.json", cache / f"told-{digest}.safetensors"
     if words.is_file() and numbers.is_file():
@@ -286,13 +291,10 @@ def _truth(rows: Sequence[dict[str, Any]], layout: Layout) -> Tensor:
     for row in rows:
         kind = registry.get(row["family"])
         values = {} if kind is None else _values(kind, row)
-        meaning = layout.told(row["family"], () if kind is None else kind.all_parameters(), values)
-        second = row.get("second", {}).get("family")
-        if second in layout.families:
-            shares = meaning[: len(layout.families)]
-            shares *= 0.5
-            shares[layout.families.index(second)] = shares.max()
-        found.append(meaning)
+        parameters = () if kind is None else kind.all_parameters()
+        second = row.get("second")
+        other = None if second is None else (second["family"], second["mode"])
+        found.append(layout.told(row["family"], parameters, values, other))
     return torch.stack(found)
 
 

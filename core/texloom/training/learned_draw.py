@@ -20,9 +20,10 @@ from ..engine.diffusers_folder import DiffusersFolderGenerator
 from ..engine.drawn_frame import drawn_frame
 from ..engine.generator import GeneratedImage
 from ..engine.learned_channels import Surface, to_channels
-from ..engine.learned_text import token_states
+from ..engine.learned_text import planned, planned_states
+from ..engine.material_plan import tile_width
 from ..engine.meaning import Layout
-from ..engine.ready import pictured, tile_width
+from ..engine.ready import pictured
 from ..engine.text_encoder import TextEncoder
 from ..request import GenerationRequest
 from .learned_state import default_device
@@ -77,28 +78,35 @@ def drawn_together(
     layout = Layout.load(model.folder.path)
     for start in range(0, len(prompts), together):
         texts, own = list(prompts[start : start + together]), seeds[start : start + together]
-        states, mask = token_states(model.encoder, [*texts, ""], context.device, layout)
-        count = len(texts)
+        requests = [
+            GenerationRequest(prompt=text, width=size, height=size, seed=seed)
+            for text, seed in zip(texts, own, strict=True)
+        ]
+        plans = [planned(model.encoder, request, context) for request in requests]
+        # All as long as the longest, as texts of one batch were in training.
+        longest = model.encoder.encode([one.text for one in plans]).mask.shape[1]
+        said = [planned_states(model.encoder, one, one.each, "", context.device, layout, longest) for one in plans]
+        states, mask, unwanted, unwanted_mask = (torch.cat(parts) for parts in zip(*said, strict=True))
         named = model.family.arguments(parameters, steps=steps, guidance=guidance, negative_prompt="") | {
             "prompt": None,
             "negative_prompt": None,
-            "prompt_embeds": states[:count],
-            "prompt_attention_mask": mask[:count],
-            "negative_prompt_embeds": states[count:].repeat(count, 1, 1),
-            "negative_prompt_attention_mask": mask[count:].repeat(count, 1),
+            "prompt_embeds": states,
+            "prompt_attention_mask": mask,
+            "negative_prompt_embeds": unwanted,
+            "negative_prompt_attention_mask": unwanted_mask,
             "num_inference_steps": steps,
             "generator": [torch.Generator("cpu").manual_seed(seed) for seed in own],
         }
-        request = GenerationRequest(prompt=texts[0], width=size, height=size, seed=own[0])
-        whole = drawn_frame(request, model.family, model.folder).frame
+        count = len(texts)
+        whole = drawn_frame(requests[0], model.family, model.folder).frame
         run = Run(
-            model.pipeline, model.family, whole, model.family.convolutional(model.folder), request, context,
+            model.pipeline, model.family, whole, model.family.convolutional(model.folder), requests[0], context,
             index=start, name=model.info.name, count=count,
         )  # fmt: skip
-        width_m = tile_width(request)
-        for index, (maps, seed) in enumerate(zip(run.draw_maps(named, width_m), own, strict=True)):
+        widths = [tile_width(request, one.each[0]) for request, one in zip(requests, plans, strict=True)]
+        for index, maps in enumerate(run.draw_maps(named, widths)):
             heights = (maps.height_min_m, maps.height_max_m)
-            yield pictured(request, start + index, seed, maps.maps, heights, {})
+            yield pictured(requests[index], 0, own[index], maps.maps, heights, {}, plans[index])
 
 
 def channels_of(image: GeneratedImage) -> Tensor:

@@ -184,7 +184,7 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> bool:
     repeating = [one.squares[0] for one in materials if one.squares[0].tile_x and one.squares[0].tile_y]
     tell(f"{len(materials)} pictures, of which {len(repeating)} repeat; {size} × {size} pixels")
     replay = Replay(bench.model, size, bench.context)
-    calls = [replay.call(caption) for caption in (*captions, "")]
+    calls = [replay.calls(caption) for caption in (*captions, "")]
     encode(materials, bench.model.pipeline.vae, device=bench.device, tell=lambda count: None)
     teaching = _Teaching(arguments, bench, materials, size, tile=2 * len(repeating) >= len(materials), tell=tell)
     trainer = Trainer(bench, replay, noise, materials, calls, options, tell=tell, key=_key(materials, size))

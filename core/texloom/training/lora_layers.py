@@ -26,6 +26,8 @@ METADATA: Final = "texloom:"
 
 _ATTENTION: Final = re.compile(r"(self_|cross_)?(attn\d*|attention)")
 _FEED_FORWARD: Final = re.compile(r"(\w+_)?(ff|mlp|feed_forward)(_context)?|proj_mlp|proj_out|(gate|up|down)_proj")
+_RESIDUAL: Final = re.compile(r"conv1|conv2|conv_shortcut|time_emb_proj")
+"""Of a UNet's blocks of convolutions: most of what they draw textures with."""
 _BLOCK: Final = re.compile(r"\.\d+\.")
 
 
@@ -44,6 +46,8 @@ def layers_of(network: nn.Module, which: str) -> list[str]:
         if any(_ATTENTION.fullmatch(part) for part in parts[:-1]) and isinstance(layer, nn.Linear):
             found.append(name)
         elif which == "all" and any(_FEED_FORWARD.fullmatch(part) for part in parts) and _plain(layer):
+            found.append(name)
+        elif which == "all" and "resnets" in name.split(".") and _RESIDUAL.fullmatch(parts[-1]):
             found.append(name)
     if not found:
         raise ModelInvalidError(

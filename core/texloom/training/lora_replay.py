@@ -22,9 +22,11 @@ from torch import Tensor
 
 from ..engine.drawing import LoadedModel
 from ..engine.generator import Context
+from ..engine.learned_text import planned
 from ..engine.memory_estimate import DENOISER, role_of
 from ..engine.prompts import read_prompts
 from ..errors import ModelInvalidError
+from ..request import GenerationRequest
 
 Path = tuple[Any, ...]
 Tree = dict[str, Any]
@@ -47,6 +49,10 @@ class Step:
     prediction: Tensor
     time: float
     sample: Tensor
+
+
+_SEEDS: Final = 6
+"""Of each caption: what it leaves open is not what a LoRA is to learn."""
 
 
 def denoiser(model: LoadedModel) -> tuple[str, Any]:
@@ -92,10 +98,16 @@ class Replay:
         self._sign = self._sign_of(first)
         self.packing = Packing(self._decodable, self.shape, model.info.name)
 
-    def call(self, prompt: str) -> Tree:
-        """What the network is told besides latents and time to draw ``prompt``, in main memory."""
-        found: Tree = _each(self._watch(prompt, 1)[0].call, lambda tensor: tensor.detach().cpu())
+    def call(self, prompt: str, seed: int = 0) -> Tree:
+        """What the network is told besides latents and time to draw ``prompt``, in main memory; some models are told
+        what ``seed`` decides, too."""
+        found: Tree = _each(self._watch(prompt, 1, seed)[0].call, lambda tensor: tensor.detach().cpu())
         return found
+
+    def calls(self, prompt: str) -> list[Tree]:
+        """All that the network may be told for ``prompt``: once, or for a few seeds where these decide something."""
+        count = _SEEDS if self._model.encoder is not None and prompt.strip() else 1
+        return [self.call(prompt, seed) for seed in range(count)]
 
     def predict(self, network: Any, calls: Sequence[Tree], noisy: Tensor, times: Tensor) -> Tensor:
         """What the network says of ``noisy`` latents [B, …] as the scheduler wants it, at its ``times`` [B].
@@ -128,7 +140,7 @@ class Replay:
 
     # Watching.
 
-    def _watch(self, prompt: str, steps: int) -> list[Step]:
+    def _watch(self, prompt: str, steps: int, seed: int = 0) -> list[Step]:
         model, pipeline = self._model, self._model.pipeline
         parameters = dict(inspect.signature(type(pipeline).__call__).parameters)
         family = model.family
@@ -138,7 +150,11 @@ class Replay:
         named.pop("negative_prompt", None)
         with torch.no_grad():
             if model.encoder is not None:
-                named |= family.text(model.folder, model.encoder, prompt, "", self._context.device)
+                plans = None
+                if prompt.strip():
+                    plans = planned(model.encoder, GenerationRequest(prompt=prompt, seed=seed), self._context)
+                each = [] if plans is None else plans.each
+                named |= family.text(model.folder, model.encoder, plans, each, "", self._context.device)
             else:
                 named |= read_prompts(pipeline, family, prompt, "", model.info.name, self._context)
             named |= {"num_inference_steps": 2, "generator": torch.Generator("cpu").manual_seed(0)}

@@ -84,7 +84,7 @@ class Trainer:
         replay: Replay,
         noise: Noise,
         materials: Sequence[Material],
-        calls: Sequence[Tree],
+        calls: Sequence[Sequence[Tree]],
         options: Options,
         *,
         tell: Callable[[str], None],
@@ -242,8 +242,9 @@ class Trainer:
         if square.tile_x and square.tile_y:
             latents = moved(latents[None], rng)[0]
         said = rng.random() >= self.options.unsaid
-        # The last call is that of no text.
-        return (square.tile_x, square.tile_y), latents, self._calls[index if said else -1]
+        # The last calls are those of no text.
+        calls = self._calls[index if said else -1]
+        return (square.tile_x, square.tile_y), latents, calls[int(rng.integers(len(calls)))]
 
     def _by_axes(
         self, shown: Sequence[tuple[tuple[bool, bool], Tensor, Tree]]
@@ -275,7 +276,7 @@ class Trainer:
             with self._wrapping(axes):
                 for when in self.noise.spread(count)[:, None]:
                     added = torch.randn(clean.shape, generator=source)
-                    total += float(self._loss([self._calls[index]], clean, added, when, self.bench.device))
+                    total += float(self._loss([self._calls[index][0]], clean, added, when, self.bench.device))
         return total / (count * len(self.held))
 
     def _measure(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -16,6 +16,7 @@ from torch import Tensor
 from ...catalog_rows import GUIDANCE_INSIDE, GUIDANCE_OFF
 from ...request import IMAGE_MAP
 from ..generator import Pixels
+from ..material_plan import Plan, Plans
 from ..model_folder import Component, ModelFolder
 from ..text_encoder import TextEncoder
 from .control_way import ControlWay
@@ -165,9 +166,16 @@ class Family:
         return folder.class_name in self.members
 
     def text(
-        self, folder: ModelFolder, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str
+        self,
+        folder: ModelFolder,
+        encoder: TextEncoder,
+        plans: Plans | None,
+        each: Sequence[Plan],
+        negative_prompt: str,
+        device: str,
     ) -> dict[str, Any]:
-        """Arguments of the pipeline's call that say the prompt, of families with ``shared_text``."""
+        """Arguments of the pipeline's call that say the prompt for the variations ``each``, of families with
+        ``shared_text``; without ``plans`` nothing is said."""
         raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
 
     def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:

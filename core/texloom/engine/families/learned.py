@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texloom's own learned materials: Sana's network at a fraction of its size, whose autoencoder decodes all maps.
+"""Texloom's own learned materials: a small UNet that draws latents, whose autoencoder decodes all maps at once.
 
-The folder is an ordinary one of SanaPipeline; what tells it apart is an autoencoder of six channels (see
-:mod:`..learned_channels`).  It has no text encoder: the engine's own reads the prompts.
+The folder is one of SanaPipeline, the flow of which it draws by; its denoiser is a UNet2DConditionModel or Sana's own
+transformer.  What tells it apart is an autoencoder of six channels (see :mod:`..learned_channels`).  It has no text
+encoder: the engine's own reads the prompts.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -17,7 +18,8 @@ from torch import Tensor
 from ...storage import read_json
 from .. import pbr
 from ..learned_channels import CHANNELS, from_channels
-from ..learned_text import token_states
+from ..learned_text import planned_states
+from ..material_plan import Plan, Plans
 from ..meaning import Layout
 from ..model_folder import ModelFolder
 from ..text_encoder import TextEncoder
@@ -63,6 +65,12 @@ class Learned(Family):
         few = distilled_steps(folder.path)
         return Defaults(steps=STEPS, guidance=GUIDANCE) if few is None else Defaults(steps=few, guidance=1.0)
 
+    def own_class(self, name: str) -> Any:
+        """See ``Family``; Sana's pipeline with a UNet in it."""
+        from .material_pipeline import MaterialPipeline
+
+        return MaterialPipeline if name == "SanaPipeline" else None
+
     def arguments(
         self, parameters: Mapping[str, inspect.Parameter], *, steps: int, guidance: float | None, negative_prompt: str
     ) -> dict[str, Any]:
@@ -70,17 +78,24 @@ class Learned(Family):
         return super().arguments(parameters, steps=steps, guidance=guidance, negative_prompt="")
 
     def text(
-        self, folder: ModelFolder, encoder: TextEncoder, prompt: str, negative_prompt: str, device: str
+        self,
+        folder: ModelFolder,
+        encoder: TextEncoder,
+        plans: Plans | None,
+        each: Sequence[Plan],
+        negative_prompt: str,
+        device: str,
     ) -> dict[str, Any]:
         """See ``Family``; no negative prompt means what training meant by no caption: an empty text."""
-        states, mask = token_states(encoder, [prompt, negative_prompt], device, Layout.load(folder.path))
+        layout = Layout.load(folder.path)
+        states, mask, unwanted, unwanted_mask = planned_states(encoder, plans, each, negative_prompt, device, layout)
         return {
             "prompt": None,
             "negative_prompt": None,
-            "prompt_embeds": states[:1],
-            "prompt_attention_mask": mask[:1],
-            "negative_prompt_embeds": states[1:],
-            "negative_prompt_attention_mask": mask[1:],
+            "prompt_embeds": states,
+            "prompt_attention_mask": mask,
+            "negative_prompt_embeds": unwanted,
+            "negative_prompt_attention_mask": unwanted_mask,
         }
 
     def convolutional(self, folder: ModelFolder) -> bool:
