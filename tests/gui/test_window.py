@@ -85,6 +85,16 @@ def drive(script: str, folder: Path, env: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+def assert_short(times: dict[str, Any]) -> None:
+    """No turn of the timer is felt.
+
+    The aim is 5 ms (the README says what was measured).  Another Blender and two engines work on the same processors
+    here, so what the turn itself works is measured too, which they do not lengthen.
+    """
+    for measured, most in (("worked", 0.02), ("clock", 0.1)):
+        assert times[measured]["turn"] < most, times
+
+
 @pytest.fixture(scope="module")
 def notes(display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("window")
@@ -181,7 +191,8 @@ class TestFirstUse:
             pytest.skip("TEXLOOM_TEST_SETUP=0: the engine was there already")
         # pip, the window's drawing and Blender share the processors; a freeze would last a minute.
         assert first_use["set_up"]["gap"] < 3.0, first_use["set_up"]
-        assert first_use["set_up"].get("turn", 0.0) < 0.02, first_use["set_up"]
+        if "turn" in first_use["set_up"]["clock"]:  # without a job there may be none
+            assert_short(first_use["set_up"])
 
     def test_from_words_typed_to_a_material_on_the_cube(self, first_use: dict[str, Any]) -> None:
         assert first_use["typed"] == "weathered red brick wall with white mortar"
@@ -211,7 +222,7 @@ class TestFirstUse:
         # Moss is green: less red, more green in what is not red any more.
         assert after[1] / after[0] > 1.1 * before[1] / before[0]
         assert first_use["size_after"] == [1024, 1024]
-        assert first_use["tuning"]["turn"] < 0.02, first_use["tuning"]
+        assert_short(first_use["tuning"])
         # Alone on a machine it is under a second, with the pause after which the mouse counts as quiet.
         assert first_use["seconds_to_whole"] < 3.0
 
@@ -262,9 +273,8 @@ def test_blender_went_on_meanwhile(notes: dict[str, Any]) -> None:
 
 
 def test_no_turn_of_the_timer_takes_long(notes: dict[str, Any]) -> None:
-    # The aim is 5 ms (the README says what was measured); the engine draws on the same processors here.
     for part in ("slowest", "slowest_4096"):
-        assert notes[part]["turn"] < 0.02, notes[part]
+        assert_short(notes[part])
 
 
 def test_large_images_are_packed_by_saving(notes: dict[str, Any]) -> None:
@@ -275,7 +285,7 @@ def test_a_button_on_a_large_image_comes_back_at_once(notes: dict[str, Any]) -> 
     # To make a picture of its pixels here would take many times as long as their copy.
     assert notes["pressed"] < 0.3 + 3 * notes["copying"]
     assert notes["reading"] == ["submitted", "Reading the image", True]
-    assert notes["slowest_while_reading"]["turn"] < 0.1, notes["slowest_while_reading"]
+    assert notes["slowest_while_reading"]["clock"]["turn"] < 0.1, notes["slowest_while_reading"]
 
 
 def test_one_undo_takes_it_back_and_redo_brings_it_again(notes: dict[str, Any]) -> None:
