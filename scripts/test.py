@@ -9,6 +9,7 @@ which the built extension zip is installed.  Standard library only.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shlex
 import shutil
@@ -35,6 +36,8 @@ MOST_PROCESSES = 6
 HOST_SAFE = (
     "core/texloom/*.py", "core/texloom/backends", "core/texloom/runtime", "core/texloom/worker",
 )  # fmt: skip
+WINDOWS = {", first use": "test_first_use.py", ", large models": "test_large_in_window.py", "": "test_window.py"}
+"""Parts of the tests in a window, by how they are called; those that take longest come first."""
 STAGES = ("lint", "types", "core", "addon-types", "blender", "gui")
 
 
@@ -190,22 +193,25 @@ def blender(made: Made, extra: list[str]) -> None:
 def gui(made: Made, extra: list[str]) -> None:
     """A real Blender window, where there can be one (see tests/gui); the newest Blender and the one before 4.5.
 
-    Both at once where there are two processors: a window waits for the mouse most of the time.
+    As many windows at once as there are processors: much of the time each waits for what was pressed in it.
     """
     worker = made.worker()
     pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         archive = built(folder)
+        blenders = window_blenders(made, worker)
+        # What is chosen by further arguments may be of one file only, and a run of no tests counts as failed.
+        parts = {"": ""} if extra or not any(blenders.values()) else WINDOWS
         runs = {}
-        for name, command in window_blenders(made, worker).items():
+        for (part, file), (name, command) in itertools.product(parts.items(), blenders.items()):
             env = clean_environment(TEXLOOM_TEST_ZIP=archive, TEXLOOM_TEST_PYTHON=str(worker))
             env |= {key: value for key, value in os.environ.items() if key == "TEXLOOM_TEST_SETUP"}
             if pictures:
                 env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.path.join(pictures, name))
             if command:
                 env["TEXLOOM_TEST_BLENDER"] = command
-            words = [worker, "-m", "pytest", "tests/gui", "-q", "-rs", "-p", "no:cacheprovider", *extra]
-            runs[f"Window of Blender {name}"] = (words, env)
+            words = [worker, "-m", "pytest", f"tests/gui/{file}", "-q", "-rs", "-p", "no:cacheprovider", *extra]
+            runs[f"Blender {name} in a window{part}"] = (words, env)
         pass_all(runs, Path(folder), os.cpu_count() or 1)
 
 

@@ -27,6 +27,8 @@ _PULLED = (300, 120)
 _drawn: list[str] = []
 _places: dict[str, int] = {}
 """How far below Generate each part's header was last, with everything closed."""
+_found: dict[tuple[str, str, str, float], int] = {}
+"""At which height each button was found last, by editor, region, what it does, and how far across."""
 
 
 def _xdotool(*words: str | int) -> None:
@@ -178,31 +180,42 @@ def under_pointer(area: Any, region: Any) -> str:
     return ""
 
 
-def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 13) -> Iterator[None]:
+def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 16) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
 
-    A sidebar that is longer than its editor is turned on with the wheel.
+    Where it was last is looked at first.  A sidebar that is longer than its editor is turned on with the wheel.
 
     Raises:
         LookupError: no button there does that.
     """
     region = _region(area, kind)
-    seen = []
+    seen: list[str] = []
+    last = _found.get((area.ui_type, kind, wanted, across), region.height)
+    if last < region.height:
+        yield from _look(area, region, int(region.width * across), last, wanted, seen)
+        if wanted in seen[-1]:
+            return
     # As it stands, from its top, further down, each time by less than what shows at once.
     for turns in (0, -3 * _TURNS, *[_TURNS * 3 // 4] * 3) if kind == "UI" else (0,):
         if turns:
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
-            _move(region, int(region.width * across), y)
-            yield from pause(0.07)
-            found = under_pointer(area, region)
-            seen.append(found)
-            if wanted in found:
-                # Right after another window was in between, the button there still answers that was left.
-                yield from pause(0.2)
-                if wanted in under_pointer(area, region):
-                    return
+            yield from _look(area, region, int(region.width * across), y, wanted, seen)
+            if wanted in seen[-1]:
+                _found[area.ui_type, kind, wanted, across] = y
+                return
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
+
+
+def _look(area: Any, region: Any, x: int, y: int, wanted: str, seen: list[str]) -> Iterator[None]:
+    """Move the pointer to a place, and add to ``seen`` what the button does that lies there."""
+    _move(region, x, y)
+    yield from pause(0.07)
+    seen.append(under_pointer(area, region))
+    if wanted in seen[-1]:
+        # Right after another window was in between, the button there still answers that was left.
+        yield from pause(0.2)
+        seen[-1] = under_pointer(area, region)
 
 
 def scroll(area: Any, turns: int) -> Iterator[None]:
