@@ -87,6 +87,8 @@ def only(area: Any, key: str) -> Iterator[None]:
     yield from open_parts(area)
     if set(_drawn) == {"main", key}:
         return
+    for part in set(_drawn) & set(_places):
+        yield from _sweep(area, {"main"}, _places[part] - _HEADER // 2, most=2)
     yield from _sweep(area, {"main"}, 0)
     if key in _places:
         yield from _sweep(area, {"main", key}, _places[key] - _HEADER // 2, most=2)
