@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -513,25 +510,9 @@ FROM_PICTURES = tuple(_FROM_PICTURES)
 """Those that draw nothing from words alone."""
 
 
-_kept: dict[str, tuple[Path, torch.Tensor]] = {}
-"""Models that were written once, and what random numbers go on with after that."""
-
-
 def save(name: str, folder: Path) -> Path:
-    """Write the tiny model of a family; returns its folder.  To write one again is to copy it."""
-    if name not in _kept:
-        store = Path(tempfile.mkdtemp(prefix="texloom-tiny-"))
-        atexit.register(shutil.rmtree, store, ignore_errors=True)
-        torch.manual_seed(0)
-        _write(name, store / name)
-        _kept[name] = store / name, torch.get_rng_state()
-    made, state = _kept[name]
-    torch.set_rng_state(state)
-    shutil.copytree(made, folder, dirs_exist_ok=True)
-    return folder
-
-
-def _write(name: str, folder: Path) -> Path:
+    """Write the tiny model of a family; returns its folder."""
+    torch.manual_seed(0)
     if name in _SAVERS:
         _SAVERS[name](folder)
         return folder
