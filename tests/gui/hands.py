@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,7 @@ def under_pointer(area: Any, region: Any) -> str:
     return ""
 
 
-def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 16) -> Iterator[None]:
+def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 13) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
 
     Where it was last is looked at first.  A sidebar that is longer than its editor is turned on with the wheel.
@@ -192,32 +192,35 @@ def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: in
     """
     region = _region(area, kind)
     seen: list[str] = []
+    x = int(region.width * across)
     last = _found.get((area.ui_type, kind, wanted, across), region.height)
-    if last < region.height:
-        yield from _look(area, region, int(region.width * across), last, wanted, seen)
-        if wanted in seen[-1]:
-            return
+    if last < region.height and (yield from _lies(area, region, x, last, wanted, seen)):
+        return
     # As it stands, from its top, further down, each time by less than what shows at once.
     for turns in (0, -3 * _TURNS, *[_TURNS * 3 // 4] * 3) if kind == "UI" else (0,):
         if turns:
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
-            yield from _look(area, region, int(region.width * across), y, wanted, seen)
-            if wanted in seen[-1]:
-                _found[area.ui_type, kind, wanted, across] = y
-                return
+            # A slow machine tells of the place before, when the pointer has gone on.
+            for place in (y, y + step):
+                if (yield from _lies(area, region, x, place, wanted, seen)):
+                    _found[area.ui_type, kind, wanted, across] = place
+                    return
+                if wanted not in seen[-1]:
+                    break
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
 
 
-def _look(area: Any, region: Any, x: int, y: int, wanted: str, seen: list[str]) -> Iterator[None]:
-    """Move the pointer to a place, and add to ``seen`` what the button does that lies there."""
+def _lies(area: Any, region: Any, x: int, y: int, wanted: str, seen: list[str]) -> Generator[None, None, bool]:
+    """Move the pointer to a place; whether a button lies there that does what is wanted, else it is in ``seen``."""
     _move(region, x, y)
     yield from pause(0.07)
     seen.append(under_pointer(area, region))
-    if wanted in seen[-1]:
-        # Right after another window was in between, the button there still answers that was left.
-        yield from pause(0.2)
-        seen[-1] = under_pointer(area, region)
+    if wanted not in seen[-1]:
+        return False
+    # Right after another window was in between, the button there still answers that was left.
+    yield from pause(0.2)
+    return wanted in under_pointer(area, region)
 
 
 def scroll(area: Any, turns: int) -> Iterator[None]:
