@@ -28,8 +28,8 @@ def test_generate_in_a_window_makes_the_material(notes: dict[str, Any]) -> None:
 
 
 def test_blender_went_on_meanwhile(notes: dict[str, Any]) -> None:
-    # Drawing in software is slow by itself; a freeze would last as long as the engine needs to start, which takes longer
-    # where others work on the same processors.
+    # Drawing in software is slow by itself; a freeze would last as long as the engine needs to start, and that takes
+    # longer where others work on the same processors.
     assert notes["gap_while_working"] < max(2.0, notes["engine_started"] / 2)
 
 
