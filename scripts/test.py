@@ -279,7 +279,10 @@ def interrupted(*_: Any) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
+    for kind in ("SIGTERM", "SIGHUP"):
+        # nohup has the second one ignored, and Windows lacks it.
+        if hasattr(signal, kind) and signal.getsignal(getattr(signal, kind)) != signal.SIG_IGN:
+            signal.signal(getattr(signal, kind), interrupted)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
