@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import _beside
+
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = (ROOT / ".environments").resolve()
 sys.path.insert(0, str(ROOT / "core"))
@@ -44,24 +46,28 @@ def run(
     """Run a command in the project's folder; what it prints goes to the file ``log``, where one is given.
 
     Raises:
-        ScriptError: it failed; with its output when ``quiet`` kept that back.
+        ScriptError: it failed, with its output when ``quiet`` kept that back; or the script is being interrupted.
     """
     words = [str(word) for word in command]
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log.open("wb")) if log else subprocess.PIPE if quiet else None
-        done = subprocess.run(
-            words,
-            cwd=ROOT,
-            env=env,
-            check=False,
-            stdout=out,
-            stderr=subprocess.STDOUT if quiet or log else None,
-            text=True,
-            errors="replace",
-        )
-    if done.returncode:
-        shown = ("\n" + "\n".join(done.stdout.splitlines()[-30:])) if quiet else ""
-        raise ScriptError(f"Failed with exit status {done.returncode}: {' '.join(words)}{shown}")
+        try:
+            process = _beside.start(
+                words, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT if quiet or log else None
+            )
+        except InterruptedError:
+            raise ScriptError(f"Not begun: {' '.join(words)}") from None
+        try:
+            told, _ = process.communicate()
+        except BaseException:  # Ctrl+C
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            _beside.ended(process)
+    if process.returncode:
+        shown = ("\n" + "\n".join(told.splitlines()[-30:])) if quiet else ""
+        raise ScriptError(f"Failed with exit status {process.returncode}: {' '.join(words)}{shown}")
 
 
 def environment_python(folder: Path) -> Path:

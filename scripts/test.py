@@ -9,26 +9,35 @@ which the built extension zip is installed.  Standard library only.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import gui_host
+from _beside import side_by_side
 from _support import ENVIRONMENTS, ROOT, ScriptError, ensure_engine, ensure_environment, identity, run, say
 
 BLENDERS = {"4.2": "bpy==4.2.23", "4.5": "bpy==4.5.15", "5.0": "bpy==5.0.1"}
 TYPED_BLENDERS = {"4.2": "fake-bpy-module-4.2==20260730", "5.2": "fake-bpy-module-5.2==20260730"}
+TYPE_TOOLS = ["mypy==2.4.1", "numpy<2.3"]
 BLENDER_TOOLS = ["numpy<2", "pytest==9.2.0"]
+MADE_AT_ONCE = 3
+"""How many environments are made at once: to fetch a package is to wait, to unpack it is not."""
 MOST_PROCESSES = 6
 HOST_SAFE = (
     "core/texloom/*.py", "core/texloom/backends", "core/texloom/runtime", "core/texloom/worker",
 )  # fmt: skip
+WINDOWS = {", first use": "test_first_use.py", ", large models": "test_large_in_window.py", "": "test_window.py"}
+"""Parts of the tests in a window, by how they are called; those that take longest come first."""
 STAGES = ("lint", "types", "core", "addon-types", "blender", "gui")
 
 
@@ -39,27 +48,63 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--blender", action="append", choices=sorted(BLENDERS), help="this wheel only; may be repeated")
     parser.add_argument("pytest", nargs="*", help="further arguments of pytest, after --")
     arguments = parser.parse_args(argv)
-    stages: dict[str, Callable[[], None]] = {
-        "lint": lint,
-        "types": types,
-        "core": lambda: core(arguments.pytest),
-        "addon-types": addon_types,
-        "blender": lambda: blender(arguments.blender or sorted(BLENDERS), arguments.pytest),
-        "gui": lambda: gui(arguments.pytest),
-    }
+    wanted = arguments.only or list(STAGES)
     failed, times = [], []
-    for name in arguments.only or STAGES:
-        say(f"\n== {name} ==")
-        began = time.monotonic()
-        try:
-            stages[name]()
-        except ScriptError as error:
-            say(str(error))
-            failed.append(name)
-        times.append(f"{name} {time.monotonic() - began:.0f} s")
+    with side_by_side(MADE_AT_ONCE, modest=True) as pool:
+        made = Made(pool, wanted, arguments.blender or sorted(BLENDERS))
+        stages: dict[str, Callable[[], None]] = {
+            "lint": lambda: lint(made),
+            "types": lambda: types(made),
+            "core": lambda: core(made, arguments.pytest),
+            "addon-types": lambda: addon_types(made),
+            "blender": lambda: blender(made, arguments.pytest),
+            "gui": lambda: gui(made, arguments.pytest),
+        }
+        for name in wanted:
+            say(f"\n== {name} ==")
+            began = time.monotonic()
+            try:
+                stages[name]()
+            except ScriptError as error:
+                say(str(error))
+                failed.append(name)
+            times.append(f"{name} {time.monotonic() - began:.0f} s")
     say(f"\n{', '.join(times)}")
     say(f"Failed: {', '.join(failed)}" if failed else "All passed.")
     return 1 if failed else 0
+
+
+class Made:
+    """What the stages need, of which that of the later ones is made while the earlier ones run."""
+
+    def __init__(self, pool: ThreadPoolExecutor, stages: list[str], wheels: list[str]) -> None:
+        self._pool = pool
+        self._suites = list(gui_host.SUITES) if "gui" in stages and not own_blender() else []
+        self._hosts: dict[str, Future[Path]] = {}
+        typed = TYPED_BLENDERS if "addon-types" in stages else {}
+        self.typed = {
+            name: pool.submit(ensure_environment, f"types-{name}", [package, *TYPE_TOOLS])
+            for name, package in typed.items()
+        }
+        self.wheels = {
+            name: pool.submit(ensure_environment, f"bpy-{name}", [BLENDERS[name], *BLENDER_TOOLS])
+            for name in (wheels if "blender" in stages else [])
+        }
+
+    def worker(self) -> Path:
+        """The Python of ``main_python``; once that is there, the systems with a window are begun."""
+        python = main_python()
+        if not self._hosts:
+            self._hosts = {name: self._pool.submit(gui_host.ensure_host, python, name) for name in self._suites}
+        return python
+
+    def host(self, suite: str) -> Path:
+        """A system with a window, after ``worker``.
+
+        Raises:
+            ScriptError: it could not be made.
+        """
+        return self._hosts[suite].result()
 
 
 def main_python() -> Path:
@@ -82,23 +127,23 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return kept | extra
 
 
-def lint() -> None:
+def lint(made: Made) -> None:
     """Style and mistakes."""
-    python = main_python()
+    python = made.worker()
     run([python, "-m", "ruff", "check", "."])
     run([python, "-m", "ruff", "format", "--check", "."])
 
 
-def types() -> None:
+def types(made: Made) -> None:
     """Strict types of what runs in Blender's Python and in the worker's loop."""
     files = [path for pattern in HOST_SAFE for path in sorted(ROOT.glob(pattern))]
     # The engine's side is imported by name only; its libraries' types are their own business.
-    run([main_python(), "-m", "mypy", "--strict", "--follow-imports=silent", *files])
+    run([made.worker(), "-m", "mypy", "--strict", "--follow-imports=silent", *files])
 
 
-def core(extra: list[str]) -> None:
+def core(made: Made, extra: list[str]) -> None:
     """The package: units, contracts with real worker processes, the engine with real models."""
-    python = main_python()
+    python = made.worker()
     with tempfile.TemporaryDirectory(prefix="texloom-test-") as home:
         env = clean_environment(PYTHONPATH=str(ROOT / "core"), TEXLOOM_HOME=home, TEXLOOM_OFFLINE="1")
         # Tiny models gain nothing by more threads; more processes do.
@@ -109,11 +154,11 @@ def core(extra: list[str]) -> None:
         run([python, "-m", "pytest", *folders, "-q", *side_by_side, *extra], env=env)
 
 
-def addon_types() -> None:
+def addon_types(made: Made) -> None:
     """Types of the add-on against the oldest and the newest Blender."""
-    for version, package in TYPED_BLENDERS.items():
+    for version, environment in made.typed.items():
         say(f"Blender {version}")
-        python = ensure_environment(f"types-{version}", [package, "mypy==2.4.1", "numpy<2.3"])
+        python = environment.result()
         with tempfile.TemporaryDirectory(prefix="texloom-types-") as folder:
             # As in the zip: the package lies inside the add-on.
             addon = Path(folder) / "texloom_addon"
@@ -131,71 +176,96 @@ def addon_types() -> None:
             run(command, env=clean_environment(MYPYPATH=folder))
 
 
-def blender(versions: list[str], extra: list[str]) -> None:
-    """The built zip, installed in real Blenders; as many side by side as there are processors."""
-    worker = main_python()
-    pythons = {name: ensure_environment(f"bpy-{name}", [BLENDERS[name], *BLENDER_TOOLS]) for name in versions}
+def blender(made: Made, extra: list[str]) -> None:
+    """The built zip, installed in real Blenders.
+
+    One more of them than there are processors runs at once: each waits for its worker every now and then.
+    """
+    worker = made.worker()
+    pythons = {name: environment.result() for name, environment in made.wheels.items()}
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
-        run([sys.executable, "scripts/build_extension.py", "--output", folder])
-        (archive,) = Path(folder).glob("*.zip")
-        env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
-        alone = len(versions) == 1
-
-        def passed(name: str) -> bool:
-            command: list[str | Path] = [pythons[name], "-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider"]
-            # Lines of several at once could not be told apart: each is heard when it has ended.
-            log = Path(folder) / f"{name}.txt"
-            try:
-                run([*command, *extra], env=env, log=None if alone else log)
-            except ScriptError as error:
-                said = str(error)
-            else:
-                said = ""
-            told = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-            say(f"\nBlender {name}\n{told}{said}".rstrip())
-            return not said
-
-        with ThreadPoolExecutor(min(len(versions), os.cpu_count() or 1)) as pool:
-            failed = [name for name, fine in zip(versions, pool.map(passed, versions), strict=True) if not fine]
-        if failed:
-            raise ScriptError(f"Failed in Blender {', '.join(failed)}.")
+        env = clean_environment(TEXLOOM_TEST_ZIP=built(folder), TEXLOOM_TEST_PYTHON=str(worker))
+        command = ["-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", *extra]
+        runs = {f"Blender {name}": ([python, *command], env) for name, python in pythons.items()}
+        pass_all(runs, Path(folder), 1 + (os.cpu_count() or 1))
 
 
-def gui(extra: list[str]) -> None:
-    """A real Blender window, where there can be one (see tests/gui); the newest Blender and the one before 4.5."""
-    worker = main_python()
+def gui(made: Made, extra: list[str]) -> None:
+    """A real Blender window, where there can be one (see tests/gui); the newest Blender and the one before 4.5.
+
+    As many windows at once as there are processors: much of the time each waits for what was pressed in it.
+    """
+    worker = made.worker()
     pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
-        run([sys.executable, "scripts/build_extension.py", "--output", folder])
-        (archive,) = Path(folder).glob("*.zip")
-        failed = []
-        for name, command in window_blenders(worker).items():
-            say(f"\nBlender {name}")
-            env = clean_environment(TEXLOOM_TEST_ZIP=str(archive), TEXLOOM_TEST_PYTHON=str(worker))
+        archive = built(folder)
+        blenders = window_blenders(made, worker)
+        # What is chosen by further arguments may be of one file only, and a run of no tests counts as failed.
+        parts = {"": ""} if extra or not any(blenders.values()) else WINDOWS
+        runs = {}
+        for (part, file), (name, command) in itertools.product(parts.items(), blenders.items()):
+            env = clean_environment(TEXLOOM_TEST_ZIP=archive, TEXLOOM_TEST_PYTHON=str(worker))
+            env |= {key: value for key, value in os.environ.items() if key == "TEXLOOM_TEST_SETUP"}
             if pictures:
                 env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.path.join(pictures, name))
             if command:
                 env["TEXLOOM_TEST_BLENDER"] = command
-            try:
-                run([worker, "-m", "pytest", "tests/gui", "-q", "-rs", *extra], env=env)
-            except ScriptError as error:
-                say(str(error))
-                failed.append(name)
-        if failed:
-            raise ScriptError(f"Failed in a window of Blender {', '.join(failed)}.")
+            words = [worker, "-m", "pytest", f"tests/gui/{file}", "-q", "-rs", "-p", "no:cacheprovider", *extra]
+            runs[f"Blender {name} in a window{part}"] = (words, env)
+        pass_all(runs, Path(folder), os.cpu_count() or 1)
 
 
-def window_blenders(worker: Path) -> dict[str, str]:
-    """Commands of Blenders with a window, by name; an empty command is whatever is installed, or nothing."""
+def built(folder: str) -> str:
+    """The extension's zip, built into a folder."""
+    run([sys.executable, "scripts/build_extension.py", "--output", folder])
+    (archive,) = Path(folder).glob("*.zip")
+    return str(archive)
+
+
+def pass_all(runs: dict[str, tuple[list[str | Path], dict[str, str]]], folder: Path, most: int) -> None:
+    """Run commands by their names, up to ``most`` at once.
+
+    Raises:
+        ScriptError: some failed; with their names.
+    """
+    alone = len(runs) == 1
+
+    def passed(name: str) -> bool:
+        command, env = runs[name]
+        # Lines of several at once could not be told apart: each is heard when it has ended.
+        log = folder / f"{name}.txt"
+        try:
+            run(command, env=env, log=None if alone else log)
+        except ScriptError as error:
+            said = str(error)
+        else:
+            said = ""
+        told = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        say(f"\n{name}\n{told}{said}".rstrip())
+        return not said
+
+    with side_by_side(min(len(runs), most)) as pool:
+        failed = [name for name, fine in zip(runs, pool.map(passed, runs), strict=True) if not fine]
+    if failed:
+        raise ScriptError(f"Failed: {', '.join(failed)}.")
+
+
+def own_blender() -> dict[str, str]:
+    """The Blender with a window that was named or is installed, as in ``window_blenders``; empty without one."""
     if given := os.environ.get("TEXLOOM_TEST_BLENDER"):
         return {"of TEXLOOM_TEST_BLENDER": given}
-    if shutil.which("blender"):
-        return {"installed here": ""}
+    return {"installed here": ""} if shutil.which("blender") else {}
+
+
+def window_blenders(made: Made, worker: Path) -> dict[str, str]:
+    """Commands of Blenders with a window, by name; an empty command is whatever is installed, or nothing."""
+    if own := own_blender():
+        return own
     script = [sys.executable, str(ROOT / "scripts" / "gui_host.py"), "--python", str(worker)]
     found = {}
     for suite, version in gui_host.SUITES.items():
         try:
-            gui_host.ensure_host(worker, suite)
+            made.host(suite)
         except ScriptError as error:
             say(f"No window of Blender {version} here: {error}")
             continue
@@ -203,5 +273,18 @@ def window_blenders(worker: Path) -> dict[str, str]:
     return found or {"none": ""}
 
 
+def interrupted(*_: Any) -> None:
+    """Another's wish that this ends is one like Ctrl+C."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    for kind in ("SIGTERM", "SIGHUP"):
+        # nohup has the second one ignored, and Windows lacks it.
+        if hasattr(signal, kind) and signal.getsignal(getattr(signal, kind)) != signal.SIG_IGN:
+            signal.signal(getattr(signal, kind), interrupted)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        sys.exit(130)
