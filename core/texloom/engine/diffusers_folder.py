@@ -367,7 +367,7 @@ class DiffusersFolderGenerator:
                 controlled=bool(ready.controls),
             ) as fast,
             self._memory.measured(context.device, facts),
-            self._memory.decoding(request.tile_x, request.tile_y),
+            self._memory.decoding(request.tile_x, request.tile_y, context.check_cancelled),
         ):
             maps: list[Drawn] = drawing.maps(first, seeds, tile_width(request)) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]

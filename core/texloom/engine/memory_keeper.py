@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -331,11 +331,11 @@ class MemoryKeeper:
             self._placement = None
             devices.give_back(self._device)
 
-    def decoding(self, tile_x: bool, tile_y: bool) -> AbstractContextManager[None]:
-        """Within this, pictures are decoded as the plan says."""
+    def decoding(self, tile_x: bool, tile_y: bool, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Within this, pictures are decoded as the plan says; ``check``, which may raise, is called between stripes."""
         if self.plan is None or not self.plan.striped or not can_stripe(self._vae):
             return contextlib.nullcontext()
-        return striped(self._vae, tile_x, tile_y, least_pixels=LEAST_STRIPED)
+        return striped(self._vae, tile_x, tile_y, least_pixels=LEAST_STRIPED, check=check)
 
     @contextlib.contextmanager
     def measured(self, device: str, facts: dict[str, Any]) -> Iterator[None]:
