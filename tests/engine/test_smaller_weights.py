@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_families
+import torch
 from test_diffusers_folder import Notes
 from texloom.engine import folder_loading, memory_plan
 from texloom.engine.diffusers_folder import DiffusersFolderGenerator
 from texloom.engine.memory_plan import FLOAT8, FLOAT32, INT8, NF4, TURNS, MemoryPlan
 from texloom.engine.model_folder import read_folder
 from texloom.engine.pipelines import pipeline_class
+from texloom.errors import CancelledError, ModelInvalidError
 from tiny_loaded import small_request
 from torch import nn
 
@@ -128,3 +130,85 @@ def test_where_bitsandbytes_does_it(tmp_path: Path) -> None:
         assert item is not None
         assert folder_loading.quantized(item, plan, "cuda:1")["device_map"] == {"": "cuda:1"}
         assert "device_map" not in folder_loading.quantized(item, plan)
+
+
+def _reading_fails(model: DiffusersFolderGenerator, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the network that draws raises ``error`` where it is to be made smaller."""
+    kind = type(model._pipeline.transformer)
+    plain = kind.from_pretrained
+
+    def options(item: Any, plan: MemoryPlan, _device: str = "") -> dict[str, Any]:
+        return {"quantization_config": plan.quantization} if folder_loading.smaller(item, plan) else {}
+
+    def broken(*args: Any, **named: Any) -> Any:
+        if named.pop("quantization_config", None):
+            raise error
+        return plain(*args, **named)
+
+    monkeypatch.setattr(folder_loading, "quantized", options)
+    monkeypatch.setattr(kind, "from_pretrained", broken)
+    text = type(model._pipeline.text_encoder)
+    whole = text.from_pretrained
+    monkeypatch.setattr(text, "from_pretrained", lambda *args, quantization_config=None, **named: whole(*args, **named))
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> DiffusersFolderGenerator:
+    model = DiffusersFolderGenerator(tiny_families.save("z-image", tmp_path / "z-image"))
+    model.load(Notes())
+    return model
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("Using `bitsandbytes` requires the latest version"),
+        RuntimeError("No GPU found. A GPU is needed for quantization."),
+        NotImplementedError("Int8Tensor dispatch: no implementation for aten.copy_"),
+        ValueError("Some modules are dispatched on the CPU or the disk."),
+        AssertionError("only bfloat16 is supported"),
+    ],
+)
+def test_what_packages_raise(
+    error: Exception, loaded: DiffusersFolderGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _reading_fails(loaded, error, monkeypatch)
+    notes = _Said()
+    assert loaded._went_over(_plan(loaded, INT8), notes)
+    assert set(notes.warnings) == {"smaller_weights_unavailable"} and str(error) in notes.said[0]
+    assert loaded._memory.plan is not None and loaded._memory.plan.quantization == FLOAT8
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("got an unexpected keyword argument"), AttributeError("no attribute 'x'"), KeyboardInterrupt()]
+)
+def test_mistakes_come_out(
+    error: BaseException, loaded: DiffusersFolderGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _reading_fails(loaded, error, monkeypatch)
+    notes = _Said()
+    with pytest.raises(type(error)):
+        loaded._went_over(_plan(loaded, INT8), notes)
+    assert notes.warnings == {} and loaded._memory._refused == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(CancelledError(), CancelledError), (OSError("no file named"), ModelInvalidError)]
+)
+def test_what_says_nothing_of_smaller_weights(
+    error: Exception, raised: type[Exception], loaded: DiffusersFolderGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _reading_fails(loaded, error, monkeypatch)
+    with pytest.raises(raised):
+        loaded._went_over(_plan(loaded, INT8), Notes())
+    assert loaded._memory._refused == set()
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
+def test_too_little_memory_stays_that(
+    error: Exception, loaded: DiffusersFolderGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _reading_fails(loaded, error, monkeypatch)
+    notes = _Said()
+    assert loaded._went_over(_plan(loaded, INT8), notes)
+    assert set(notes.warnings) == {"memory_leaner"} and loaded._memory._refused == set()

@@ -25,10 +25,23 @@ from .placement import DTYPES
 FIRST: Final = 0.2
 """Part of loading that is done before the weights are read."""
 LAST: Final = 0.95
+_TOLD: Final = 200
+
+
+UNABLE: Final = (ImportError, RuntimeError, ValueError, AssertionError)
+"""What torch and the packages that make weights smaller raise where they cannot do that, or compute with them.
+
+Too little memory is among them, so ask :func:`is_out_of_memory` first; ``NotImplementedError`` is a ``RuntimeError``.
+"""
 
 
 class CannotShrink(Exception):
-    """Weights could not be made smaller while they were read, for whatever reason; it says which."""
+    """Weights cannot be kept smaller here; it says why."""
+
+
+def cannot_shrink(error: BaseException) -> CannotShrink:
+    """What was raised while weights were made smaller, for :meth:`.MemoryKeeper.refuse`."""
+    return CannotShrink(f"{type(error).__name__}: {' '.join(str(error).split())}"[:_TOLD])
 
 
 class FolderLoader:
@@ -155,13 +168,16 @@ class FolderLoader:
             named["torch_dtype" if item.library != "transformers" else "dtype"] = DTYPES[plan.precision]
             if self._folder.variant:
                 named["variant"] = self._folder.variant
+        shrinks = smaller(item, plan)
+        named |= _options(item, plan, device)
         try:
-            named |= quantized(item, plan, device)
             own = self._family.part(item, self._folder)
             return own if own is not None else kind.from_pretrained(folder, **named)
+        except TexloomError:
+            raise
         except ImportError as error:
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+            if shrinks:
+                raise cannot_shrink(error) from error
             text = " ".join(str(error).split())[:300]
             raise ModelInvalidError(
                 f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
@@ -171,16 +187,15 @@ class FolderLoader:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
                 raise _short(error) from error
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+            if shrinks:
+                _tell_apart(error)
             raise self._unreadable(item.name, error) from error
 
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
         assert self._file is not None
-        packed = _packed(self._file, plan)
+        # diffusers makes the weights of single files smaller where they are read, not on the device.
+        options = _packed(self._file, plan) or _options(item, plan)
         try:
-            # diffusers makes the weights of single files smaller where they are read, not on the device.
-            options = packed or quantized(item, plan)
             part = kind.from_single_file(
                 str(self._file),
                 config=str(folder),
@@ -192,8 +207,8 @@ class FolderLoader:
             # Boundary: as for whole models in one file.
             if is_out_of_memory(error):
                 raise _short(error) from error
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+            if "quantization_config" in options and not is_gguf(self._file):
+                _tell_apart(error)
             raise self._unreadable(str(self._file), error) from error
         return part.eval()
 
@@ -209,8 +224,22 @@ def _short(error: Exception) -> Exception:
     return MemoryError(" ".join(str(error).split())[:300])
 
 
-def _cannot_shrink(error: Exception) -> CannotShrink:
-    return CannotShrink(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
+def _options(item: Component, plan: MemoryPlan, device: str = "") -> dict[str, Any]:
+    """As :func:`quantized`; raises ``CannotShrink`` where the package does not load."""
+    try:
+        return quantized(item, plan, device)
+    except (ImportError, OSError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise _short(error) from error
+        raise cannot_shrink(error) from error
+
+
+def _tell_apart(error: Exception) -> None:
+    """Raise what a part that is to be smaller says of that, or of a mistake made here; the rest is about its files."""
+    if isinstance(error, UNABLE):
+        raise cannot_shrink(error) from error
+    if isinstance(error, (TypeError, AttributeError, NameError)):
+        raise error
 
 
 def best_precision(folder: ModelFolder, device: str) -> str:
