@@ -16,32 +16,14 @@ from ..gguf_header import is_gguf
 from .device import empty_cache, is_out_of_memory
 from .families import Family
 from .generator import Context
-from .memory_estimate import DENOISER, TEXT, role_of
-from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, TURNS, MemoryPlan
+from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, TOGETHER, TURNS, MemoryPlan
 from .model_folder import Component, ModelFolder
 from .pipelines import check_packages, part_class
-from .placement import DTYPES
+from .small_weights import DTYPES, UNABLE, cannot_shrink, short, shrinking, smaller
 
 FIRST: Final = 0.2
 """Part of loading that is done before the weights are read."""
 LAST: Final = 0.95
-_TOLD: Final = 200
-
-
-UNABLE: Final = (ImportError, RuntimeError, ValueError, AssertionError)
-"""What torch and the packages that make weights smaller raise where they cannot do that, or compute with them.
-
-Too little memory is among them, so ask :func:`is_out_of_memory` first; ``NotImplementedError`` is a ``RuntimeError``.
-"""
-
-
-class CannotShrink(Exception):
-    """Weights cannot be kept smaller here; it says why."""
-
-
-def cannot_shrink(error: BaseException) -> CannotShrink:
-    """What was raised while weights were made smaller, for :meth:`.MemoryKeeper.refuse`."""
-    return CannotShrink(f"{type(error).__name__}: {' '.join(str(error).split())}"[:_TOLD])
 
 
 class FolderLoader:
@@ -147,7 +129,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
             if is_out_of_memory(error):
-                raise _short(error) from error
+                raise short(error) from error
             raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
@@ -169,7 +151,7 @@ class FolderLoader:
             if self._folder.variant:
                 named["variant"] = self._folder.variant
         shrinks = smaller(item, plan)
-        named |= _options(item, plan, device)
+        named |= shrinking(item, plan, device)
         try:
             own = self._family.part(item, self._folder)
             return own if own is not None else kind.from_pretrained(folder, **named)
@@ -186,7 +168,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
-                raise _short(error) from error
+                raise short(error) from error
             if shrinks:
                 _tell_apart(error)
             raise self._unreadable(item.name, error) from error
@@ -194,7 +176,7 @@ class FolderLoader:
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
         assert self._file is not None
         # diffusers makes the weights of single files smaller where they are read, not on the device.
-        options = _packed(self._file, plan) or _options(item, plan)
+        options = _packed(self._file, plan) or shrinking(item, plan)
         try:
             part = kind.from_single_file(
                 str(self._file),
@@ -206,7 +188,7 @@ class FolderLoader:
         except Exception as error:
             # Boundary: as for whole models in one file.
             if is_out_of_memory(error):
-                raise _short(error) from error
+                raise short(error) from error
             if "quantization_config" in options and not is_gguf(self._file):
                 _tell_apart(error)
             raise self._unreadable(str(self._file), error) from error
@@ -217,21 +199,6 @@ class FolderLoader:
         return ModelInvalidError(
             f"{what} of the model in {self._folder.path} cannot be loaded: {text}", advice="Download the model again."
         )
-
-
-def _short(error: Exception) -> Exception:
-    """An error of a class that is caught where memory may run out; libraries have more of them."""
-    return MemoryError(" ".join(str(error).split())[:300])
-
-
-def _options(item: Component, plan: MemoryPlan, device: str = "") -> dict[str, Any]:
-    """As :func:`quantized`; raises ``CannotShrink`` where the package does not load."""
-    try:
-        return quantized(item, plan, device)
-    except (ImportError, OSError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise _short(error) from error
-        raise cannot_shrink(error) from error
 
 
 def _tell_apart(error: Exception) -> None:
@@ -267,27 +234,3 @@ def _packed(file: Path, plan: MemoryPlan) -> dict[str, Any]:
     from diffusers import GGUFQuantizationConfig
 
     return {"quantization_config": GGUFQuantizationConfig(compute_dtype=DTYPES[plan.precision])}
-
-
-def smaller(item: Component, plan: MemoryPlan) -> bool:
-    """Whether a part's weights are made smaller while they are read."""
-    return plan.quantization in (INT8, NF4) and role_of(item.name) in (TEXT, DENOISER)
-
-
-def quantized(item: Component, plan: MemoryPlan, device: str = "") -> dict[str, Any]:
-    """Arguments that make a part's weights smaller while they are read; ``device`` is where that is done, if asked."""
-    if not smaller(item, plan):
-        return {}
-    import diffusers
-    import transformers
-
-    library: Any = transformers if item.library == "transformers" else diffusers
-    if plan.quantization == INT8:
-        from torchao.quantization import Int8WeightOnlyConfig
-
-        return {"quantization_config": library.TorchAoConfig(Int8WeightOnlyConfig())}
-    config = library.BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=DTYPES[plan.precision]
-    )
-    # Left to itself bitsandbytes takes the first device there is.
-    return {"quantization_config": config} | ({"device_map": {"": device}} if device else {})

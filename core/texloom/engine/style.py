@@ -33,7 +33,7 @@ from .memory_estimate import DENOISER, TEXT, Part
 from .memory_plan import GROUPS, TOGETHER, MemoryPlan
 from .model_folder import ModelFolder, hash_files
 from .pictures import opaque, open_style
-from .placement import DTYPES
+from .small_weights import DTYPES
 
 STRENGTH: Final = 0.6
 """How much of a style is taken over where the request does not tell: words still count."""
