@@ -53,8 +53,8 @@ class FolderLoader:
 
     @property
     def quantizes(self) -> bool:
-        """Whether weights can be made smaller while they are read."""
-        return not self.whole_file and not (self._file is not None and is_gguf(self._file))
+        """Whether weights can be made smaller: those of GGUF files are so already."""
+        return self._file is None or not is_gguf(self._file)
 
     def skipped(self, kind: Any) -> tuple[str, ...]:
         """Parts that are not loaded for a pipeline of that class."""
@@ -121,15 +121,27 @@ class FolderLoader:
     def _from_file(self, kind: Any, plan: MemoryPlan, context: Context) -> Any:
         """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
         context.loading("Loading the file", FIRST)
-        named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        where: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        named = dict(where)
         signature = inspect.signature(kind.__init__).parameters
         named |= {name: None for name in self._family.unused if name in signature}
+        drawing = self._folder.component("transformer", "unet")
+        options: dict[str, Any] = {}
+        if drawing is not None:
+            # Text encoders in such files are read as they are.
+            options = shrinking(drawing, plan)
         try:
+            if drawing is not None and options:
+                named[drawing.name] = part_class(drawing).from_single_file(
+                    str(self._file), subfolder=drawing.name, torch_dtype=DTYPES[plan.precision], **where, **options
+                )
             pipeline = kind.from_single_file(str(self._file), torch_dtype=DTYPES[plan.precision], **named)
         except Exception as error:
             # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
             if is_out_of_memory(error):
                 raise short(error) from error
+            if options:
+                _tell_apart(error)
             raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

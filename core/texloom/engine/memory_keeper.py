@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -34,11 +35,13 @@ MOST_TOGETHER: Final = 8
 CLEARLY_MORE: Final = 1.25
 """What has failed is tried again once there is so many times the memory that there was then."""
 
+STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
+"""Autoencoders that are of the layers that work in stripes."""
+
 _GIGA: Final = 10**9
 _ON: Final = ("1", "on", "yes", "true")
 _OFF: Final = ("0", "off", "no", "false")
 _UPCASTS: Final = ("StableDiffusionXL", "Kolors")
-_STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
 
 
 class MemoryKeeper:
@@ -80,14 +83,13 @@ class MemoryKeeper:
         if self._model is None:
             vae = self._folder.component("vae")
             name = self._folder.class_name
-            parts = parts_of(self._folder, self._skipped)
+            parts = _as_packed(self._folder, parts_of(self._folder, self._skipped))
             self._model = Model(
                 folder=self._folder,
                 parts=(*parts, *self._beside),
-                stripes=vae is not None and vae.class_name in _STRIPED,
+                stripes=vae is not None and vae.class_name in STRIPED,
                 upcasts=name.startswith(_UPCASTS) and vae is not None and vae.config.get("force_upcast", True) is True,
                 quantizes=self._quantizes,
-                packed=_packed(self._folder, parts),
             )
         return self._model
 
@@ -393,8 +395,11 @@ class MemoryKeeper:
             context.loading(PlanLine(line))
 
 
-def _packed(folder: ModelFolder, parts: tuple[Part, ...]) -> float:
-    """Bytes a weight of the network that draws in a GGUF file; 0 for other files."""
+def _as_packed(folder: ModelFolder, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts, of which the network that draws stays as small as it is in a GGUF file."""
     files = [folder.path / file for file in folder.weights if is_gguf(folder.path / file)]
     count = sum(part.weights for part in parts if part.role == DENOISER)
-    return sum(file.stat().st_size for file in files) / count if files and count else 0.0
+    if not files or not count:
+        return parts
+    each = sum(file.stat().st_size for file in files) / count
+    return tuple(replace(part, packed=each) if part.role == DENOISER else part for part in parts)
