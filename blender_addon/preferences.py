@@ -90,6 +90,11 @@ class TexloomPreferences(bpy.types.AddonPreferences):
     accelerator: EnumProperty(
         name="Build of torch", description="What 'Set up engine' installs", items=ACCELERATORS, default="AUTO"
     )  # type: ignore[valid-type]
+    quantization: BoolProperty(
+        name="Weights in 8 and 4 bits",
+        description="'Set up engine' also installs torchao and bitsandbytes, with which large models take less memory "
+        "on NVIDIA graphics cards",
+    )  # type: ignore[valid-type]
     device: StringProperty(name="Device", description="cpu, cuda, cuda:1, mps or xpu; empty for the best there is")  # type: ignore[valid-type]
     library: StringProperty(
         name="Library", description="Folder of all results; empty for the default", subtype="DIR_PATH"
@@ -214,6 +219,8 @@ def draw_engine(layout: Any, preferences: Any) -> None:
     column.use_property_decorate = False
     if preferences is not None:
         column.prop(preferences, "accelerator")
+        if setup_job.for_nvidia(preferences.accelerator, python):
+            column.prop(preferences, "quantization")
     if not bpy.app.online_access:
         column.label(text="Setting up needs online access.", icon="INTERNET_OFFLINE")
         if python is None:
@@ -264,6 +271,7 @@ class _Defaults:
 
     engine_python: str = ""
     accelerator: str = "AUTO"
+    quantization: bool = False
     device: str = ""
     library: str = ""
     model_folders: tuple[Any, ...] = ()

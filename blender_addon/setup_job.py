@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import bpy
 
 from . import faults
 from .core.texloom.errors import CancelledError, TexloomError, together
-from .core.texloom.runtime import environment
+from .core.texloom.runtime import environment, extras
 from .core.texloom.runtime.environment import Check, SetupProgress
 from .translations import iface, message
 
@@ -46,12 +48,23 @@ class SetupState:
             return [(ready, "CHECKMARK")]
         return []
 
-    def set_up(self, accelerator: str, *, online: bool) -> bool:
-        """Start making an environment; False when something runs already."""
-        chosen = None if accelerator == "AUTO" else environment.Accelerator(accelerator)
-        return self._start(lambda: environment.set_up(
-            environment.make_plan(accelerator=chosen), self._report, self._cancelled, online=online
-        ), "Preparing")  # fmt: skip
+    def set_up(self, accelerator: str, *, online: bool, quantization: bool = False) -> bool:
+        """Start making an environment; False when something runs already.
+
+        Args:
+            accelerator: the build of torch, or ``AUTO``.
+            online: whether the network may be used.
+            quantization: whether to install what makes weights smaller, where that build is for NVIDIA's cards.
+        """
+        wanted = None if accelerator == "AUTO" else environment.Accelerator(accelerator)
+
+        def work() -> Check:
+            chosen = wanted or environment.detect_accelerator()
+            extra = (extras.QUANTIZATION,) if quantization and chosen == environment.Accelerator.CUDA else ()
+            plan = environment.make_plan(accelerator=chosen, extra=extra)
+            return environment.set_up(plan, self._report, self._cancelled, online=online)
+
+        return self._start(work, "Preparing")
 
     def check(self, python: Path) -> bool:
         """Start checking a Python; False when something runs already."""
@@ -119,6 +132,31 @@ def engine_python(given: str) -> Path | None:
     path = bpy.path.abspath(given) if given else None
     # Blender's own Python must not load torch, even if somebody installed it there.
     return environment.find_python(path, use_current=False)
+
+
+def for_nvidia(accelerator: str, python: Path | None) -> bool:
+    """Whether setting up for ``accelerator`` installs the build for NVIDIA's cards, as far as can be told at once.
+
+    Args:
+        accelerator: as the preferences have it.
+        python: runs the engine now; None where there is none yet.
+    """
+    if accelerator != "AUTO":
+        return accelerator == str(environment.Accelerator.CUDA)
+    checked = _state.checked
+    if checked is not None and checked.ok:
+        # torch calls AMD's cards by the same name.
+        return checked.device.startswith("cuda") and "rocm" not in checked.versions.get("torch", "")
+    made_for = python.parent.parent.name.rpartition("-")[2] if python is not None else ""
+    if made_for in list(environment.Accelerator):
+        return made_for == environment.Accelerator.CUDA
+    return _has_driver()
+
+
+@functools.cache
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver is there, by the tool that comes with it: nothing is run while the interface waits."""
+    return shutil.which("nvidia-smi") is not None
 
 
 def _short(text: str, limit: int = 6) -> list[str]:

@@ -31,7 +31,8 @@ class TEXLOOM_OT_setup_engine(bpy.types.Operator):
         return not setup_job.state().running
 
     def execute(self, context: Any) -> set[Any]:
-        setup_job.state().set_up(preferences.get().accelerator, online=bpy.app.online_access)
+        options = preferences.get()
+        setup_job.state().set_up(options.accelerator, online=bpy.app.online_access, quantization=options.quantization)
         bridge.get().wake()
         if bpy.app.background:
             setup_job.state().wait()

@@ -249,10 +249,10 @@ class TestInParts:
     def test_large_pictures_are_drawn_as_large_as_the_pipeline_takes(self, models: Models, source: Path) -> None:
         model = models("flux2-klein")
         job = _request(source, operation="repair_seams", width=2048, height=1536, tile_x=True, tile_y=True)
-        whole = model._whole(job, Notes(), (2048, 1536))
+        whole = model._beginning.whole(job, Notes(), (2048, 1536))
         assert whole.full_width * whole.full_height <= 1024 * 1024 and whole.framed
         assert whole.width / whole.height == pytest.approx(4 / 3, rel=0.03)
-        large = models("flux")._whole(job, Notes(), (2048, 1536))
+        large = models("flux")._beginning.whole(job, Notes(), (2048, 1536))
         assert (large.width, large.height) == (2048, 1536)
 
     def test_models_that_fill_in_do_nothing_else(self, models: Models, source: Path) -> None:

@@ -138,10 +138,14 @@ class TestByModels:
         pixels[:, :96] += 150
         pixels = np.roll(pixels, 96, 1)
         job = GenerationRequest(prompt="brick", width=192, height=128, steps=2, seed=1, kind="texture", tile_y=False)
-        fixed, facts = model._repaired(pixels, job, 0, 1, notes)
+        fixed, facts = model._seams.repaired(pixels, job, 0, 1, notes)
         told = facts["seam_repair"]
-        assert told["way"] == way and told["before"] == model._seams(pixels)
-        assert told["kept"] == (model._seams(fixed)["x"] < told["before"]["x"]) == (not np.array_equal(fixed, pixels))
+        assert told["way"] == way and told["before"] == model._seams.ratios(pixels)
+        assert (
+            told["kept"]
+            == (model._seams.ratios(fixed)["x"] < told["before"]["x"])
+            == (not np.array_equal(fixed, pixels))
+        )
         assert np.array_equal(fixed[:, 48:144], pixels[:, 48:144])
         # The model draws as ever afterwards.
         first = next(model.generate(job.replace(tile_x=False), Notes())).maps["image"]
@@ -150,7 +154,7 @@ class TestByModels:
     def test_nothing_is_done_where_nothing_is_asked(self, models: Callable[[str], DiffusersFolderGenerator]) -> None:
         job = GenerationRequest(prompt="brick", width=256, height=128, tile_x=False, tile_y=False)
         pixels = _wavy()
-        same, facts = models("sana")._repaired(pixels, job, 0, 1, Notes())
+        same, facts = models("sana")._seams.repaired(pixels, job, 0, 1, Notes())
         assert same is pixels and facts == {}
 
     def test_from_request_to_manifest(

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,69 @@ def test_two_set_ups_do_not_meet(tmp_path: Path) -> None:
     lock.free()
     with pytest.raises(EngineBrokenError, match="Step 0 failed"):
         environment.set_up(new, lambda progress: None, threading.Event())
+
+
+def test_the_folder_is_cleared_by_the_one_that_sets_up(tmp_path: Path) -> None:
+    """Of two programs that want one folder, the second touches nothing while the first makes it, nor afterwards."""
+    folder = tmp_path / "home" / "engine" / "mine"
+    folder.mkdir(parents=True)
+    cleared: list[str] = []
+    going, go_on = tmp_path / "going", tmp_path / "go on"
+    code = f"""import pathlib, time
+pathlib.Path({str(folder / "half")!r}).touch(); pathlib.Path({str(going)!r}).touch()
+while not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.02)
+raise SystemExit(9)"""
+    steps = (environment.Step(title="Step 0", command=(sys.executable, "-c", code), weight=1.0),)
+    new = environment.Plan(folder=folder, base_python=Path(sys.executable), accelerator=Accelerator.CPU, steps=steps)
+
+    def first() -> None:
+        with pytest.raises(EngineBrokenError, match="Step 0 failed"):
+            environment.set_up(new, lambda progress: None, threading.Event(), begin=lambda: cleared.append("first"))
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not going.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with pytest.raises(EngineBrokenError, match="already"):
+            environment.set_up(new, lambda progress: None, threading.Event(), begin=lambda: cleared.append("second"))
+        assert cleared == ["first"] and (folder / "half").exists()
+    finally:
+        go_on.touch()
+        thread.join(30)
+
+    class Made(Exception):
+        pass
+
+    def made() -> None:
+        raise Made
+
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(Made):
+        environment.set_up(new, lambda progress: None, threading.Event(), begin=made)
+    assert folder.is_dir()
+    lock = FolderLock(folder.parent / "set-up.lock")
+    assert lock.take()
+    lock.free()
+
+
+def test_an_environment_that_runs_is_not_made_anew(tmp_path: Path) -> None:
+    new = plan(tmp_path, "raise SystemExit(9)")
+    new = replace(new, folder=new.folder.with_name("env-running"))
+    new.python.parent.mkdir(parents=True)
+    for file in (new.python, new.folder / "pyvenv.cfg"):
+        file.write_text("", encoding="utf-8")
+    with environment_use.used(new.python), pytest.raises(EngineBrokenError, match="in use"):
+        environment.set_up(new, lambda progress: None, threading.Event())
+    assert new.python.is_file()
+
+
+def test_two_plans_of_one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "strftime", lambda form: "20300101-000000")
+    mine = environment.make_plan(accelerator=Accelerator.CPU).folder
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert environment.make_plan(accelerator=Accelerator.CPU).folder != mine
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the new environment is a shell script")

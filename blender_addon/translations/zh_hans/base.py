@@ -203,6 +203,9 @@ TEXTS: dict[str, str] = {
         "使用已装有 torch 和 transformers 的 Python 运行引擎,而不使用此处安装的环境"
     ),
     "Build of torch": "torch 版本",
+    "Weights in 8 and 4 bits": "8 位和 4 位权重",
+    "'Set up engine' also installs torchao and bitsandbytes, with which large models take less memory on NVIDIA "
+    "graphics cards": "“安装引擎” 还会安装 torchao 和 bitsandbytes,使大型模型在 NVIDIA 显卡上占用更少的内存",
     "What 'Set up engine' installs": "“安装引擎” 所安装的版本",
     "Automatic": "自动",
     "The build of torch that fits this machine": "适合本机的 torch 版本",

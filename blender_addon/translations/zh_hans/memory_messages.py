@@ -24,6 +24,7 @@ MESSAGES: dict[str, str] = {
     "Compiling the networks failed: {0}": "编译网络失败: {0}",
     "This model has no blocks of layers that are known to be worth compiling.": "此模型没有已知值得编译的层块。",
     "The weights of {0} cannot be kept in {1} bits by {2} here: {3}": "此处无法用 {2} 将 {0} 的权重保存为 {1} 位: {3}",
+    "The weights of {0} cannot be kept in 8 bits here: {1}": "此处无法将 {0} 的权重保存为 8 位: {1}",
     "It goes on in another way.": "将以其他方式继续。",
     "Set up the package again, or remove it.": "请重新安装该软件包,或将其移除。",
     "This model draws every step: leaving out those that change little is made for others.": (

@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     "The engine ended while starting ({0}); its log says why.": "引擎在启动时结束 ({0}),原因见其日志。",
     "The engine is being set up by another program already.": "另一个程序正在设置引擎。",
     "Wait until that has finished.": "请等待其完成。",
+    "The environment in {0} is in use.": "{0} 中的环境正在使用。",
     "{0} is held by another program.": "{0} 正被另一个程序占用。",
     "End that program, or wait for its end.": "请结束该程序,或等待其结束。",
     "The engine ended while starting.": "引擎在启动时结束。",

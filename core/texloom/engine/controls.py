@@ -24,12 +24,11 @@ from ..storage import read_json
 from .device import is_out_of_memory
 from .families import Family
 from .families.control_way import NAME, ControlWay
-from .folder_loading import quantized
 from .generator import Context
 from .memory_estimate import Part, part_of
 from .memory_plan import MemoryPlan
 from .model_folder import PICKLES, WEIGHTS, Component, ModelFolder, hash_files
-from .placement import DTYPES
+from .small_weights import DTYPES, UNABLE, cannot_shrink, shrinking
 
 _UNION: Final = "ControlNetUnionModel"
 _CLASS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -131,6 +130,7 @@ def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, dict[P
 
     Raises:
         ModelInvalidError: the weights cannot be read, or do not fit the configuration.
+        CannotShrink: they cannot be made smaller as the plan wants it.
         CancelledError: between two networks, or while they are hashed.
         RuntimeError, MemoryError: too little memory.
     """
@@ -142,7 +142,7 @@ def load(found: Wanted, plan: MemoryPlan, context: Context) -> tuple[Any, dict[P
         context.check_cancelled()
         context.loading(f"Loading {network.name}")
         hashes[network.path] = _hashes(network, context)
-        modules[network.path] = _read(network, plan)
+        modules[network.path] = _read(network, plan, context.device)
     module = modules[found.networks[0].path]
     if len(found.controls) > 1 and found.way.several:
         joint = getattr(diffusers, found.way.several)
@@ -331,12 +331,15 @@ def _check_together(networks: Sequence[Network], name: str) -> None:
         raise RequestError(f"controls: {name} takes one control at a time.", advice="Leave the others out.")
 
 
-def _read(network: Network, plan: MemoryPlan) -> Any:
+def _read(network: Network, plan: MemoryPlan, device: str) -> Any:
     import diffusers
 
     kind = getattr(diffusers, network.way.network)
     named: dict[str, Any] = {"torch_dtype": DTYPES[plan.precision], "local_files_only": True}
-    named |= quantized(Component(name=NAME, library="diffusers", class_name=network.way.network, config={}), plan)
+    item = Component(name=NAME, library="diffusers", class_name=network.way.network, config={})
+    # What is in a single file is made smaller where it is read, not on the device.
+    options = shrinking(item, plan, "" if network.single else device)
+    named |= options
     try:
         if network.single:
             with tempfile.TemporaryDirectory() as folder:
@@ -348,6 +351,8 @@ def _read(network: Network, plan: MemoryPlan) -> Any:
         # Boundary: the readers meet files of any origin and raise whatever they stumble over.
         if is_out_of_memory(error):
             raise
+        if options and isinstance(error, UNABLE):
+            raise cannot_shrink(error) from error
         text = " ".join(str(error).split())[:300]
         raise ModelInvalidError(f"{network.name} cannot be loaded: {text}", advice="Download it again.") from error
 

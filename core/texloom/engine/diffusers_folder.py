@@ -9,43 +9,42 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import settings
 from ..catalog_rows import CatalogRow
-from ..errors import OutOfMemoryError, RequestError, TexloomError
+from ..errors import OutOfMemoryError, TexloomError
 from ..request import IMAGE_MAP, GenerationRequest
 from ..shortage import MAY_SAY, is_out_of_memory
 from ..style_models import Adapter
-from . import controls, seam_repair, style, tiled_drawing
+from . import controls, style, tiled_drawing
 from .acceleration import Acceleration
+from .beginning import Beginning
 from .control_stack import ControlStack, check_task
 from .controls import Wanted
 from .drawing import Drawing, LoadedModel
-from .drawn_frame import drawn_frame
 from .embeddings import LearnedWords
-from .families import IMAGE_TO_IMAGE, INPAINT, Drawn, Family, family_of
+from .families import IMAGE_TO_IMAGE, Drawn, Family, family_of
 from .families.control_way import Guide
 from .folder_facts import Facts, with_file
-from .folder_loading import FIRST, LAST, CannotShrink, FolderLoader
+from .folder_loading import FIRST, LAST, FolderLoader
 from .generator import Context, GeneratedImage, GeneratorInfo
 from .guides import control_pixels, guides, own_form, placed
 from .loras import LoraStack
 from .memory_keeper import MemoryKeeper
 from .memory_plan import Demand, MemoryPlan
 from .model_folder import ModelFolder, hash_files, read_folder
-from .operations import Masked, Start, across_seams, from_whole, masked
+from .operations import Start
 from .pipelines import check_call, check_packages, pipeline_class
 from .preview_decoder import PreviewDecoder, preview_decoder
 from .ready import Ready, demand_of, pictured
+from .seam_drawing import SeamDrawing
+from .small_weights import UNABLE, CannotShrink
 from .style import StyleStack
 from .task_pipelines import TaskPipelines
 from .text_encoder import TextEncoder
 from .wrapped_context import Frame
 
-STRENGTH: Final = 0.6
-"""How much of a picture is drawn anew where the request does not tell; in masks it is all."""
+_MAY_FAIL: Final = (*MAY_SAY, *UNABLE, CannotShrink)
+"""What may say that the plan in use cannot be kept: too little memory, or weights too small for this computer."""
 
 USUAL_SIDE: Final = 1024
 """What models like to draw where the catalogue does not tell."""
@@ -102,6 +101,8 @@ class DiffusersFolderGenerator:
         self._facts = Facts(folder, self._family, row, file)
         self._pipelines = TaskPipelines(folder, self._family, self._facts)
         self._info = self._facts.info({}, {})
+        self._beginning = Beginning(folder, self._family, self._info.name, self._side)
+        self._seams = SeamDrawing(self._facts, self._beginning, self._model, self._for_task)
         self._memory = MemoryKeeper(
             folder, self._info.name, skipped=self._family.unused, quantizes=self._loader.quantizes
         )
@@ -251,41 +252,41 @@ class DiffusersFolderGenerator:
         while done < request.count:
             context.check_cancelled()
             images: list[GeneratedImage] = []
-            together = 1
+            together, refused = 1, ""
             while not images:
                 try:
                     ready = ready or self._prepared(request, task, context)
                     together = self._together(ready, request.count - done, context)
                     images = self._variations(ready, request, range(done, done + together), context)
-                except MAY_SAY as error:
-                    if not is_out_of_memory(error):
-                        raise
+                except _MAY_FAIL as error:
+                    refused = self._refused(error)
                 if not images:
                     # Out here, where nothing of what was tried is alive any more.
                     demand, ready = ready.demand if ready else self._demand(request), None
-                    if together == 1 or not self._memory.apart(demand.times(together), together, context):
-                        self._give_way(demand, context)
+                    fewer = together > 1 and not refused
+                    if not fewer or not self._memory.apart(demand.times(together), together, context):
+                        self._give_way(demand, context, refused)
             done += len(images)
             yield from images
 
     def _drawn_over(self, request: GenerationRequest, start: Start, index: int, context: Context) -> GeneratedImage:
         """See :class:`.tiled_drawing.DrawOver`; where memory runs out, the same window again by a leaner plan."""
         ready: Ready | None = None
+        refused = ""
         while True:
             try:
-                begun = (self._whole(request, context), start)
+                begun = (self._beginning.whole(request, context), start)
                 ready = ready or self._prepared(request, IMAGE_TO_IMAGE, context, begun)
                 return self._variations(ready, request, range(index, index + 1), context)[0]
-            except MAY_SAY as error:
-                if not is_out_of_memory(error):
-                    raise
+            except _MAY_FAIL as error:
+                refused = self._refused(error)
             demand, ready = ready.demand if ready else self._demand(request), None
-            self._give_way(demand, context)
+            self._give_way(demand, context, refused)
 
     def _prepared(
         self, request: GenerationRequest, task: str, context: Context, begun: tuple[Frame, Start] | None = None
     ) -> Ready:
-        whole, start = begun or self._start(request, context)
+        whole, start = begun or self._beginning.of(request, context)
         found = self._wanted_controls(request)
         assert self._controls is not None
         if found is None:
@@ -367,7 +368,7 @@ class DiffusersFolderGenerator:
                 controlled=bool(ready.controls),
             ) as fast,
             self._memory.measured(context.device, facts),
-            self._memory.decoding(request.tile_x, request.tile_y),
+            self._memory.decoding(request.tile_x, request.tile_y, context.check_cancelled),
         ):
             maps: list[Drawn] = drawing.maps(first, seeds) if own else []
             pictures: list[Any] = [drawn.maps[self._family.native_maps[0]] for drawn in maps]
@@ -379,12 +380,13 @@ class DiffusersFolderGenerator:
                 pixels, details = pictures[place], facts
                 # Edges of a picture that only grew, or changed inside, are its owner's.
                 if not own and request.operation == "create":
-                    pixels, repair = self._repaired(pixels, request, index, seed, context)
+                    pixels, repair = self._seams.repaired(pixels, request, index, seed, context)
                     details = facts | repair
                 found = maps[place].maps if own else {IMAGE_MAP: pixels}
                 heights = (maps[place].height_min_m, maps[place].height_max_m) if own else (0.0, 0.0)
-                details = {**details, "seam_ratio": self._seams(pixels)}
+                details = {**details, "seam_ratio": self._seams.ratios(pixels)}
                 images.append(pictured(request, index, seed, found, heights, details, drawing.plans))
+        self._memory.proved()
         if "memory" in facts:
             for image in images:
                 image.details["memory"] = facts["memory"]
@@ -403,17 +405,33 @@ class DiffusersFolderGenerator:
             extra=style.parts(self._adapter(request)),
         )
 
-    def _give_way(self, demand: Demand, context: Context) -> None:
+    def _refused(self, error: Exception) -> str:
+        """What it says of the weights of the plan in use; empty: memory ran out.  Raises it where it says neither."""
+        if is_out_of_memory(error):
+            return ""
+        why = self._memory.blame(error)
+        if not why:
+            raise error
+        return why
+
+    def _give_way(self, demand: Demand, context: Context, refused: str = "") -> None:
         """Go over to the next plan that can be gone over to.
+
+        Args:
+            demand: what is to be drawn.
+            context: of the job.
+            refused: why weights cannot be as small here as in the plan in use; empty: memory ran out.
 
         Raises:
             OutOfMemoryError: none is left.
         """
+        if refused and self._memory.plan is not None:
+            self._memory.refuse(self._memory.plan, refused, context)
         while not self._went_over(self._memory.leaner(demand, context), context):
             pass
 
     def _went_over(self, plan: MemoryPlan, context: Context) -> bool:
-        """Whether the model is kept as ``plan`` wants it now; False when memory ran out on the way."""
+        """Whether the model is kept as ``plan`` wants it now; False when that cannot be, or memory ran out."""
         if self._controls is not None:
             # They may share layers with the model, which are changed once only; what is drawn next reads them anew.
             self._controls.drop()
@@ -425,13 +443,18 @@ class DiffusersFolderGenerator:
         if self._style is not None and self._words is not None:
             self._style.off()
             self._words.forget()
+        refused = ""
         try:
             self._memory.place(self._pipeline, plan, context.device)
+            return True
+        except CannotShrink as error:
+            refused = str(error)
         except MAY_SAY as error:
             if not is_out_of_memory(error):
                 raise
-            return False
-        return True
+        if refused:
+            self._memory.refuse(plan, refused, context)
+        return False
 
     # Drawing.
 
@@ -445,23 +468,6 @@ class DiffusersFolderGenerator:
     def _for_task(self, task: str) -> Any:
         return self._pipelines.get(task, self._pipeline, self._speed.prompts if self._speed is not None else None)
 
-    def _start(self, request: GenerationRequest, context: Context) -> tuple[Frame, Start | None]:
-        strength = request.strength
-        if request.operation != "create":
-            return self._masked_start(request, masked(request), 1.0 if strength is None else strength, context)
-        whole = self._whole(request, context)
-        if not request.source:
-            return whole, None
-        return whole, from_whole(request, STRENGTH if strength is None else strength, context)
-
-    def _masked_start(
-        self, request: GenerationRequest, picture: Masked, strength: float, context: Context
-    ) -> tuple[Frame, Start]:
-        window = picture.window(self._side())
-        whole = self._whole(request, context, (window.width, window.height))
-        size = (whole.width, whole.height)
-        return whole, picture.start(window, size, strength, self._folder.latent_pixels)
-
     def _model(self) -> LoadedModel:
         return LoadedModel(
             pipeline=self._pipeline,
@@ -474,59 +480,3 @@ class DiffusersFolderGenerator:
             tiny=self._tiny,
             prompts=self._speed.prompts if self._speed is not None else None,
         )
-
-    def _repaired(
-        self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int, seed: int, context: Context
-    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        """The picture with its seams drawn anew where they show, and what the manifest says of it."""
-        return seam_repair.repaired(
-            pixels,
-            (request.tile_x, request.tile_y),
-            self._family.size_step(self._folder),
-            lambda axes: self._seam_drawn(pixels, request, axes, index, seed, context),
-            context,
-        )
-
-    def _seam_drawn(
-        self,
-        pixels: NDArray[np.uint8],
-        request: GenerationRequest,
-        axes: tuple[bool, bool],
-        index: int,
-        seed: int,
-        context: Context,
-    ) -> NDArray[np.uint8] | None:
-        """The picture with its seams drawn anew; None where the model cannot do that."""
-        if INPAINT not in self._facts.tasks:
-            return None
-        try:
-            pipeline = self._for_task(INPAINT)
-        except RequestError:
-            return None
-        if self._style is not None and self._style.active and not style.taken(pipeline):
-            return None
-        # What it starts from is at hand; the request only has to name something.
-        job = request.replace(
-            operation="repair_seams",
-            source=request.source or self._info.id,
-            strength=None,
-            preview_interval=0,
-            controls=(),
-        )
-        whole, start = self._masked_start(job, across_seams(pixels, *axes), 1.0, context)
-        drawing = Drawing(self._model(), pipeline, INPAINT, job, context, whole, start)
-        return drawing.picture(index, seed, stage="Repairing the seam")
-
-    def _whole(self, request: GenerationRequest, context: Context, part: tuple[int, int] | None = None) -> Frame:
-        """What is drawn: a picture of the request's size, or of one near it where only parts of it are used."""
-        found = drawn_frame(request, self._family, self._folder, part)
-        if found.approximate:
-            context.warn(
-                "seamless_approximate",
-                f"{self._info.name} cannot draw pictures of that size that tile: only its decoder wraps around.",
-                advice="A seam may show. Choose a smaller size.",
-            )
-        return found.frame
-
-    def _seams(self, picture: NDArray[np.uint8]) -> dict[str, float | None]:
-        return seam_repair.ratios(picture, self._family.size_step(self._folder))

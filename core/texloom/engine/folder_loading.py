@@ -16,19 +16,14 @@ from ..gguf_header import is_gguf
 from .device import empty_cache, is_out_of_memory
 from .families import Family
 from .generator import Context
-from .memory_estimate import DENOISER, TEXT, role_of
-from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, INT8, NF4, TOGETHER, TURNS, MemoryPlan
+from .memory_plan import BFLOAT16, FLOAT16, FLOAT32, TOGETHER, TURNS, MemoryPlan
 from .model_folder import Component, ModelFolder
 from .pipelines import check_packages, part_class
-from .placement import DTYPES
+from .small_weights import DTYPES, UNABLE, cannot_shrink, short, shrinking, smaller
 
 FIRST: Final = 0.2
 """Part of loading that is done before the weights are read."""
 LAST: Final = 0.95
-
-
-class CannotShrink(Exception):
-    """Weights could not be made smaller while they were read, for whatever reason; it says which."""
 
 
 class FolderLoader:
@@ -58,8 +53,8 @@ class FolderLoader:
 
     @property
     def quantizes(self) -> bool:
-        """Whether weights can be made smaller while they are read."""
-        return not self.whole_file and not (self._file is not None and is_gguf(self._file))
+        """Whether weights can be made smaller: those of GGUF files are so already."""
+        return self._file is None or not is_gguf(self._file)
 
     def skipped(self, kind: Any) -> tuple[str, ...]:
         """Parts that are not loaded for a pipeline of that class."""
@@ -126,15 +121,27 @@ class FolderLoader:
     def _from_file(self, kind: Any, plan: MemoryPlan, context: Context) -> Any:
         """A whole model in one file, in the layout of its makers; diffusers gives its parts their own names."""
         context.loading("Loading the file", FIRST)
-        named: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        where: dict[str, Any] = {"config": str(self._folder.path), "local_files_only": True}
+        named = dict(where)
         signature = inspect.signature(kind.__init__).parameters
         named |= {name: None for name in self._family.unused if name in signature}
+        drawing = self._folder.component("transformer", "unet")
+        options: dict[str, Any] = {}
+        if drawing is not None:
+            # Text encoders in such files are read as they are.
+            options = shrinking(drawing, plan)
         try:
+            if drawing is not None and options:
+                named[drawing.name] = part_class(drawing).from_single_file(
+                    str(self._file), subfolder=drawing.name, torch_dtype=DTYPES[plan.precision], **where, **options
+                )
             pipeline = kind.from_single_file(str(self._file), torch_dtype=DTYPES[plan.precision], **named)
         except Exception as error:
             # Boundary: the conversion meets files of any origin and raises whatever it stumbles over.
             if is_out_of_memory(error):
-                raise _short(error) from error
+                raise short(error) from error
+            if options:
+                _tell_apart(error)
             raise self._unreadable(str(self._file), error) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
@@ -155,13 +162,16 @@ class FolderLoader:
             named["torch_dtype" if item.library != "transformers" else "dtype"] = DTYPES[plan.precision]
             if self._folder.variant:
                 named["variant"] = self._folder.variant
+        shrinks = smaller(item, plan)
+        named |= shrinking(item, plan, device)
         try:
-            named |= quantized(item, plan, device)
             own = self._family.part(item, self._folder)
             return own if own is not None else kind.from_pretrained(folder, **named)
+        except TexloomError:
+            raise
         except ImportError as error:
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+            if shrinks:
+                raise cannot_shrink(error) from error
             text = " ".join(str(error).split())[:300]
             raise ModelInvalidError(
                 f"{item.name} of the model in {self._folder.path} needs a package that the engine does without: {text}",
@@ -170,17 +180,16 @@ class FolderLoader:
         except Exception as error:
             # Boundary: readers of weights and tokenizers raise classes of their own that derive from Exception only.
             if is_out_of_memory(error):
-                raise _short(error) from error
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+                raise short(error) from error
+            if shrinks:
+                _tell_apart(error)
             raise self._unreadable(item.name, error) from error
 
     def _part_from_file(self, kind: Any, item: Component, folder: Path, plan: MemoryPlan) -> Any:
         assert self._file is not None
-        packed = _packed(self._file, plan)
+        # diffusers makes the weights of single files smaller where they are read, not on the device.
+        options = _packed(self._file, plan) or shrinking(item, plan)
         try:
-            # diffusers makes the weights of single files smaller where they are read, not on the device.
-            options = packed or quantized(item, plan)
             part = kind.from_single_file(
                 str(self._file),
                 config=str(folder),
@@ -191,9 +200,9 @@ class FolderLoader:
         except Exception as error:
             # Boundary: as for whole models in one file.
             if is_out_of_memory(error):
-                raise _short(error) from error
-            if smaller(item, plan):
-                raise _cannot_shrink(error) from error
+                raise short(error) from error
+            if "quantization_config" in options and not is_gguf(self._file):
+                _tell_apart(error)
             raise self._unreadable(str(self._file), error) from error
         return part.eval()
 
@@ -204,13 +213,12 @@ class FolderLoader:
         )
 
 
-def _short(error: Exception) -> Exception:
-    """An error of a class that is caught where memory may run out; libraries have more of them."""
-    return MemoryError(" ".join(str(error).split())[:300])
-
-
-def _cannot_shrink(error: Exception) -> CannotShrink:
-    return CannotShrink(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
+def _tell_apart(error: Exception) -> None:
+    """Raise what a part that is to be smaller says of that, or of a mistake made here; the rest is about its files."""
+    if isinstance(error, UNABLE):
+        raise cannot_shrink(error) from error
+    if isinstance(error, (TypeError, AttributeError, NameError)):
+        raise error
 
 
 def best_precision(folder: ModelFolder, device: str) -> str:
@@ -238,27 +246,3 @@ def _packed(file: Path, plan: MemoryPlan) -> dict[str, Any]:
     from diffusers import GGUFQuantizationConfig
 
     return {"quantization_config": GGUFQuantizationConfig(compute_dtype=DTYPES[plan.precision])}
-
-
-def smaller(item: Component, plan: MemoryPlan) -> bool:
-    """Whether a part's weights are made smaller while they are read."""
-    return plan.quantization in (INT8, NF4) and role_of(item.name) in (TEXT, DENOISER)
-
-
-def quantized(item: Component, plan: MemoryPlan, device: str = "") -> dict[str, Any]:
-    """Arguments that make a part's weights smaller while they are read; ``device`` is where that is done, if asked."""
-    if not smaller(item, plan):
-        return {}
-    import diffusers
-    import transformers
-
-    library: Any = transformers if item.library == "transformers" else diffusers
-    if plan.quantization == INT8:
-        from torchao.quantization import Int8WeightOnlyConfig
-
-        return {"quantization_config": library.TorchAoConfig(Int8WeightOnlyConfig())}
-    config = library.BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=DTYPES[plan.precision]
-    )
-    # Left to itself bitsandbytes takes the first device there is.
-    return {"quantization_config": config} | ({"device_map": {"": device}} if device else {})

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import json
 import math
+import re
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,12 @@ DECODER: Final = "decoder"
 OTHER: Final = "other"
 
 _PRECISIONS: Final = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+_WHOLE: Final[Mapping[str, str]] = {
+    r"model\.diffusion_model\.": "",
+    r"(first_stage_model|vae)\.": "vae",
+    r"(cond_stage_model|conditioner\.embedders\.\d+|text_encoders\.[^.]+)\.": TEXT,
+}
+"""How names begin in checkpoints of whole models, and the part that they are of; empty: the one that draws."""
 _TEXT_TOKENS: Final = 512
 _LAYER_MAPS: Final = 3.0
 _UNET_MAPS: Final = 24
@@ -55,6 +62,8 @@ class Part:
         widest: inputs and outputs together of its widest layer of a token each.
         stored: precision of the numbers in its files, as plans name them; empty: none of those, or not known.
         held: numbers a latent that it hands to the network that draws, and that are there while that draws.
+        exact: whether its weights stay in the plan's precision where a plan makes those of its role smaller.
+        packed: bytes a weight, where its file has them in few bits and they stay so; else 0.
     """
 
     name: str
@@ -64,6 +73,8 @@ class Part:
     widest: int
     stored: str = ""
     held: int = 0
+    exact: bool = False
+    packed: float = 0.0
 
 
 def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, ...]:
@@ -78,19 +89,43 @@ def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, 
     """
     shapes: dict[str, dict[str, tuple[int, ...]]] = {}
     stored: dict[str, set[str]] = {}
+    drawing = _drawing_part(folder)
+    whole = _is_whole_file(folder)
     for file in folder.weights:
         # A file from elsewhere is the network that draws, or everything.
-        name = file.parts[0] if not file.is_absolute() else _drawing_part(folder)
+        name = file.parts[0] if not file.is_absolute() else drawing
         try:
-            shapes.setdefault(name, {}).update(read_header(folder.path / file)[0])
-            stored.setdefault(name, set()).add(_stored(folder.path / file))
+            found = read_header(folder.path / file)[0]
+            for own, inside in (_split(found, drawing) if whole else {name: found}).items():
+                shapes.setdefault(own, {}).update(inside)
+                stored.setdefault(own, set()).add(_stored(folder.path / file))
         except ModelInvalidError as error:
             raise ModelInvalidError(
                 f"{name} of the model in {folder.path} cannot be loaded: {error.message}",
                 advice="Download the model again.",
             ) from error
     every = (_part(name, found) for name, found in sorted(shapes.items()) if name not in skipped)
-    return tuple(replace(part, stored=_only(stored[part.name])) for part in every)
+    return tuple(replace(part, stored=_only(stored[part.name]), exact=whole and part.name != drawing) for part in every)
+
+
+def _is_whole_file(folder: ModelFolder) -> bool:
+    """Whether one file stands in for all weights of a model."""
+    return len(folder.weights) == 1 and folder.weights[0].is_absolute()
+
+
+def _split(shapes: Mapping[str, tuple[int, ...]], drawing: str) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The parts of a whole checkpoint in the layout of its makers; all of it is ``drawing`` where that is another."""
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for key, shape in shapes.items():
+        for pattern, part in _WHOLE.items():
+            start = re.match(pattern, key)
+            if start is not None:
+                # Text encoders are told apart by what stands before their layers.
+                name = part if part != TEXT else f"text_encoder_{start[0].rstrip('.').replace('.', '_')}"
+                found.setdefault(name or drawing, {})[key] = shape
+                break
+    # What is left are tables that are worked out anew, and copies from training that are not read.
+    return found if drawing in found else {drawing: dict(shapes)}
 
 
 def part_of(name: str, files: Sequence[Path], *, held: int = 0) -> Part:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from .. import settings
 from ..errors import OutOfMemoryError
@@ -21,6 +23,7 @@ from .memory_estimate import DENOISER, Part, parts_of
 from .memory_plan import NF4, PACKAGES, Demand, MemoryPlan, Model
 from .model_folder import ModelFolder
 from .placement import Placement
+from .small_weights import CannotShrink, Trial
 from .striped_decoding import can_stripe, striped
 
 LEAST_STRIPED: Final = 512 * 512
@@ -32,11 +35,13 @@ MOST_TOGETHER: Final = 8
 CLEARLY_MORE: Final = 1.25
 """What has failed is tried again once there is so many times the memory that there was then."""
 
+STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
+"""Autoencoders that are of the layers that work in stripes."""
+
 _GIGA: Final = 10**9
 _ON: Final = ("1", "on", "yes", "true")
 _OFF: Final = ("0", "off", "no", "false")
 _UPCASTS: Final = ("StableDiffusionXL", "Kolors")
-_STRIPED: Final = ("AutoencoderKL", "AutoencoderKLFlux2")
 
 
 class MemoryKeeper:
@@ -63,6 +68,8 @@ class MemoryKeeper:
         self._room_then: dict[tuple[int, int], int] = {}
         self._beside: tuple[Part, ...] = ()
         self._refused: set[str] = set()
+        self._proven: set[str] = set()
+        self._trial: Trial | None = None
         self.plan: MemoryPlan | None = None
         self.told = ""
 
@@ -76,14 +83,13 @@ class MemoryKeeper:
         if self._model is None:
             vae = self._folder.component("vae")
             name = self._folder.class_name
-            parts = parts_of(self._folder, self._skipped)
+            parts = _as_packed(self._folder, parts_of(self._folder, self._skipped))
             self._model = Model(
                 folder=self._folder,
                 parts=(*parts, *self._beside),
-                stripes=vae is not None and vae.class_name in _STRIPED,
+                stripes=vae is not None and vae.class_name in STRIPED,
                 upcasts=name.startswith(_UPCASTS) and vae is not None and vae.config.get("force_upcast", True) is True,
                 quantizes=self._quantizes,
-                packed=_packed(self._folder, parts),
             )
         return self._model
 
@@ -98,9 +104,12 @@ class MemoryKeeper:
 
         Raises:
             RuntimeError: too little memory.
+            CannotShrink: its weights cannot be kept so.
         """
         assert self._placement is not None
         self._placement.join(name, network)
+        if self._trial is not None:
+            self._trial.add(network)
 
     def leave(self, name: str) -> None:
         """Undo :meth:`join`; nothing where there is no such network."""
@@ -212,7 +221,11 @@ class MemoryKeeper:
         devices.give_back(context.device)
         if failed is not None and short:
             self._fails((demand.pixels, failed.rank), context.device)
-        rest = tuple(p for p in self.plans(demand, context.device) if failed is None or p.rank > failed.rank)
+        found = self.plans(demand, context.device)
+        rest = tuple(p for p in found if failed is None or p.rank > failed.rank)
+        if not short:
+            # No memory has run out yet in what was passed over for it.
+            rest = rest or found[-1:]
         if failed is None or not rest:
             raise OutOfMemoryError(
                 f"{devices.device_name(context.device)} has too little memory for {self._name}, even in the leanest "
@@ -232,12 +245,37 @@ class MemoryKeeper:
     def refuse(self, plan: MemoryPlan, why: str, context: Context) -> None:
         """Weights cannot be kept as ``plan`` wants them here, so no plan that does is tried again."""
         self._refused.add(plan.quantization)
+        package = PACKAGES.get(plan.quantization)
+        if package is None:
+            context.warn(
+                "smaller_weights_unavailable",
+                f"The weights of {self._name} cannot be kept in 8 bits here: {why}",
+                advice="It goes on in another way.",
+            )
+            return
         context.warn(
             "smaller_weights_unavailable",
             f"The weights of {self._name} cannot be kept in {4 if plan.quantization == NF4 else 8} bits by "
-            f"{PACKAGES[plan.quantization]} here: {why}",
+            f"{package} here: {why}",
             advice="It goes on in another way. Set up the package again, or remove it.",
         )
+
+    def blame(self, error: Exception) -> str:
+        """Why weights cannot be as small here as the plan in use has them, if ``error`` says that; else empty."""
+        if isinstance(error, CannotShrink):
+            return str(error)
+        return self._trial.blames(error) if self._trial is not None else ""
+
+    def proved(self) -> None:
+        """A picture has been drawn by the plan in use: what its weights raise from now on has other reasons."""
+        if self._trial is not None and self.plan is not None:
+            self._proven.add(self.plan.quantization)
+        self._end_trial()
+
+    def _end_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.end()
+            self._trial = None
 
     def together(self, demand: Demand, most: int, context: Context) -> int:
         """How many pictures are drawn at a time: as many as fit in the way that the model is kept, up to ``most``.
@@ -295,7 +333,9 @@ class MemoryKeeper:
 
         Raises:
             RuntimeError: too little memory.
+            CannotShrink: weights cannot be kept so.
         """
+        self._end_trial()
         # Also when this fails: then it is this plan that was too much.
         self.plan = plan
         self._device = device
@@ -308,6 +348,8 @@ class MemoryKeeper:
         cell = self._folder.latent_pixels**2
         self._placement.keep_room(LEAST_STRIPED // cell, cell)
         self._placement.apply(plan)
+        if plan.quantization and plan.quantization not in self._proven:
+            self._trial = Trial(part for part in pipeline.components.values() if isinstance(part, nn.Module))
 
     def can_follow(self, plan: MemoryPlan) -> bool:
         """Whether :meth:`place` can go over to ``plan`` with the weights that are in memory."""
@@ -324,6 +366,7 @@ class MemoryKeeper:
 
     def forget(self) -> None:
         """The pipeline is gone, and its memory is given back; what was learnt of it stays."""
+        self._end_trial()
         self._vae = None
         self.plan = None
         if self._placement is not None:
@@ -331,11 +374,11 @@ class MemoryKeeper:
             self._placement = None
             devices.give_back(self._device)
 
-    def decoding(self, tile_x: bool, tile_y: bool) -> AbstractContextManager[None]:
-        """Within this, pictures are decoded as the plan says."""
+    def decoding(self, tile_x: bool, tile_y: bool, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Within this, pictures are decoded as the plan says; ``check``, which may raise, is called between stripes."""
         if self.plan is None or not self.plan.striped or not can_stripe(self._vae):
             return contextlib.nullcontext()
-        return striped(self._vae, tile_x, tile_y, least_pixels=LEAST_STRIPED)
+        return striped(self._vae, tile_x, tile_y, least_pixels=LEAST_STRIPED, check=check)
 
     @contextlib.contextmanager
     def measured(self, device: str, facts: dict[str, Any]) -> Iterator[None]:
@@ -352,8 +395,11 @@ class MemoryKeeper:
             context.loading(PlanLine(line))
 
 
-def _packed(folder: ModelFolder, parts: tuple[Part, ...]) -> float:
-    """Bytes a weight of the network that draws in a GGUF file; 0 for other files."""
+def _as_packed(folder: ModelFolder, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts, of which the network that draws stays as small as it is in a GGUF file."""
     files = [folder.path / file for file in folder.weights if is_gguf(folder.path / file)]
     count = sum(part.weights for part in parts if part.role == DENOISER)
-    return sum(file.stat().st_size for file in files) / count if files and count else 0.0
+    if not files or not count:
+        return parts
+    each = sum(file.stat().st_size for file in files) / count
+    return tuple(replace(part, packed=each) if part.role == DENOISER else part for part in parts)

@@ -59,7 +59,10 @@ MAIN_RESERVE: Final = 0.05
 """Part of the free main memory that is left alone."""
 _LEANER: Final = 0.97
 _GIGA: Final = 10**9
-_DECODER_WEIGHTS: Final = 84_000_000
+_UNSTRIPED: Final = frozenset({"qwen-image", "qwen-image-edit", "qwen-image-2.1", "krea2", "sana", "sana-sprint"})
+"""Families whose autoencoders are of other layers than those that work in stripes."""
+_UPCAST: Final = frozenset({"sdxl", "kolors"})
+"""Families whose autoencoders compute in full precision whatever the plan."""
 _WIDEST: Final = 32_000
 
 
@@ -181,7 +184,6 @@ class Model:
         stripes: whether its decoder works in stripes.
         upcasts: whether its decoder computes in full precision whatever the plan.
         quantizes: whether its weights can be made smaller while they are read.
-        packed: bytes a weight of the network that draws, where its file has them in few bits and they stay so; else 0.
     """
 
     folder: ModelFolder
@@ -189,7 +191,11 @@ class Model:
     stripes: bool
     upcasts: bool = False
     quantizes: bool = True
-    packed: float = 0.0
+
+    @property
+    def packed(self) -> bool:
+        """Whether some weights are in few bits in their file, and stay so."""
+        return any(part.packed for part in self.parts)
 
 
 def plans(
@@ -260,16 +266,22 @@ def row_plan(row: CatalogRow, *, free: int | None, precision: str = BFLOAT16) ->
     denoiser, text = (round(x * _GIGA) for x in (row.denoiser_billions, row.text_encoder_billions))
     layers = round((row.size / 16) ** 2 * _WIDEST * 1.5 * size)
     # About what the autoencoders of most families take: a thousand maps of a byte each, by precision.
-    decoder = row.size**2 * 768 * size
+    coded = ITEMSIZE[FLOAT32] if row.family in _UPCAST else size
+    decoder = row.size**2 * 768 * coded
     stripes = STRIPE_BYTES * STRIPES_ALIVE
-    own = _DECODER_WEIGHTS * size
-    found = []
+    own = round(row.decoder_gigabytes * _GIGA)
+    found: list[MemoryPlan] = []
     for way in _on_device(precision, "cuda"):
+        way = replace(way, striped=way.striped and row.family not in _UNSTRIPED)
+        if any(way.same_way(plan) for plan in found):
+            continue
         weight = QUANTIZED_BYTES.get(way.quantization, size)
         drawing = round(denoiser * weight)
         reading = round(text * (weight if TEXT in _QUANTIZED.get(way.quantization, ()) else size))
         last = stripes if way.striped else decoder
-        found.append(_together(way, reading, reading, drawing, own, (0, 0, layers, last), drawing // 20, own))
+        found.append(
+            _together(way, reading, reading, drawing, own, (0, 0, layers, last), drawing // 20, own * coded // size)
+        )
     leaner = [found[0]]
     for plan in found[1:]:
         if plan.forecast < leaner[-1].forecast * _LEANER:
@@ -304,9 +316,10 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     small = _QUANTIZED.get(way.quantization, ())
 
     def kept(part: Part) -> int:
-        if model.packed and part.role == DENOISER:
-            return round(part.weights * model.packed)
-        return round(part.weights * (QUANTIZED_BYTES[way.quantization] if part.role in small else size))
+        if part.packed:
+            return round(part.weights * part.packed)
+        shrinks = part.role in small and not part.exact
+        return round(part.weights * (QUANTIZED_BYTES[way.quantization] if shrinks else size))
 
     parts = (*model.parts, *demand.extra)
     by_role = {role: [part for part in parts if part.role == role] for role in (TEXT, DENOISER)}

@@ -16,12 +16,10 @@ from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_mod
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from .device import empty_cache
+from .device import empty_cache, is_out_of_memory
 from .memory_estimate import DECODER, DENOISER, TEXT, role_of
 from .memory_plan import FLOAT8, FLOAT32, GROUPS, TURNS, MemoryPlan
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""torch's names of the precisions."""
+from .small_weights import DTYPES, cannot_shrink
 
 _ADDED = ("lora_",)
 """Small layers that a request has added: they stay as exact as they are."""
@@ -56,6 +54,7 @@ class Placement:
 
         Raises:
             RuntimeError: too little memory; the parts may be anywhere then.
+            CannotShrink: weights do not go into 8 bits here; likewise.
         """
         before, self._plan = self._plan, None
         if before is not None and before.offload == TURNS:
@@ -102,6 +101,7 @@ class Placement:
 
         Raises:
             RuntimeError: too little memory; the network is not kept then.
+            CannotShrink: its weights do not go into 8 bits here; likewise.
         """
         plan = self._plan
         assert plan is not None
@@ -112,6 +112,8 @@ class Placement:
             if plan.offload == GROUPS:
                 self._in_groups(only=name)
             elif plan.offload == TURNS:
+                # Some are made smaller on the device.
+                self._move(network, torch.device("cpu"))
                 add_hook_to_module(network, _Turn(self, name, self._device))
             else:
                 self._move(network, self._device)
@@ -218,12 +220,17 @@ class Placement:
             if role_of(name) == DENOISER and only in ("", name):
                 # Some layers look at the precision of their weights, and their networks say which.
                 own = getattr(part, "_skip_layerwise_casting_patterns", None) or ()
-                apply_layerwise_casting(
-                    part,
-                    storage_dtype=torch.float8_e4m3fn,
-                    compute_dtype=dtype,
-                    skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own, *_ADDED),
-                )
+                try:
+                    apply_layerwise_casting(
+                        part,
+                        storage_dtype=torch.float8_e4m3fn,
+                        compute_dtype=dtype,
+                        skip_modules_pattern=(*DEFAULT_SKIP_MODULES_PATTERN, *own, *_ADDED),
+                    )
+                except RuntimeError as error:
+                    if is_out_of_memory(error):
+                        raise
+                    raise cannot_shrink(error) from error
                 for layer in part.modules():
                     # By this peft knows what a LoRA is to be in that comes later: in 8 bits nothing would be left.
                     if any(tensor.dtype == torch.float8_e4m3fn for tensor in layer.parameters(recurse=False)):

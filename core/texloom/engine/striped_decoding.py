@@ -49,7 +49,13 @@ def _known(network: Any, way: str, kind: str) -> bool:
 
 @contextlib.contextmanager
 def striped(
-    vae: Any, tile_x: bool, tile_y: bool, *, least_pixels: int = 0, stripe_bytes: int = STRIPE_BYTES
+    vae: Any,
+    tile_x: bool,
+    tile_y: bool,
+    *,
+    least_pixels: int = 0,
+    stripe_bytes: int = STRIPE_BYTES,
+    check: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Within the block ``vae`` decodes in stripes, and encodes so where its encoder is known too.
 
@@ -61,8 +67,9 @@ def striped(
         tile_y: whether bottom and top meet.
         least_pixels: smaller pictures (previews) are decoded in the usual way.
         stripe_bytes: about how large one stripe of a feature map may be.
+        check: is called before every stripe; it may raise, since blocks whose layers are computed here are not called.
     """
-    stripes = _Stripes(tile_x, tile_y, stripe_bytes)
+    stripes = _Stripes(tile_x, tile_y, stripe_bytes, check)
     with contextlib.ExitStack() as stack:
         scale = 2 ** sum(bool(block.upsamplers) for block in vae.decoder.up_blocks)
         stack.enter_context(_instead(vae.decoder, stripes.decode, 1, math.ceil(least_pixels / scale**2)))
@@ -95,10 +102,11 @@ def _instead(network: Any, forward: Callable[[Any, Tensor], Tensor], step: int, 
 
 
 class _Stripes:
-    def __init__(self, tile_x: bool, tile_y: bool, stripe_bytes: int) -> None:
+    def __init__(self, tile_x: bool, tile_y: bool, stripe_bytes: int, check: Callable[[], None] | None) -> None:
         self._tile_x = tile_x
         self._tile_y = tile_y
         self._bytes = stripe_bytes
+        self._check = check
 
     def decode(self, decoder: Any, latents: Tensor) -> Tensor:
         """What ``decoder(latents)`` gives."""
@@ -182,6 +190,8 @@ class _Stripes:
         row_bytes = sample[..., :1, :].numel() * sample.element_size() * growth
         count = max(1, min(rows, self._bytes // max(1, row_bytes)))
         for first in range(0, rows, count):
+            if self._check is not None:
+                self._check()
             yield first, min(rows, first + count)
 
     def _taken(self, sample: Tensor, first: int, end: int, device: torch.device) -> Tensor:

@@ -33,7 +33,7 @@ from .memory_estimate import DENOISER, TEXT, Part
 from .memory_plan import GROUPS, TOGETHER, MemoryPlan
 from .model_folder import ModelFolder, hash_files
 from .pictures import opaque, open_style
-from .placement import DTYPES
+from .small_weights import DTYPES
 
 STRENGTH: Final = 0.6
 """How much of a style is taken over where the request does not tell: words still count."""
@@ -93,7 +93,7 @@ def parts(adapter: Adapter | None) -> tuple[Part, ...]:
     if adapter is None:
         return ()
     sizes = [math.prod(shape) for shape in adapter.shapes.values()]
-    own = Part(name="style", role=DENOISER, weights=sum(sizes), largest=max(sizes), widest=0)
+    own = Part(name="style", role=DENOISER, weights=sum(sizes), largest=max(sizes), widest=0, exact=True)
     shapes: dict[str, tuple[int, ...]] = {}
     for file in _weights(adapter.encoder):
         shapes |= read_header(file)[0]
@@ -101,7 +101,8 @@ def parts(adapter: Adapter | None) -> tuple[Part, ...]:
     seeing = {name: shape for name, shape in shapes.items() if not name.startswith(("text_", "logit_"))}
     sizes = [math.prod(shape) for shape in seeing.values()] or [0]
     wide = max((sum(shape) for shape in seeing.values() if len(shape) == 2), default=0)
-    return own, Part(name="image_encoder", role=TEXT, weights=sum(sizes), largest=max(sizes), widest=wide)
+    encoder = Part(name="image_encoder", role=TEXT, weights=sum(sizes), largest=max(sizes), widest=wide, exact=True)
+    return own, encoder
 
 
 def taken(pipeline: Any) -> bool:

@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import platform
 import queue
 import re
 import shutil
@@ -23,13 +22,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from .. import settings, storage
 from ..errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
 from . import extras
+from .accelerators import Accelerator as Accelerator
+from .accelerators import detect_accelerator as detect_accelerator
 from .environment_use import PREFIX, in_use
 from .environment_use import engines_folder as engines_folder
 from .lock import FolderLock
@@ -48,51 +48,6 @@ _TAIL: Final = 25
 _RAW = re.compile(r"Progress (\d+) of (\d+)")
 _DOWNLOADING = re.compile(r"\s*Downloading (\S+)(?: \(([^)]*)\))?")
 _INDEX_GONE = re.compile(r"connection broken|Temporary failure in name resolution|Network is unreachable", re.I)
-
-
-class Accelerator(StrEnum):
-    """Builds of torch."""
-
-    CUDA = "cuda"
-    ROCM = "rocm"
-    MPS = "mps"
-    XPU = "xpu"
-    CPU = "cpu"
-
-
-def detect_accelerator() -> Accelerator:
-    """The build of torch that fits this machine, found out from its drivers; ``CPU`` when in doubt."""
-    if sys.platform == "darwin":
-        return Accelerator.MPS if platform.machine() == "arm64" else Accelerator.CPU
-    if _runs("nvidia-smi", "-L"):
-        return Accelerator.CUDA
-    if sys.platform == "linux":
-        # The driver of AMD's compute stack; without it torch could not use the card.
-        if Path("/dev/kfd").exists() and _drm_vendor("0x1002"):
-            return Accelerator.ROCM
-        if _drm_vendor("0x8086", driver="xe"):
-            return Accelerator.XPU
-    return Accelerator.CPU
-
-
-def _runs(*command: str) -> bool:
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and bool(done.stdout.strip())
-
-
-def _drm_vendor(vendor: str, driver: str = "") -> bool:
-    for card in Path("/sys/class/drm").glob("card*/device"):
-        try:
-            if (card / "vendor").read_text().strip() != vendor:
-                continue
-            if not driver or (card / "driver").resolve().name == driver:
-                return True
-        except OSError:
-            continue
-    return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,7 +159,8 @@ def make_plan(
     base = base_python or _own_python()
     _check_base(base)
     chosen = accelerator or detect_accelerator()
-    where = folder or engines_folder() / f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
+    # With this process's number: another one may plan in the same second.
+    where = folder or engines_folder() / f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{chosen}"
     python = str(environment_python(where))
     locks, more = locks_folder(), [str(extras.lock(name, chosen)) for name in dict.fromkeys(extra)]
     pip = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-color")
@@ -235,6 +191,7 @@ def set_up(
     *,
     online: bool = True,
     keep_old: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> Check:
     """Carry out ``plan``, check the result and make it the one in use.  Blocks; call it from a thread.
 
@@ -244,6 +201,8 @@ def set_up(
         cancelled: when set, everything made so far is removed.
         online: whether the network may be used.
         keep_old: leave earlier environments on disk.
+        begin: is called before the first step, once no other set-up beside this one can run: to clear the folder, or
+            to raise because another one has made it meanwhile.
 
     Raises:
         OfflineError: ``online`` is false.
@@ -263,6 +222,12 @@ def set_up(
             "The engine is being set up by another program already.", advice="Wait until that has finished."
         )
     try:
+        if begin is not None:
+            begin()
+        if (plan.folder / "pyvenv.cfg").is_file() and in_use(plan.folder):
+            raise EngineBrokenError(
+                f"The environment in {plan.folder} is in use.", advice="Wait until that has finished."
+            )
         return _carry_out(plan, report, cancelled, keep_old=keep_old)
     finally:
         lock.free()
