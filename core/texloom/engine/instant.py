@@ -198,6 +198,7 @@ class InstantGenerator:
             vocabulary=self._vocabulary,
             encoder=self._encoder,
             named=pair is not None or locked is not None,
+            avoided=avoided.families,
         )
         reading = pair.first if pair is not None else reading
         context.timing("read", time.perf_counter() - began)
@@ -325,7 +326,7 @@ class InstantGenerator:
         drawn_m = drawn_width(family, values, request.width, width_m)
         plan = _Plan(family, values, sources, source, seed, width_m, drawn_m, look.facts)
         if pair is not None:
-            plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
+            plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR], request.width)
         return plan
 
 
