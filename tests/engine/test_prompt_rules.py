@@ -342,11 +342,11 @@ class TestTold:
         assert "material_unsure" in drawn(instant, prompt)[1]
 
     def test_what_is_not_wanted_is_no_guess(self, instant: InstantGenerator) -> None:
-        unsure = drawn(instant, "tile wall, graffiti")[1]["material_unsure"]
+        unsure = drawn(instant, "graffiti on concrete wall")[1]["material_unsure"]
         named = [family for family in families().values() if family.title in unsure]
         assert named
         for out in named:
-            told = drawn(instant, "tile wall, graffiti", negative_prompt=out.nouns[0])[1]
+            told = drawn(instant, "graffiti on concrete wall", negative_prompt=out.nouns[0])[1]
             assert out.title not in told.get("material_unsure", ""), told
 
     @pytest.mark.parametrize("prompt", ["piedra", "ziegelmauer"])

@@ -102,7 +102,7 @@ class TestReading:
     def test_a_color_behind_is_of_what_it_is_joined_to(self) -> None:
         for prompt, first, second in (
             ("brick wall covered with plaster in pale yellow", "brick wall", "plaster in pale yellow"),
-            ("tiles of marble in dark blue, wet", "tiles , wet", "marble in dark blue"),
+            ("tiles of marble in dark blue, wet", "tiles , wet", "marble in dark blue,"),
             ("sand and gravel in dark grey", "sand in dark grey", "gravel in dark grey"),
             ("concrete covered with leaves, dark grey", "concrete , dark grey", "leaves,"),
             ("concrete covered with leaves in a dark grey yard", "concrete in a dark grey yard", "leaves"),
