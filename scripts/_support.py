@@ -150,13 +150,24 @@ def ensure_engine() -> Path:
         say(f"The engine in {usual} {what} and stays as it is. To use it all the same:")
         say(f"  TEXLOOM_PYTHON={environment_python(usual)}")
     say(f"Setting up the engine in {folder} (once; about 1 GB) …")
-    begin_environment(folder)
+    done = False
+
+    def begin() -> None:
+        # Another script may have made it while this one waited, or be using what lies there.
+        nonlocal done
+        done = environment_python(folder).is_file() and stamp_of(folder) == wanted
+        if done:
+            raise TexloomError("It is made already.")
+        begin_environment(folder)
+
     try:
         plan = environment.make_plan(folder=folder)
-        environment.set_up(plan, Reporter(), threading.Event())
+        environment.set_up(plan, Reporter(), threading.Event(), begin=begin)
     except TexloomError as error:
-        raise ScriptError(str(error)) from error
-    (folder / STAMP).write_text(wanted, encoding="utf-8")
+        if not done:
+            raise ScriptError(str(error)) from error
+    else:
+        (folder / STAMP).write_text(wanted, encoding="utf-8")
     return environment_python(folder)
 
 

@@ -90,6 +90,68 @@ def test_two_colors_stay_two(instant: InstantGenerator, prompt: str, family: str
     assert words_of(image, "second_color")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "family", "colors"),
+    [
+        ("white terrazzo with pink and green chips", "terrazzo", ("white", "pink", "green")),
+        ("black terrazzo with red, white and yellow chips", "terrazzo", ("black", "red", "white")),
+        ("white terrazzo with pink chips and green chips", "terrazzo", ("white", "pink", "green")),
+        ("grey granite with black and pink specks", "granite", ("grey", "black", "pink")),
+        # Near to these, and as before.
+        ("cream terrazzo with blue chips", "terrazzo", ("cream", "blue")),
+        ("red and white polka dots", "dots", ("red", "white")),
+        ("white granite with black specks and pink crystals", "granite", ("white", "black", "pink")),
+    ],
+)
+def test_two_colors_of_one_part(instant: InstantGenerator, prompt: str, family: str, colors: tuple[str, ...]) -> None:
+    image, _ = drawn(instant, prompt)
+    assert image.parameters["family"] == family
+    for name, color in zip(("color", "second_color", "third_color"), colors, strict=False):
+        assert near(image.parameters[name], color), (name, image.parameters)
+
+
+@pytest.mark.parametrize(
+    ("darker", "lighter"),
+    [
+        ("dark oak", "oak"),
+        ("very dark oak", "dark oak"),
+        ("oak planks, dark", "oak planks"),
+        ("dark walnut planks", "walnut planks"),
+        ("dark cherry wood", "cherry wood"),
+        ("dark knotty pine planks", "pine planks"),
+        ("pine", "light pine"),
+        ("oak parquet", "light oak parquet"),
+        ("橡木", "浅色橡木"),
+    ],
+)
+def test_a_dark_or_light_kind_of_wood(instant: InstantGenerator, darker: str, lighter: str) -> None:
+    dark, light = (drawn(instant, prompt)[0] for prompt in (darker, lighter))
+    assert dark.parameters["family"] == light.parameters["family"]
+    tones = [hex_to_lab(image.parameters["color"]) for image in (dark, light)]
+    assert tones[0][0] < tones[1][0] - 0.025
+    # Both are wood: between red and yellow.
+    assert all(lab[1] > -0.01 and lab[2] > 0.005 for lab in tones)
+
+
+def test_a_wood_with_a_color_has_that(instant: InstantGenerator) -> None:
+    for prompt in ("light oak planks, painted blue", "dark blue oak planks"):
+        assert near(drawn(instant, prompt)[0].parameters["color"], "blue")
+    image = drawn(instant, "oak planks with dark gaps")[0]
+    assert hex_to_lab(image.parameters["color"])[0] > 0.55
+
+
+def test_fire_blackens_wood_and_leaves_soot_elsewhere(instant: InstantGenerator) -> None:
+    for prompt in ("burnt wood planks", "charred wood", "charred oak planks"):
+        image, _ = drawn(instant, prompt)
+        assert hex_to_lab(image.parameters["color"])[0] < 0.3
+        assert words_of(image, "dirt")
+    for prompt in ("charred brick wall", "scorched concrete"):
+        assert drawn(instant, prompt)[0].parameters["dirt"] > 0.6
+    for prompt in ("burnt bricks", "wood planks, not burnt", "burnt sienna planks"):
+        assert words_of(drawn(instant, prompt)[0], "dirt") == []
+    assert near(drawn(instant, "burnt sienna planks")[0].parameters["color"], "burnt sienna")
+
+
 @pytest.mark.parametrize("material", ["brick wall", "wood planks", "marble", "concrete"])
 @pytest.mark.parametrize("seed", [5, 23])
 def test_dark_is_darker_than_light(instant: InstantGenerator, material: str, seed: int) -> None:
@@ -175,6 +237,25 @@ def test_travertine_is_polished_and_veined(instant: InstantGenerator) -> None:
     assert image.details["reading"]["second"]["name"] == "marble"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "values"),
+    [
+        ("stone wall without moss or cracks", {"moss": 0.0, "cracks": 0.0}),
+        ("stone wall without moss and cracks", {"moss": 0.0, "cracks": 0.0}),
+        ("wood planks, no moss, cracks or dirt", {"moss": 0.0, "cracks": 0.0, "dirt": 0.0}),
+        ("brick wall, not mossy or cracked", {"moss": 0.0, "cracks": 0.0}),
+        ("stone wall, neither moss nor cracks", {"moss": 0.0, "cracks": 0.0}),
+        ("stone wall without bricks or moss", {"moss": 0.0}),
+    ],
+)
+def test_all_that_is_joined_is_left_out(instant: InstantGenerator, prompt: str, values: dict[str, float]) -> None:
+    image, told = drawn(instant, prompt)
+    for name, value in values.items():
+        assert image.parameters[name] == value, (name, image.parameters)
+        assert words_of(image, name)
+    assert told == {}
+
+
 def test_not_brick_is_something_else(instant: InstantGenerator) -> None:
     assert {drawn(instant, "not brick", seed=seed)[0].parameters["family"] for seed in range(4)}.isdisjoint({"bricks"})
 
@@ -194,6 +275,11 @@ class TestWording:
             "mossy cobblestone, no moss",
             "bricks without cracks",
             "not smooth bricks, rough bricks",
+            "brick wall without cracks but mossy",
+            "brick wall without moss, wet",
+            "bricks, not wet and mossy",
+            "brick wall, no cracks and moss in the joints",
+            "brick wall, no moss, cracked or worn",
             "red brick wall",
             "",
         ],
@@ -206,7 +292,37 @@ class TestWording:
     def test_what_shall_not_be(self) -> None:
         wording = Wording.of("a floor without bricks or tiles")
         assert "bricks" in wording.avoided
-        assert wording.text.split() == ["a", "floor"]
+        assert wording.text.split() == ["a", "concrete", "floor"]
+
+    @pytest.mark.parametrize(
+        ("prompt", "text", "avoided"),
+        [
+            ("a wall, not stone or tiles", "a plaster wall,", {"stone_wall", "paving", "ceramic_tiles"}),
+            ("concrete, no stone or tiles", "concrete,", {"cobblestone", "ceramic_tiles"}),
+            ("neither wood nor stone, concrete", ", concrete", {"planks", "ashlar"}),
+            ("concrete instead of bricks, tiles or wood", "concrete", {"bricks", "ceramic_tiles", "parquet"}),
+            ("a wall without moss or bricks", "a plaster wall without moss", {"bricks"}),
+            ("a wall without bricks or moss", "a plaster wall without moss", {"bricks"}),
+            ("a wall, not stone, plaster or tiles", "a brick wall,", {"plaster", "stone_wall"}),
+            ("a glass wall, not stone", "a glass wall,", {"stone_wall"}),
+            ("old grey floor, not wood", "old grey concrete floor,", {"planks", "parquet"}),
+            ("marble floor, no stone", "marble floor,", {"granite"}),
+        ],
+    )
+    def test_all_that_shall_not_be(self, prompt: str, text: str, avoided: set[str]) -> None:
+        wording = Wording.of(prompt)
+        assert wording.text.strip() == text
+        assert avoided <= wording.avoided
+        assert prompt.split()[0] not in wording.avoided
+        assert "concrete" not in wording.avoided
+
+    def test_places_of_what_is_joined(self) -> None:
+        wording = Wording.of("old wall without moss or cracks, wet")
+        assert wording.text == "old wall without moss, without cracks, wet"
+        for word in ("moss", "cracks", "wet"):
+            at = wording.text.index(word)
+            ((start, end),) = wording.back([(at, at + len(word))])
+            assert wording.source[start:end] == word
 
     def test_color_phrases(self) -> None:
         found = find_colors("very dark blue tiles, rusty, light grout, sand")
@@ -225,6 +341,14 @@ class TestTold:
     def test_what_is_not_sure(self, instant: InstantGenerator, prompt: str) -> None:
         assert "material_unsure" in drawn(instant, prompt)[1]
 
+    def test_what_is_not_wanted_is_no_guess(self, instant: InstantGenerator) -> None:
+        unsure = drawn(instant, "graffiti on concrete wall")[1]["material_unsure"]
+        named = [family for family in families().values() if family.title in unsure]
+        assert named
+        for out in named:
+            told = drawn(instant, "graffiti on concrete wall", negative_prompt=out.nouns[0])[1]
+            assert out.title not in told.get("material_unsure", ""), told
+
     @pytest.mark.parametrize("prompt", ["piedra", "ziegelmauer"])
     def test_other_languages_are_not_understood(self, instant: InstantGenerator, prompt: str) -> None:
         assert drawn(instant, prompt)[1]["words_not_understood"].startswith(f"Not understood: {prompt}.")
@@ -232,6 +356,9 @@ class TestTold:
     def test_words_without_a_parameter(self, instant: InstantGenerator) -> None:
         assert unused_words("herringbone tweed", families()["fabric"]) == [(0, len("herringbone"))]
         assert "herringbone" in drawn(instant, "herringbone tweed")[1]["words_unused"]
+        assert unused_words("two-tone wood", families()["wood"]) == [(0, len("two-tone"))]
+        assert unused_words("two-colour terrazzo", families()["terrazzo"]) == []
+        assert drawn(instant, "two-tone wood")[1]["words_unused"] == "Wood grain has no: two-tone."
         assert drawn(instant, "rusty diamond plate")[1]["words_unused"] == "Diamond plate has no: rusty."
 
     @pytest.mark.parametrize(

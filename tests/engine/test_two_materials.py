@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from texloom.engine.color_names import meaning, parse_name
 from texloom.engine.context import SilentContext
 from texloom.engine.generator import GeneratedImage
 from texloom.engine.instant import InstantGenerator
@@ -48,7 +49,7 @@ SINGLE = [
     "asphalt covered in snow", "stone wall overgrown with moss", "rusty metal with moss", "tiled roof",
     "terracotta roof tiles", "marble floor", "a wall of bricks", "corrugated cardboard", "cracked paint on wood",
     "cobblestones with sand joints", "sandy beach with pebbles", "small-scale brushed metal", "fern green carpet",
-    "bricks, marble, moss and sand", "", "a red sports car", "paving with snow, covered in moss",
+    "bricks, marble, moss and sand", "fern green bricks", "", "a red sports car", "paving with snow, covered in moss",
 ]  # fmt: skip
 
 
@@ -97,6 +98,19 @@ class TestReading:
         assert found is not None
         assert found.first_text.split() == ["scales", ",", "wet"]
         assert found.second_text.split()[:2] == ["red", "marble,"]
+
+    def test_a_color_behind_is_of_what_it_is_joined_to(self) -> None:
+        for prompt, first, second in (
+            ("brick wall covered with plaster in pale yellow", "brick wall", "plaster in pale yellow"),
+            ("tiles of marble in dark blue, wet", "tiles , wet", "marble in dark blue,"),
+            ("sand and gravel in dark grey", "sand in dark grey", "gravel in dark grey"),
+            ("concrete covered with leaves, dark grey", "concrete , dark grey", "leaves,"),
+            ("concrete covered with leaves in a dark grey yard", "concrete in a dark grey yard", "leaves"),
+        ):
+            found = find(prompt)
+            assert found is not None
+            texts = [" ".join(text.split()) for text in (found.first_text, found.second_text)]
+            assert texts == [first, second]
 
     def test_how_much(self) -> None:
         amounts = [
@@ -170,6 +184,18 @@ class TestDrawing:
         assert 0.02 < shares[0]
         assert shares[2] < 0.99
 
+    def test_a_small_preview_shows_the_second_as_the_picture_does(self) -> None:
+        rng = np.random.default_rng(1)
+        fabric = families()["fabric"]
+        values = fabric.sample(rng, {"scale": fabric.parameter("scale").high})  # type: ignore[union-attr]
+        widths = []
+        for pixels in (48, 1024):
+            second = Second(mode=MATTER, family=fabric, values=values, width=1024)
+            blend = Blended(families()["bricks"], second)
+            tile = Tile(pixels, pixels, 3.0, 3.0, 7)
+            widths.append(blend._other(Canvas(tile, 0, 16)).width_m)
+        assert widths[0] == widths[1]
+
     def test_what_is_much_larger_is_shown_smaller_and_lower(self) -> None:
         blend, values = _blended(MATTER, "knit", "lava")
         tile = Tile(64, 64, 0.12, 0.12, 7)
@@ -211,6 +237,56 @@ class TestPrompts:
         assert _second(blue)["parameters"]["color"] == "#2040c0"  # type: ignore[index]
         mean = blue.maps["base_color"].reshape(-1, 3).mean(0)
         assert mean[2] > mean[0] + 20
+
+    @pytest.mark.parametrize(
+        ("prompt", "color"),
+        [
+            ("marble tiles in dark blue", "dark blue"),
+            ("marble tiles, pale pink", "pale pink"),
+            ("tiles made of marble, dark blue", "dark blue"),
+            ("knitted lava in pale green", "pale green"),
+            ("bricks made of wood in light green", "light green"),
+            ("black scales of marble", "black"),
+            ("marble tiles in #203080", "#203080"),
+        ],
+    )
+    def test_a_color_behind_two_materials(self, instant: InstantGenerator, prompt: str, color: str) -> None:
+        image = _drawn(instant, prompt)
+        second = _second(image)
+        assert second is not None
+        name = parse_name(color)
+        wanted = hex_to_lab(color) if name is None else meaning(name, families()[second["name"]])
+        for found in (image.parameters["color"], second["parameters"]["color"]):
+            assert np.linalg.norm(np.subtract(hex_to_lab(found), wanted)) < 0.03
+        words = {item["name"]: item["words"] for item in image.details["reading"]["parameters"]}
+        assert words["color"]
+
+    @pytest.mark.parametrize(
+        "prompt", ["marble tiles", "mossy marble tiles", "marble tiles with white grout", "marble tiles in a blue room",
+                   "ice tiles with black grout"],
+    )  # fmt: skip
+    def test_other_colors_are_not_lent(self, instant: InstantGenerator, prompt: str) -> None:
+        plain = _second(_drawn(instant, "marble tiles" if "marble" in prompt else "ice tiles"))
+        second = _second(_drawn(instant, prompt))
+        assert plain is not None
+        assert second is not None
+        assert second["parameters"]["color"] == plain["parameters"]["color"]
+
+    def test_veins_are_the_marble_s_and_grout_the_tiles(self, instant: InstantGenerator) -> None:
+        image = _drawn(instant, "marble tiles in black with gold veins and white grout")
+        second = _second(image)
+        assert second is not None
+        black, gold = (hex_to_lab(second["parameters"][name]) for name in ("color", "second_color"))
+        assert black[0] < 0.35
+        assert gold[2] > 0.08
+        assert hex_to_lab(image.parameters["second_color"])[0] > 0.85
+
+    def test_both_colors_of_a_print(self, instant: InstantGenerator) -> None:
+        second = _second(_drawn(instant, "plaid wool sweater in green and red"))
+        assert second is not None
+        green, red = (hex_to_lab(second["parameters"][name]) for name in ("color", "second_color"))
+        assert green[1] < -0.03
+        assert red[1] > 0.08
 
     def test_a_print_lies_on_the_color_that_was_said(self, instant: InstantGenerator) -> None:
         second = _second(_drawn(instant, "black leather with golden polka dots"))

@@ -235,6 +235,11 @@ class Writer:
     # Parts.
 
     def _part(self, item: Item, index: int) -> None:
+        if self.without:
+            # 无缝隙的木地板: what has no joints to see has narrow ones.
+            if item.english in _JOINTS:
+                self.made.after.append(Unit("with", [("with narrow joints", item.start, item.end)]))
+            return
         noun_follows = any(other.kind in ("material", "latin") for other in self._following(index))
         taken: list[Unit] = []
         while self.made.main and self.made.main[-1].kind in ("color", "size"):

@@ -124,8 +124,10 @@ def _placed(clause: Sequence[Token], token: Token) -> bool:
 
 
 def _denied(clause: Sequence[Token], token: Token) -> bool:
-    """Whether "no" stands right before a token."""
+    """Whether "no" stands right before a token, or before what "and" joins it to."""
     index = list(clause).index(token)
+    while index > 1 and clause[index - 1].is_any({"and"}):
+        index -= 2
     return index > 0 and clause[index - 1].is_any({"no"})
 
 
@@ -170,7 +172,9 @@ def read_clause(clause: Sequence[Token], head: Head) -> list[Item]:
         if kind == "wood" and not (head.token is not token or head.shape is not None):
             english = english if english.endswith("wood") else f"{english} wood"
         if kind == "form" and token is not head.token and token is not head.shape and head.named:
-            kind = "skip"
+            # 没有砖的混凝土: what shall not be is none of its words.
+            kind = "aside" if _denied(clause, token) else "skip"
+            english = families()[entry.families[0]].nouns[0] if kind == "aside" else english
         if kind == "stuff" and token is head.token:
             kind, english = "material", forms(english)[1]
         if kind in ("form", "wood", "other"):

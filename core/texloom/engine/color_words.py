@@ -24,6 +24,40 @@ LIGHTNESS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Words that say how light a color is, and the modifier each stands for."""
 
+WOODEN: Final = frozenset("parquet planks wood".split())
+SPECIES: Final[Mapping[str, str]] = {
+    word: value
+    for names, value in (
+        ("oak oakwood hickory", "#b68a58"),
+        ("walnut wenge", "#5f412c"),
+        ("mahogany sapele rosewood padauk cocobolo bubinga", "#6b2f22"),
+        ("cherry cherrywood", "#99553a"),
+        ("ebony", "#2b2320"),
+        ("teak teakwood iroko acacia", "#9a6a3f"),
+        ("pine pinewood spruce fir larch", "#d3a76c"),
+        ("maple birch beech beechwood ash ashwood basswood balsa poplar linden hinoki", "#d9bd92"),
+        ("cedar cedarwood redwood yew", "#a5623f"),
+        ("purpleheart", "#5f2c4c"),
+    )
+    for word in names.split()
+}
+"""What a species means on the families in :data:`WOODEN`, as the head was taught it."""
+
+SEVERAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "camouflage": ("color", "second_color", "third_color", "fourth_color"),
+    "checks": ("color", "second_color"), "damask": ("color", "second_color"), "dots": ("color", "second_color"),
+    "fabric": ("color", "second_color"), "feathers": ("color", "second_color"), "fur": ("color", "second_color"),
+    "granite": ("color", "second_color", "third_color"), "knit": ("color", "second_color"),
+    "leaves": ("color", "second_color"), "marble": ("color", "second_color"), "mosaic": ("color", "third_color"),
+    "plaid": ("color", "second_color", "third_color"), "scales": ("color", "second_color"),
+    "splatter": ("color", "second_color"), "stripes": ("color", "second_color"),
+    "terrazzo": ("color", "second_color", "third_color"), "wallpaper": ("color", "second_color"),
+}  # fmt: skip
+"""Families that show several colors at once, and which come first.
+
+Where the second is a joint, grout or soil, two colors of a text are no such pair and the head's reading stays.
+"""
+
 _LONGEST: Final = 4
 # Up to (dark) or from (light) this OKLab lightness a tone is what the word says; a part, such as grout, is small and
 # stands beside something lighter or darker, so more is meant there.

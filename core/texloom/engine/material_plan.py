@@ -186,6 +186,7 @@ class Planner:
             vocabulary=self._vocabulary,
             encoder=self._encoder,
             named=pair is not None or locked is not None,
+            avoided=avoided.families,
         )
         reading = pair.first if pair is not None else reading
         context.timing("read", time.perf_counter() - began)
@@ -274,7 +275,7 @@ class Planner:
         drawn_m = drawn_width(family, values, request.width, width_m)
         plan = Plan(family, values, sources, source, seed, width_m, drawn_m, look.facts)
         if pair is not None:
-            plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR])
+            plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR], request.width)
         return plan
 
 

@@ -71,8 +71,21 @@ ATTRIBUTE_NOUNS: Mapping[str, tuple[str, ...]] = {
 USUAL_AMOUNT = 0.7
 """Amount of an attribute that is named by its noun alone, before :data:`QUANTIFIERS`."""
 
-NEGATIONS = (("no",), ("not",), ("without",), ("free", "of"), ("instead", "of"), ("rather", "than"))
+NEGATIONS = (("no",), ("not",), ("without",), ("free", "of"), ("instead", "of"), ("rather", "than"), ("neither",))
 """Words before what shall not be."""
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "stone": (
+        "ashlar", "cobblestone", "dry_stone", "granite", "gravel", "marble", "paving", "pebbles", "sandstone", "slate",
+        "stone_wall",
+    ),
+    "wood": ("parquet", "planks", "wood"),
+    "metal": (
+        "brushed_metal", "chain_mail", "corrugated_metal", "diamond_plate", "hammered_metal", "painted_metal",
+        "rusted_metal",
+    ),
+}  # fmt: skip
+"""Names of many materials at once: whoever wants no stone wants none of these."""
 
 _ARTICLES = frozenset("a an any the visible real of".split())
 _TURNS = frozenset("but just only with in on over under".split())
@@ -89,7 +102,7 @@ STOP_WORDS: frozenset[str] = frozenset(
     ever every everything few for from further get gets give given go goes going got had has have having he her
     here hers him his how however i if in inside instead into is it its itself just keep kind know less let like
     little lot lots made make makes making many may maybe me mine more most much must my near need needs never next
-    no nor not nothing now of off often on once one only onto or other others our ours out outside over own per
+    neither no nor not nothing now of off often on once one only onto or other others our ours out outside over own per
     perhaps please plus put rather same see seem seems several shall she should show showing shows so some something
     sort still such take than that the their theirs them then there these they thing things this those though
     through thus to together too toward towards two type under until up upon us use used using very via want wants
@@ -117,9 +130,13 @@ def touches(place: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:
 def negations(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where in a row of words something is denied: the first word of the negation, and of what comes after it."""
     for at in range(len(plain)):
-        said = next((said for said in NEGATIONS if tuple(plain[at : at + len(said)]) == said), None)
-        if said is not None:
-            yield at, after_articles(plain, at + len(said))
+        if (place := after_negation(plain, at)) > at:
+            yield at, after_articles(plain, place)
+
+
+def after_negation(plain: Sequence[str], at: int) -> int:
+    """The word after a negation that begins at one; the same where none does."""
+    return next((at + len(said) for said in NEGATIONS if tuple(plain[at : at + len(said)]) == said), at)
 
 
 def after_articles(plain: Sequence[str], place: int) -> int:

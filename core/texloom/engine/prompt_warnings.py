@@ -27,6 +27,9 @@ SURE: Final = 0.7
 Everyday materials that no family draws ("dusty glass" 0.64, "graffiti on a concrete wall" 0.47) lie below it.
 """
 
+_LIKELY: Final = 0.3
+"""So much of the probability must be left for materials that are wanted for one of these to count as read."""
+
 _MATERIALS: Final = (
     "The embedded model is for materials: name one (brick wall, parquet, moss …), its colors, and how it "
     f"is (weathered, wet, large …). {LARGER_MODEL}"
@@ -44,6 +47,7 @@ def warn_about_prompt(
     vocabulary: Vocabulary,
     encoder: TextEncoder,
     named: bool,
+    avoided: frozenset[str] = frozenset(),
 ) -> None:
     """Say what of a prompt was not read.
 
@@ -56,6 +60,7 @@ def warn_about_prompt(
         context: takes the warnings.
         vocabulary, encoder: tell known words from others.
         named: whether the materials are known for sure: two by their nouns, or one that the request locks.
+        avoided: families that are not to be drawn.
     """
     if request.kind == "reference":
         context.warn(
@@ -101,12 +106,15 @@ def warn_about_prompt(
         context.warn("words_not_understood", message, advice=_MATERIALS, words=missed)
     # Of a color in numbers alone nothing was missed, but no material was named either.
     if not named and not (reading.outside and missed):
-        _warn_if_unsure(reading, context)
+        _warn_if_unsure(reading, context, avoided)
 
 
-def _warn_if_unsure(reading: Reading, context: Context) -> None:
-    picked = reading.candidates()
-    if sum(reading.family_probabilities[name] for name in picked) >= SURE and len(picked) == 1:
+def _warn_if_unsure(reading: Reading, context: Context, avoided: frozenset[str]) -> None:
+    picked = reading.candidates(avoided)
+    # Between a material and one that is not wanted it is the former, if it is likely at all.
+    left = 1.0 - sum(reading.family_probabilities[name] for name in avoided - set(picked))
+    chance = sum(reading.family_probabilities[name] for name in picked) / max(left, _LIKELY)
+    if chance >= SURE and len(picked) == 1:
         return
     titles = ", ".join(families()[name].title for name in picked)
     context.warn(
@@ -129,7 +137,9 @@ def warn_about_unused(
         spans = {span for said in reading.stated(family.name).values() for span in said.spans}
         places = wording.back(unused_words(wording.text, family))
         left = [place for place in places if not touches(place, spans) and not touches(place, unwanted)]
-        shown = list(dict.fromkeys(word for place in left for word in words_at(prompt, (place,))))
+        # As it is written: of "two-tone" neither word says it alone.
+        shown = [prompt[start:end] for start, end in left] if isinstance(prompt, str) else prompt.words_at(left)
+        shown = list(dict.fromkeys(shown))
         if shown:
             listed = ", ".join(shown)
             context.warn("words_unused", f"{family.title} has no: {listed}.", words=tuple(shown))

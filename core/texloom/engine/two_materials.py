@@ -7,7 +7,7 @@ what belongs to the other: every word stays where it was, and each text is read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -141,7 +141,8 @@ def find(prompt: str) -> TwoMaterials | None:
     """The two materials that an English prompt names, or None where it names one, none or more than two."""
     spoken = words(prompt)
     plain = [word for word, _, _ in spoken]
-    named = _named(plain)
+    closed = _closed(prompt, spoken)
+    named = _named(plain, closed)
     if len(named) != 2 or named[0].family == named[1].family:
         return None
     one, two = named
@@ -152,21 +153,25 @@ def find(prompt: str) -> TwoMaterials | None:
     mode, first, second, cut = found
     if _goes_without_saying(first.family, second.family) or _is_part(plain, first, second):
         return None
+    # "Covered with plaster in pale yellow": a color joined by "in" to what is named last is its own.
+    tinted = range(two.stop, two.stop + _tinted(plain, two.stop, closed)) if second is two and cut else range(0)
     if mode == COVER:
         # What follows a cover that is named last is said of the whole again.
         own = (one.stop + cut, two.stop) if second is two else (0, one.stop)
         # What lies on the other is named first with words of its own; those behind the joint are the other's again:
         # "leaves on wet asphalt".
         bounds = (one.stop, two.stop) if second is two else (0, one.stop + cut)
-        outside = [place for place in range(len(plain)) if not bounds[0] <= place < bounds[1]]
-        said = list(range(*own))
+        # "Sand and gravel in dark grey" says it of both.
+        given = range(0) if between[0] == "and" else tinted
+        outside = [place for place in range(len(plain)) if not bounds[0] <= place < bounds[1] and place not in given]
+        said = [*range(*own), *tinted]
     elif second is one:
         outside = [place for place in range(len(plain)) if not one.start <= place < one.stop]
         said = list(range(one.stop))
     elif cut:
         # "Scales of red marble, wet": what stands before the matter is its own.
-        outside = [place for place in range(len(plain)) if not one.stop <= place < two.stop]
-        said = list(range(one.stop + cut, two.stop))
+        outside = [place for place in range(len(plain)) if not one.stop <= place < two.stop and place not in tinted]
+        said = [*range(one.stop + cut, two.stop), *tinted]
     else:
         outside = [place for place in range(len(plain)) if not two.start <= place < two.stop]
         said = [place for place in range(two.stop) if not one.start <= place < one.stop]
@@ -217,6 +222,17 @@ def _related(one: Named, two: Named, between: Sequence[str]) -> tuple[str, Named
         # "Paving with snow, covered in moss": of something that has no noun here.
         return (COVER, one, two, cut) if one.family not in _NEVER_FIRST else None
     return None
+
+
+def _tinted(plain: Sequence[str], at: int, closed: Collection[int]) -> int:
+    """How many words from ``at`` on say a color right behind a noun: "in dark red", with nothing of another thing."""
+    if at - 1 in closed or plain[at : at + 1] != ["in"]:
+        return 0
+    stop = at + 1
+    while stop < len(plain) and stop - 1 not in closed and plain[stop] in _COLORS | {"very"}:
+        stop += 1
+    ends = stop == len(plain) or stop - 1 in closed or plain[stop] in ("and", "with", "on", "over")
+    return stop - at if ends and stop > at + 1 else 0
 
 
 def _begins(text: str, words_: str) -> bool:
@@ -296,15 +312,25 @@ def _kept(prompt: str, spoken: Sequence[tuple[str, int, int]], places: Sequence[
     return "".join(letters)
 
 
-def _named(plain: Sequence[str]) -> list[Named]:
-    """The nouns of families in a text, the longest first where several begin at one word."""
+def _closed(text: str, spoken: Sequence[tuple[str, int, int]]) -> frozenset[int]:
+    """Places of words with a sign of punctuation behind them."""
+    follows = [start for _, start, _ in spoken[1:]] + [len(text)]
+    return frozenset(
+        place
+        for place, ((_, _, end), start) in enumerate(zip(spoken, follows, strict=False))
+        if any(sign in text[end:start] for sign in ",;.:()")
+    )
+
+
+def _named(plain: Sequence[str], closed: Collection[int]) -> list[Named]:
+    """The nouns of families in a text, the longest first where several begin at one word; ``closed``: see there."""
     table, longest = _nouns()
     found: list[Named] = []
     at = 0
     while at < len(plain):
         for length in range(min(longest, len(plain) - at), 0, -1):
             family = table.get(tuple(plain[at : at + length]))
-            if family is not None and not _means_other(plain, at, length):
+            if family is not None and not _means_other(plain, at, length, closed):
                 break
         else:
             shaped = _SHAPED.get(plain[at])
@@ -320,7 +346,8 @@ def _named(plain: Sequence[str]) -> list[Named]:
 
 def find_nouns(text: str) -> list[Named]:
     """The nouns of families in an English text."""
-    return _named([word for word, _, _ in words(text)])
+    spoken = words(text)
+    return _named([word for word, _, _ in spoken], _closed(text, spoken))
 
 
 def family_nouns() -> Mapping[tuple[str, ...], str]:
@@ -328,9 +355,9 @@ def family_nouns() -> Mapping[tuple[str, ...], str]:
     return _nouns()[0]
 
 
-def _means_other(plain: Sequence[str], at: int, length: int) -> bool:
-    """Whether one word is no noun here: "fern green", "large scale"."""
-    following = plain[at + 1] if at + 1 < len(plain) else ""
+def _means_other(plain: Sequence[str], at: int, length: int, closed: Collection[int]) -> bool:
+    """Whether one word is no noun here: "fern green", "large scale"; in "fern, green" it is one."""
+    following = plain[at + 1] if at + 1 < len(plain) and at not in closed else ""
     return length == 1 and (plain[at] in _AMBIGUOUS or following in _COLORS)
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from .color_names import BASIC
+from .color_words import SEVERAL
 from .phrases import ATTRIBUTE_NOUNS, words
 from .procedural.family import Family, families
 from .procedural.parameters import Choice, Number
@@ -18,6 +19,10 @@ Place = tuple[int, int]
 _ARRANGED: Final = frozenset(("pattern", "weave", "bond"))
 # "Highly detailed", "bumpy", "glossy" are wished of any material, most of all by styles: no news where it has none.
 _OF_ANY: Final = frozenset(("detail", "relief", "gloss"))
+# Said of what shows two colors.
+_TWO_COLORS: Final = frozenset(
+    [("bicolor",), ("bicolour",), *(("two", word) for word in "tone toned color colored colour coloured".split())]
+)
 # What a material is by itself needs no parameter.
 _BY_NATURE: Final[Mapping[str, tuple[str, ...]]] = {"hammered_metal": ("dented",)}
 
@@ -32,6 +37,12 @@ def unused_words(text: str, family: Family) -> list[Place]:
     found: list[Place] = []
     at = 0
     while at < len(plain):
+        length = next((many for many in (2, 1) if tuple(plain[at : at + many]) in _TWO_COLORS), 0)
+        if length:
+            if family.name not in SEVERAL:
+                found.append((spoken[at][1], spoken[at + length - 1][2]))
+            at += length
+            continue
         length = next(
             (many for many in range(min(longest, len(plain) - at), 0, -1) if tuple(plain[at : at + many]) in table), 0
         )

@@ -11,15 +11,27 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final
 
+from .color_names import BASIC
 from .color_rules import ColorRules
 from .color_words import nearest_name
 from .head import Head, Reading
-from .phrases import ATTRIBUTE_NOUNS, after_articles, negations, phrase_table, words
+from .phrases import (
+    ATTRIBUTE_NOUNS,
+    KINDS,
+    STOP_WORDS,
+    after_articles,
+    after_negation,
+    negations,
+    phrase_table,
+    touches,
+    words,
+)
 from .procedural.color import Lab, hex_to_lab, srgb_to_lab
 from .procedural.family import families
-from .two_materials import find_nouns
+from .two_materials import Named, find_nouns
 
 Place = tuple[int, int]
 
@@ -52,6 +64,13 @@ _NAMES: Final = tuple(
 )  # fmt: skip
 
 
+_USUAL: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "wall": (("plaster", "plaster"), ("bricks", "brick"), ("concrete", "concrete")),
+    "floor": (("concrete", "concrete"), ("ceramic_tiles", "tile"), ("planks", "plank")),
+}
+"""Families that are most likely meant where only the thing is named, with the words that say so before it."""
+
+
 @dataclass(frozen=True)
 class Wording:
     """A prompt as the head gets it.
@@ -75,7 +94,9 @@ class Wording:
         """Put an English prompt into words for the head; ``original`` is what it was translated from, if it was."""
         found: list[tuple[int, int, str, Lab | None]] = list(_numbers(source, original))
         unwanted = list(_unwanted(source))
-        found += [(start, end, "", None) for start, end, _ in unwanted]
+        found += [(start, end, meant, None) for start, end, meant, _ in unwanted]
+        avoided = frozenset[str]().union(*(gone for *_, gone in unwanted))
+        found += [(at, at, meant, None) for at, meant in _unnamed(source, unwanted, avoided)]
         found += [
             (match.start(), match.end(), meant, None) for known, meant in _NAMES for match in known.finditer(source)
         ]
@@ -92,7 +113,7 @@ class Wording:
             edits.append(((start, end), place))
             if lab is not None:
                 exact[place] = lab
-        return cls(source, text + source[at:], tuple(edits), exact, frozenset(name for _, _, name in unwanted))
+        return cls(source, text + source[at:], tuple(edits), exact, avoided)
 
     def back(self, spans: Sequence[Place]) -> tuple[Place, ...]:
         """The characters of ``source`` behind those of ``text``."""
@@ -150,13 +171,28 @@ def _color(start: int, end: int, digits: str) -> tuple[int, int, str, Lab]:
 @cache
 def _attributes() -> frozenset[str]:
     """Words for attributes and for the sides of other numbers."""
-    return frozenset((*(noun for each in ATTRIBUTE_NOUNS.values() for noun in each), *phrase_table(families())))
+    return frozenset((*_attribute_nouns(), *phrase_table(families())))
 
 
-def _unwanted(source: str) -> Iterator[tuple[int, int, str]]:
-    """Stretches that say which material shall not be, with its family: "without bricks", "not stone or tiles".
+@cache
+def _attribute_nouns() -> frozenset[str]:
+    return frozenset(noun for each in ATTRIBUTE_NOUNS.values() for noun in each)
 
-    A word for an attribute is none ("no moss"): the head reads those.
+
+@dataclass(frozen=True)
+class _Denied:
+    """Words ``start`` to ``stop`` of what shall not be: a material that names ``families``, or an attribute."""
+
+    start: int
+    stop: int
+    families: frozenset[str] = frozenset()
+
+
+def _unwanted(source: str) -> Iterator[tuple[int, int, str, frozenset[str]]]:
+    """Stretches about what shall not be, the words in their place, and the families that are out with them.
+
+    Materials are left out ("without bricks", "not stone or tiles").  Attributes the head reads, but only the first
+    behind a negation: "no moss or cracks" becomes "no moss, no cracks".
     """
     spoken = words(source)
     plain = [word for word, _, _ in spoken]
@@ -164,19 +200,89 @@ def _unwanted(source: str) -> Iterator[tuple[int, int, str]]:
     if not places:
         return
     nouns = {noun.start: noun for noun in find_nouns(source)}
-    taken: list[tuple[int, int, int, str]] = []
-    for at, place in places:
-        while place < len(plain):
-            noun = nouns.get(place)
-            if noun is None or noun.bare or " ".join(plain[noun.start : noun.stop]) in _attributes():
-                break
-            taken.append((at, noun.start, noun.stop, noun.family))
-            place = after_articles(plain, noun.stop + 1)
-            if noun.stop >= len(plain) or plain[noun.stop] not in ("or", "nor"):
-                break
-    starts = {start for _, start, _, _ in taken}
+    listed = [(at, _list(source, spoken, nouns, at, place)) for at, place in places]
+    out = {item.start for _, items in listed for item in items}
     # "Not smooth bricks, rough bricks": what is named besides is wanted.
-    wanted = {noun.family for noun in nouns.values() if noun.start not in starts}
-    for first, _, stop, family in taken:
-        if family not in wanted:
-            yield spoken[first][1], spoken[stop - 1][2], family
+    wanted = {noun.family for noun in nouns.values() if noun.start not in out}
+    for at, items in listed:
+        if not items:
+            continue
+        said = " ".join(plain[at : after_negation(plain, at)])
+        kept = [item for item in items if not item.families or item.families <= wanted]
+        gone = frozenset(name for item in items if item not in kept for name in item.families - wanted)
+        if not kept:
+            yield spoken[at][1], spoken[items[-1].stop - 1][2], "", gone
+            continue
+        if said == "neither":
+            said = "without" if _is_noun(plain, kept[0]) else "not"
+            yield spoken[at][1], spoken[at][2], said, frozenset()
+        if kept[0] is not items[0]:
+            yield spoken[items[0].start][1], spoken[kept[0].start][1], "", gone
+        for one, other in pairwise(kept):
+            yield spoken[one.stop - 1][2], spoken[other.start][1], f", {said} ", gone
+        if kept[-1] is not items[-1]:
+            yield spoken[kept[-1].stop - 1][2], spoken[items[-1].stop - 1][2], "", gone
+
+
+def _unnamed(
+    source: str, unwanted: Sequence[tuple[int, int, str, frozenset[str]]], avoided: frozenset[str]
+) -> Iterator[tuple[int, str]]:
+    """What a wall or a floor is of when the prompt says only what it is not of, and where that is to be said."""
+    if not avoided:
+        return
+    gone = [(start, end) for start, end, _, _ in unwanted]
+    left = [item for item in words(source) if not touches(item[1:], gone)]
+    places = [(word, start) for word, start, _ in left if word in _USUAL]
+    known = {*STOP_WORDS, *_USUAL, *_attributes(), *BASIC}
+    if len(places) == 1 and all(word in known for word, _, _ in left):
+        word, start = places[0]
+        usual = next((noun for family, noun in _USUAL[word] if family not in avoided), None)
+        if usual is not None:
+            yield start, f"{usual} "
+
+
+def _list(
+    source: str, spoken: Sequence[tuple[str, int, int]], nouns: Mapping[int, Named], at: int, place: int
+) -> list[_Denied]:
+    """What stands behind a negation, joined by "or", "nor" or "and", and by commas before these."""
+    plain = [word for word, _, _ in spoken]
+    items: list[_Denied] = []
+    sure = 0
+    joint, first = "", False
+    while (item := _denied(plain, nouns, place)) is not None:
+        adjective = not item.families and not _is_noun(plain, item)
+        following = plain[item.stop] if item.stop < len(plain) else ""
+        # "Not wet and mossy" may be mossy, "no cracks and moss in the joints" has moss there.
+        if joint == "and" and (adjective or following in ("in", "on", "between", "over", "everywhere")):
+            break
+        # "No moss, cracked or worn" is either of these.
+        if items and adjective != first:
+            break
+        first = adjective
+        items.append(item)
+        # Of things with commas between them it takes an "or" at the end to know that all are meant.
+        sure = len(items) if joint != "," else sure
+        sign = source[spoken[item.stop - 1][2] : spoken[item.stop][1]].strip() if following else "."
+        joint = following if following in ("or", "nor", "and") else sign
+        if joint not in ("or", "nor", "and", ",") or sign not in ("", ","):
+            break
+        place = after_articles(plain, item.stop + (joint != ","))
+    return items[:sure]
+
+
+def _is_noun(plain: Sequence[str], item: _Denied) -> bool:
+    return " ".join(plain[item.start : item.stop]) in _attribute_nouns()
+
+
+def _denied(plain: Sequence[str], nouns: Mapping[int, Named], place: int) -> _Denied | None:
+    """What can be denied and begins at a word."""
+    for length in (3, 2, 1):
+        if place + length <= len(plain) and " ".join(plain[place : place + length]) in _attributes():
+            return _Denied(place, place + length)
+    noun = nouns.get(place)
+    kind = KINDS.get(plain[place]) if place < len(plain) else None
+    if kind is not None and (noun is None or noun.stop == place + 1):
+        return _Denied(place, place + 1, frozenset(kind))
+    if noun is None or noun.bare:
+        return None
+    return _Denied(noun.start, noun.stop, frozenset((noun.family,)))

@@ -42,12 +42,14 @@ class Second:
         family: what it is.
         values: all its parsed parameters.
         amount: of a cover, how much of the surface it takes, 0 to 1.
+        width: pixels of the whole picture, so that a smaller preview shows the same; 0: those that are drawn.
     """
 
     mode: str
     family: Family
     values: Mapping[str, Value]
     amount: float = 0.5
+    width: int = 0
 
 
 class Blended(Family):
@@ -83,7 +85,7 @@ class Blended(Family):
             if found is None:
                 natural = self.second.family.tile_width_m
                 width = natural if natural > _WIDEST * tile.width_m else tile.width_m
-                width = drawn_width(self.second.family, self.second.values, tile.width, width)
+                width = drawn_width(self.second.family, self.second.values, self.second.width or tile.width, width)
                 height = tile.height_m * width / tile.width_m
                 seed = tile.seed ^ _OTHER_SEED
                 found = Tile(tile.width, tile.height, width, height, seed, tile.device, tile.phase)
