@@ -32,6 +32,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
 from ..engine.device import use_threads
+from ..engine.flow_network import tell_velocity
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
@@ -125,12 +126,13 @@ class Options:
 
 
 def make_network(config: dict[str, Any] | None = None) -> Any:
-    """A new network that predicts nothing at first: a transformer, or where ``config`` has widths of levels a UNet."""
+    """A new network whose last layer says nothing at first: a UNet where ``config`` has widths of levels, else a
+    transformer."""
     from diffusers import SanaTransformer2DModel, UNet2DConditionModel
 
     shape = config or UNET
     if _is_unet(shape):
-        network: Any = UNet2DConditionModel(**shape)
+        network: Any = tell_velocity(UNet2DConditionModel(**shape))
         last = network.conv_out
     else:
         network = SanaTransformer2DModel(**shape)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.families.learned import TRAINING_FILE
+from ..engine.flow_network import tell_velocity
 from ..engine.meaning import Layout
 from ..errors import ModelInvalidError
 from ..storage import read_json, write_bytes_atomic
@@ -41,7 +42,7 @@ def read_autoencoder(folder: Path) -> Any:
 
 
 def read_network(model: Path) -> Any:
-    """The network that draws latents in the folder ``model``, in single precision.
+    """The network that draws latents in the folder ``model``, in single precision; it says the velocity of a flow.
 
     Raises:
         ModelInvalidError: there is none that can be read.
@@ -51,7 +52,8 @@ def read_network(model: Path) -> Any:
     config = model / DENOISER / "config.json"
     unet = config.is_file() and read_json(config).get("_class_name") == UNet2DConditionModel.__name__
     kind = UNet2DConditionModel if unet else SanaTransformer2DModel
-    return _read(kind, model, "generator", "flow", subfolder=DENOISER)
+    network = _read(kind, model, "generator", "flow", subfolder=DENOISER)
+    return tell_velocity(network) if unet else network
 
 
 def _read(kind: Any, folder: Path, what: str, training: str, *, subfolder: str | None = None) -> Any:

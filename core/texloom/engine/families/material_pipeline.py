@@ -7,6 +7,8 @@ from typing import Any
 
 from diffusers import AutoencoderDC, SanaPipeline, SanaTransformer2DModel, UNet2DConditionModel
 
+from ..flow_network import tell_velocity
+
 
 class MaterialPipeline(SanaPipeline):  # type: ignore[misc]
     """Sana's pipeline, which follows a flow whatever network tells it where to go: here a UNet, or Sana's own."""
@@ -24,6 +26,7 @@ class MaterialPipeline(SanaPipeline):  # type: ignore[misc]
             # What the pipeline asks its network, and tells it, and a UNet does not know.
             transformer.register_to_config(timestep_scale=1.0)
             transformer.register_forward_pre_hook(_without_attention_kwargs, with_kwargs=True)
+            tell_velocity(transformer)
 
 
 def _without_attention_kwargs(
