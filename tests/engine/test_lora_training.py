@@ -121,7 +121,7 @@ class TestLearned:
             Image.fromarray(tiny_taught.picture(number, (120, 120, 120))).save(folder / "basecolor.png")
             Image.fromarray(np.full((80, 80), 245, np.uint8)).save(folder / "roughness.png")
         out = tmp_path / "rough.safetensors"
-        more = ["--caption", "plain paint", "--steps", "200", "--rate", "0.006", "--rank", "8", "--sheet", "0"]
+        more = ["--caption", "plain paint", "--steps", "300", "--rate", "0.004", "--rank", "8", "--sheet", "0"]
         assert _teach(learned, tmp_path / "in", out, *more) == 0
         generator, context = learned_draw.drawing(learned), learned_draw.quiet()
         rough = []

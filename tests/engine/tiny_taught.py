@@ -48,8 +48,8 @@ def save_learned(folder: Path) -> Path:
     # Two latents a side are all border, where a constant beside them would be another one than in larger pictures.
     torch.nn.init.zeros_(vae.decoder.conv_in.bias)
     optimizer = torch.optim.Adam(vae.parameters(), lr=4e-3)
-    for step in range(300):
-        if step == 220:
+    for step in range(700):
+        if step == 500:
             optimizer.param_groups[0]["lr"] = 1e-3
         paints = _paints(16, step, 32)
         loss = (vae.decode(vae.encode(paints).latent).sample - paints).square().mean()

@@ -29,7 +29,7 @@ LEAST_CACHED_STEPS: Final = 12
 """With fewer steps each one changes too much to be left out."""
 COMPILED_AFTER: Final = 3
 """Compiling takes as long as several pictures, so that many of one size come first."""
-_CONVOLUTIONAL: Final = ("UNet2DConditionModel", "AutoencoderKL", "AutoencoderKLFlux2")
+_CONVOLUTIONAL: Final = ("UNet2DConditionModel", "AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderDC")
 
 
 class Acceleration:
@@ -55,7 +55,7 @@ class Acceleration:
         self._context: Context | None = None
         self.prompts = PromptCache()
         self.prompts.attach(pipeline)
-        if self._device.type == "cuda" and plan.offload != GROUPS:
+        if self._device.type in ("cuda", "cpu") and plan.offload != GROUPS:
             for part in self._networks.values():
                 if type(part).__name__ in _CONVOLUTIONAL:
                     nn.Module.to(part, memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ what these say together, which scales and shifts its features (as in A. Nichol, 
 It has no positions: wrapped around, it does not know where in a tile it is, so that its pictures tile exactly at any
 size.  A tenth of the captions is left out, for classifier-free guidance (J. Ho, T. Salimans, 2022).
 
-Nearly all of its work is dense convolutions, which processors do at two thirds of their peak, and which learn textures
+Nearly all of its work is dense convolutions, which processors do near their peak, and which learn textures
 from few samples; a transformer is there to compare with.
 
 A stopped run goes on with ``--resume``.
@@ -173,7 +173,7 @@ class Trainer:
         self.corpora = [found.to(device) for found in given]
         self.learned, self.options, self.device = self.corpora[0], options, device
         shape = fitted(config, channels=self.learned.latents.shape[2], text=self.learned.width)
-        # Convolutions of a processor are twice as fast where channels lie next to each other.
+        # Convolutions of processors are faster where channels lie next to each other.
         self.network = make_network(shape).to(device, memory_format=torch.channels_last)
         # Its many small operations become few; compiling takes a minute or two on processors.
         self._forward = compiled_network(self.network, device) if compiled else self.network

@@ -68,7 +68,7 @@ def _read(kind: Any, folder: Path, what: str, training: str, *, subfolder: str |
             f"{folder} holds no {what}: {' '.join(str(error).split())[:200]}",
             advice=f"Train one first: texloom train {training}",
         ) from error
-    # Which convolutions of processors are twice as fast with.
+    # Which convolutions are faster with.
     return network.eval().to(memory_format=torch.channels_last)
 
 

@@ -249,12 +249,12 @@ class Packing:
 @contextlib.contextmanager
 def _listening(pipeline: Any, network: Any, seen: list[Step], steps: int) -> Iterator[None]:
     """Within the block the first ``steps`` calls of the network are noted; then, or at the next call, it ends."""
-    forward, step = network.forward, pipeline.scheduler.step
+    step = pipeline.scheduler.step
     calls: list[tuple[Tree, Tensor]] = []
     signature = inspect.signature(type(network).forward)
-    own = "forward" in network.__dict__
+    waiting: list[Tree] = []
 
-    def called(*args: Any, **named: Any) -> Any:
+    def called(_: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         bound = signature.bind(network, *args, **named).arguments
         told = {name: value for name, value in bound.items() if name != "self"}
         for name, parameter in signature.parameters.items():
@@ -264,9 +264,10 @@ def _listening(pipeline: Any, network: Any, seen: list[Step], steps: int) -> Ite
             none = torch.zeros(1)
             seen.append(Step(call=told, output=none, prediction=none, time=0.0, sample=none))
             raise _EnoughError
-        output = forward(*args, **named)
-        calls.append((_each(told, lambda tensor: tensor.detach().clone()), _first(output).detach().clone()))
-        return output
+        waiting.append(_each(told, lambda tensor: tensor.detach().clone()))
+
+    def answered(_: Any, args: tuple[Any, ...], output: Any) -> None:
+        calls.append((waiting.pop(), _first(output).detach().clone()))
 
     @functools.wraps(step)
     def stepped(*args: Any, **named: Any) -> Any:
@@ -285,16 +286,18 @@ def _listening(pipeline: Any, network: Any, seen: list[Step], steps: int) -> Ite
             raise _EnoughError
         return step(*args, **named)
 
-    network.forward = called
+    # After all other hooks: some change what a network is told, and what it says.
+    hooks = [
+        network.register_forward_pre_hook(called, with_kwargs=True),
+        network.register_forward_hook(answered),
+    ]
     pipeline.scheduler.__dict__["step"] = stepped
     try:
         yield
     finally:
         pipeline.scheduler.__dict__.pop("step", None)
-        if own:
-            network.forward = forward
-        else:
-            del network.forward
+        for hook in hooks:
+            hook.remove()
         with contextlib.suppress(AttributeError):
             pipeline.maybe_free_model_hooks()
 
