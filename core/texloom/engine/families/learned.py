@@ -26,7 +26,7 @@ from ..text_encoder import TextEncoder
 from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
 
 STEPS: Final = 16
-GUIDANCE: Final = 3.0
+GUIDANCE: Final = 2.0
 TRAINING_FILE: Final = "training.json"
 """Facts of its training, beside the weights."""
 
