@@ -179,7 +179,7 @@ def addon_types(made: Made) -> None:
 def blender(made: Made, extra: list[str]) -> None:
     """The built zip, installed in real Blenders.
 
-    One more of them than there are processors runs at once: each waits for its worker every now and then.
+    As many of them at once as there are processors.
     """
     worker = made.worker()
     pythons = {name: environment.result() for name, environment in made.wheels.items()}
@@ -187,13 +187,14 @@ def blender(made: Made, extra: list[str]) -> None:
         env = clean_environment(TEXLOOM_TEST_ZIP=built(folder), TEXLOOM_TEST_PYTHON=str(worker))
         command = ["-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", *extra]
         runs = {f"Blender {name}": ([python, *command], env) for name, python in pythons.items()}
-        pass_all(runs, Path(folder), 1 + (os.cpu_count() or 1))
+        pass_all(runs, Path(folder), os.cpu_count() or 1)
 
 
 def gui(made: Made, extra: list[str]) -> None:
     """A real Blender window, where there can be one (see tests/gui); the newest Blender and the one before 4.5.
 
-    As many windows at once as there are processors: much of the time each waits for what was pressed in it.
+    Each has two processors, one for itself and one for its worker, which gives way to it: with one for both, what
+    follows the mouse would come seconds late.
     """
     worker = made.worker()
     pictures = os.environ.get("TEXLOOM_TEST_PICTURES")
@@ -212,7 +213,7 @@ def gui(made: Made, extra: list[str]) -> None:
                 env["TEXLOOM_TEST_BLENDER"] = command
             words = [worker, "-m", "pytest", f"tests/gui/{file}", "-q", "-rs", "-p", "no:cacheprovider", *extra]
             runs[f"Blender {name} in a window{part}"] = (words, env)
-        pass_all(runs, Path(folder), os.cpu_count() or 1)
+        pass_all(runs, Path(folder), max(1, (os.cpu_count() or 1) // 2))
 
 
 def built(folder: str) -> str:

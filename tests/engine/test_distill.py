@@ -66,7 +66,7 @@ def test_pairs_are_what_the_model_draws_of_their_noise(
     assert pairs.noise.shape == pairs.latents.shape == (150, 4, SIDE // 16, SIDE // 16)
     assert min(pairs.texts) > 0
     network = read_network(model)
-    text, none = learned.text(pairs.texts[130:132]), learned.text([0, 0])
+    text, none = flow.told(network, learned, pairs.texts[130:132]), flow.told(network, learned, [0, 0])
     with circular([network]):
         again = distill.carried(network, pairs.noise[130:132], text, none, steps=distill.STEPS)
     torch.testing.assert_close(again, pairs.latents[130:132], rtol=1e-2, atol=2e-2)
@@ -188,8 +188,8 @@ class TestComparison:
         found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
         found = {Path(name).name: value for name, value in found.items()}
         assert [found[name]["steps"] for name in ("trained", "fresh", "few")] == [16, 16, 4]
-        assert found["trained"]["network"] == "UNet2DConditionModel"
-        assert found["few"]["network"] == "SanaTransformer2DModel"
+        assert found["trained"]["network"] == "SanaTransformer2DModel"
+        assert found["few"]["network"] == "UNet2DConditionModel"
         assert found["trained"]["loss"] < found["fresh"]["loss"]
         assert all(found[name]["words"] < 1.0 for name in found)
         assert found["trained"]["frechet"]["mean"] != found["fresh"]["frechet"]["mean"]

@@ -99,7 +99,8 @@ class TestPreparing:
     def test_states_are_those_of_the_encoder(self, learned: latents.Learned) -> None:
         chosen = [3, 0, 17]
         states, mask = learned.text(chosen)
-        found = learned_text.token_states(TextEncoder(), [learned.texts[one] for one in chosen], "cpu", learned.layout)
+        texts = [learned.texts[one] for one in chosen]
+        found = learned_text.token_states(TextEncoder(), texts, "cpu", learned.layout, 0)
         torch.testing.assert_close(mask, found[1])
         torch.testing.assert_close(states[..., :384], found[0][..., :384], rtol=0.05, atol=0.06)
 

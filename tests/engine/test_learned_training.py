@@ -279,9 +279,9 @@ class TestLatents:
             float((found[:, groups == number] == learned.truth[3][groups == number]).all(1).float().mean())
             for number in said
         ]
-        assert all(0.35 < share < 0.65 for share in shares)
+        assert all(0.6 < share < 0.9 for share in shares)
         whole = (found == learned.truth[3]).all(1).float().mean()
-        assert 0.0 < float(whole) < 0.4
+        assert 0.4 < float(whole) < 0.7
 
     def test_the_cache_gives_the_same(self, tiles: Tiles, tmp_path: Path) -> None:
         torch.manual_seed(0)
@@ -373,20 +373,23 @@ class TestFlow:
         with pytest.raises(ModelInvalidError, match="another shape"):
             trainer.begin_with(other)
 
-    def test_pieces_of_tiles_are_learned_from_with_few_words(self, learned: latents.Learned) -> None:
-        """Small ones, and the whole still fits the network afterwards."""
+    @pytest.mark.parametrize(("config", "tokens"), [(NETWORK, 16), (TRANSFORMER, 3)])
+    def test_pieces_of_tiles_are_learned_from(
+        self, learned: latents.Learned, config: dict[str, Any], tokens: int
+    ) -> None:
+        """Small ones, and the whole still fits the network afterwards; transformers read few words meanwhile."""
         options = flow.Options(steps=120, batch=32, rate=3e-3, crop=2)
-        trainer = flow.Trainer(learned, options, config=NETWORK)
+        trainer = flow.Trainer(learned, options, config=config)
         clean, noise, (states, mask) = trainer._pairs(np.random.default_rng(0), torch.Generator().manual_seed(0))
         assert clean.shape == noise.shape == (32, 4, 2, 2)
-        assert states.shape[1] == mask.shape[1] == 3
+        assert states.shape[1] == mask.shape[1] == tokens
         tiles = learned.latents.flatten(0, 1).float()
         places = tiles.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
         inside = [bool((places == one).all((1, 2, 3)).any()) for one in clean]
         assert sum(inside) > 12  # the others lie across a border
         losses = [float(trainer._one()) for _ in range(120)]
         assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:5])
-        whole = flow.Trainer(learned, flow.Options(steps=20, batch=4), config=NETWORK)
+        whole = flow.Trainer(learned, flow.Options(steps=20, batch=4), config=config)
         whole.begin_with(trainer.average.model)
         assert np.isfinite(float(whole._one()))
 

@@ -42,17 +42,18 @@ def _locks(tmp_path: Path, text: str) -> None:
     (tmp_path / "locks" / "engine.txt").write_text(text, encoding="utf-8")
 
 
-def _made(plan: environment.Plan, *ignored: Any) -> None:
+def _made(plan: environment.Plan, *ignored: Any, begin: Callable[[], None] = lambda: None) -> None:
+    begin()
     venv.create(plan.folder, with_pip=False)
 
 
-def _failed(plan: environment.Plan, *ignored: Any) -> None:
-    _made(plan)
+def _failed(plan: environment.Plan, *ignored: Any, begin: Callable[[], None] = lambda: None) -> None:
+    _made(plan, begin=begin)
     shutil.rmtree(plan.folder)
     raise EngineBrokenError("pip failed.")
 
 
-def _not_called(*ignored: Any) -> None:
+def _not_called(*ignored: Any, **named: Any) -> None:
     raise AssertionError("nothing is to be made")
 
 

@@ -34,7 +34,7 @@ from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
 from .flow import Trainer as FlowTrainer
-from .flow import Words, add_arguments, moved, prepare_all, set_up
+from .flow import Words, add_arguments, moved, prepare_all, set_up, told
 from .heads import report
 from .latents import Learned
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
@@ -167,7 +167,8 @@ def make_pairs(
 
 def _drawn(network: Any, learned: Learned, noise: Tensor, chosen: Sequence[int], device: str) -> Tensor:
     text, none = (
-        (states.to(device), mask.to(device)) for states, mask in (learned.text(chosen), learned.text([0] * len(chosen)))
+        (states.to(device), mask.to(device))
+        for states, mask in (told(network, learned, texts) for texts in (chosen, [0] * len(chosen)))
     )
     with circular([network]), sdpa_kernel(FlowTrainer.kernels(device)):
         return carried(network, noise.to(device), text, none, steps=STEPS).half().cpu()
@@ -200,7 +201,7 @@ class Trainer(FlowTrainer):
         # A noise that is moved leads to the moved picture.
         both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
         clean, noise = both.chunk(2, dim=1)
-        return clean, noise, self.learned.text(self._texts[picked])
+        return clean, noise, told(self.network, self.learned, self._texts[picked])
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         # Half of them where the few steps begin, for these are what it will be asked.

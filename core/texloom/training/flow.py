@@ -20,19 +20,21 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
 from ..engine.device import use_threads
 from ..engine.flow_network import tell_velocity
+from ..engine.learned_text import USUAL_TOKENS
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
@@ -142,7 +144,7 @@ def make_network(config: dict[str, Any] | None = None) -> Any:
     return network
 
 
-def _is_unet(config: dict[str, Any]) -> bool:
+def _is_unet(config: Mapping[str, Any]) -> bool:
     return "block_out_channels" in config
 
 
@@ -306,7 +308,7 @@ class Trainer:
         said = learned.meanings[sent(chosen, self.device)].float()
         meaning = torch.where(sent(more, self.device), learned.partly_told(rng, picked), said)
         noise = torch.randn(clean.shape, generator=source, device=self.device)
-        return clean, noise, learned.text(chosen, meaning, _FEW_TOKENS if options.crop else None)
+        return clean, noise, told(self.network, learned, chosen, meaning, few=bool(options.crop))
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         """How far on the way to noise each sample is, from 0 to 1."""
@@ -361,6 +363,17 @@ class Trainer:
         if facts["options"] != asdict(self.options):
             raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def told(
+    network: Any, learned: Learned, chosen: Sequence[int] | NDArray[np.int64], meaning: Tensor | None = None,
+    *, few: bool = False,
+) -> Words:  # fmt: skip
+    """What ``network`` is told of these texts; ``few`` words of small pieces to those whom reading costs much."""
+    if _is_unet(network.config):
+        # What a text says as a whole depends a little on how much is empty behind it: always as in the engine.
+        return learned.text(chosen, meaning, USUAL_TOKENS, USUAL_TOKENS)
+    return learned.text(chosen, meaning, _FEW_TOKENS if few else None)
 
 
 def compiled_network(network: Any, device: str) -> Any:

@@ -105,16 +105,21 @@ class Learned:
         return np.where(rng.random(len(picked)) < unsaid, 0, chosen)
 
     def text(
-        self, chosen: Sequence[int] | NDArray[np.int64], meaning: Tensor | None = None, most: int | None = None
+        self,
+        chosen: Sequence[int] | NDArray[np.int64],
+        meaning: Tensor | None = None,
+        most: int | None = None,
+        least: int = 0,
     ) -> tuple[Tensor, Tensor]:
         """Token states [B, T, :attr:`width`] and mask [B, T] (1 where there is a token) of these texts.
 
-        ``meaning`` [B, W] takes the place of what the head reads in them; ``most`` tokens are given at most.
+        ``meaning`` [B, W] takes the place of what the head reads in them; ``most`` tokens are given at most, and
+        shorter texts padded to ``least``.
         """
         asked = np.asarray(chosen)
         index = torch.from_numpy(asked)
         lengths = self.lengths[index] if most is None else self.lengths[index].clamp(max=most)
-        longest = int(lengths.max())
+        longest = max(int(lengths.max()), least)
         if self.device.type != "cpu" and most is None:
             longest = -(-longest // _ROUND) * _ROUND
         index, lengths = sent(asked, self.device), lengths.to(self.device, non_blocking=True)
