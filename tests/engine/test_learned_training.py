@@ -319,7 +319,7 @@ class TestFlow:
         losses = []
         for compiled in (False, True):
             # Captions differ in length from step to step.
-            trainer = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=NETWORK, compiled=compiled)
+            trainer = flow.Trainer(learned, flow.Options(steps=50, batch=3), config=TRANSFORMER, compiled=compiled)
             losses.append([float(trainer._one()) for _ in range(4)])
         assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
