@@ -9,7 +9,6 @@ which the built extension zip is installed.  Standard library only.
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import shlex
 import shutil
@@ -36,8 +35,6 @@ MOST_PROCESSES = 6
 HOST_SAFE = (
     "core/texloom/*.py", "core/texloom/backends", "core/texloom/runtime", "core/texloom/worker",
 )  # fmt: skip
-WINDOWS = {", first use": "test_first_use.py", ", large models": "test_large_in_window.py", "": "test_window.py"}
-"""Parts of the tests in a window, by how they are called; those that take longest come first."""
 STAGES = ("lint", "types", "core", "addon-types", "blender", "gui")
 
 
@@ -201,18 +198,16 @@ def gui(made: Made, extra: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         archive = built(folder)
         blenders = window_blenders(made, worker)
-        # What is chosen by further arguments may be of one file only, and a run of no tests counts as failed.
-        parts = {"": ""} if extra or not any(blenders.values()) else WINDOWS
         runs = {}
-        for (part, file), (name, command) in itertools.product(parts.items(), blenders.items()):
+        for name, command in blenders.items():
             env = clean_environment(TEXLOOM_TEST_ZIP=archive, TEXLOOM_TEST_PYTHON=str(worker))
             env |= {key: value for key, value in os.environ.items() if key == "TEXLOOM_TEST_SETUP"}
             if pictures:
                 env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.path.join(pictures, name))
             if command:
                 env["TEXLOOM_TEST_BLENDER"] = command
-            words = [worker, "-m", "pytest", f"tests/gui/{file}", "-q", "-rs", "-p", "no:cacheprovider", *extra]
-            runs[f"Blender {name} in a window{part}"] = (words, env)
+            words = [worker, "-m", "pytest", "tests/gui", "-q", "-rs", "-p", "no:cacheprovider", *extra]
+            runs[f"Blender {name} in a window"] = (words, env)
         pass_all(runs, Path(folder), max(1, (os.cpu_count() or 1) // 2))
 
 

@@ -17,25 +17,11 @@ import bpy
 OUT = Path(sys.argv[sys.argv.index("--") + 1])
 NAME = "bl_ext.user_default.texloom"
 PAUSE = 0.02
-notes: dict[str, Any] = {"steps": [], "seconds": {}, "longest_gap": 0.0}
-_began = time.monotonic()
+notes: dict[str, Any] = {"steps": [], "longest_gap": 0.0}
 
 
 def bridge() -> Any:
     return sys.modules[f"{NAME}.bridge"].get()
-
-
-def forget_times() -> None:
-    bridge().slowest.clear()
-    bridge().busiest.clear()
-
-
-def times() -> dict[str, dict[str, float]]:
-    """The longest of each part of the add-on's work since ``forget_times``: by the clock, and as its thread worked.
-
-    Another program on the same processors makes the first one longer, but not the second one.
-    """
-    return {"clock": dict(bridge().slowest), "worked": dict(bridge().busiest)}
 
 
 def viewport() -> tuple[Any, Any]:
@@ -54,7 +40,6 @@ def screenshot(name: str) -> None:
     # Blender's own screenshots are black on a virtual screen.
     subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
     notes["steps"].append(name)
-    notes["seconds"][name] = round(time.monotonic() - _began, 1)
 
 
 def pixels_changed(before: str, after: str) -> int:

@@ -21,7 +21,6 @@ from driving import (
     NAME,
     OUT,
     bridge,
-    forget_times,
     in_viewport,
     notes,
     pause,
@@ -30,7 +29,6 @@ from driving import (
     screenshot,
     settled,
     show_sidebar,
-    times,
     viewport,
     wait,
 )
@@ -122,7 +120,7 @@ def set_up(area: Any) -> Iterator[None]:
         yield from back_to_the_scene()
         yield from show_sidebar(viewport()[1])
     else:
-        forget_times()
+        bridge().slowest.clear()
         began = time.monotonic()
         yield from hands.click(area, "texloom.setup_engine")
         notes["longest_gap"], pictured = 0.0, False
@@ -131,7 +129,7 @@ def set_up(area: Any) -> Iterator[None]:
                 screenshot("3_set_up")
                 pictured, notes["longest_gap"] = True, 0.0  # taking the picture takes time
             yield
-        notes["set_up"] = {"seconds": time.monotonic() - began, "gap": notes["longest_gap"]} | times()
+        notes["set_up"] = {"seconds": time.monotonic() - began, "gap": notes["longest_gap"]} | bridge().slowest
     notes["engine"], notes["engine_error"] = bool(state.checked and state.checked.ok), state.error
 
 
@@ -240,7 +238,7 @@ def pick() -> Iterator[None]:
 def tune() -> Iterator[None]:
     _, area = viewport()
     recipe = cube().active_material.texloom
-    forget_times()
+    bridge().slowest.clear()
     notes["pixels_before"] = average(cube().active_material)
     before = recipe.parameters["moss"].amount
     number = [item.name for item in recipe.parameters].index("moss")
@@ -259,20 +257,20 @@ def tune() -> Iterator[None]:
     yield from drawn()
     notes["dragged"] = {"from": before, "to": moss, "amounts": amounts, "sides": sides}
     yield from pause(1.0)
-    drawings: list[float] = []
+    times: list[float] = []
     began = time.monotonic()
-    seen = bpy.types.SpaceView3D.draw_handler_add(lambda: drawings.append(time.monotonic()), (), "WINDOW", "POST_PIXEL")
+    seen = bpy.types.SpaceView3D.draw_handler_add(lambda: times.append(time.monotonic()), (), "WINDOW", "POST_PIXEL")
     recipe.parameters["moss"].amount = moss - 0.01
     yield from wait(lambda: not tuner().drawing(cube().active_material), 60)
     there = time.monotonic()
-    yield from wait(lambda: bool(drawings) and drawings[-1] > there, 60)
-    notes["seconds_to_whole"] = drawings[-1] - began
+    yield from wait(lambda: bool(times) and times[-1] > there, 60)
+    notes["seconds_to_whole"] = times[-1] - began
     yield from drawn()
     notes["seconds_to_kept"] = time.monotonic() - began
     bpy.types.SpaceView3D.draw_handler_remove(seen, "WINDOW")
     recipe.parameters["moss"].amount = moss
     yield from drawn()
-    notes["tuning"] = times()
+    notes["tuning"] = dict(bridge().slowest)
     notes["tuning_problem"] = tuner().problem(cube().active_material)
     notes["pixels_after"] = average(cube().active_material)
     notes["size_after"] = list(base_color(cube().active_material).size)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,6 @@ _PULLED = (300, 120)
 _drawn: list[str] = []
 _places: dict[str, int] = {}
 """How far below Generate each part's header was last, with everything closed."""
-_found: dict[tuple[str, str, str, float], int] = {}
-"""At which height each button was found last, by editor, region, what it does, and how far across."""
 
 
 def _xdotool(*words: str | int) -> None:
@@ -87,8 +85,6 @@ def only(area: Any, key: str) -> Iterator[None]:
     yield from open_parts(area)
     if set(_drawn) == {"main", key}:
         return
-    for part in set(_drawn) & set(_places):
-        yield from _sweep(area, {"main"}, _places[part] - _HEADER // 2, most=2)
     yield from _sweep(area, {"main"}, 0)
     if key in _places:
         yield from _sweep(area, {"main", key}, _places[key] - _HEADER // 2, most=2)
@@ -185,42 +181,28 @@ def under_pointer(area: Any, region: Any) -> str:
 def find(area: Any, wanted: str, kind: str = "UI", across: float = 0.5, step: int = 13) -> Iterator[None]:
     """Move the pointer down a region until it lies on a button whose call or property holds ``wanted``.
 
-    Where it was last is looked at first.  A sidebar that is longer than its editor is turned on with the wheel.
+    A sidebar that is longer than its editor is turned on with the wheel.
 
     Raises:
         LookupError: no button there does that.
     """
     region = _region(area, kind)
-    seen: list[str] = []
-    x = int(region.width * across)
-    last = _found.get((area.ui_type, kind, wanted, across), region.height)
-    if last < region.height and (yield from _lies(area, region, x, last, wanted, seen)):
-        return
+    seen = []
     # As it stands, from its top, further down, each time by less than what shows at once.
     for turns in (0, -3 * _TURNS, *[_TURNS * 3 // 4] * 3) if kind == "UI" else (0,):
         if turns:
             yield from scroll(area, turns)
         for y in range(region.height - 4, 0, -step):
-            # A slow machine tells of the place before, when the pointer has gone on.
-            for place in (y, y + step):
-                if (yield from _lies(area, region, x, place, wanted, seen)):
-                    _found[area.ui_type, kind, wanted, across] = place
+            _move(region, int(region.width * across), y)
+            yield from pause(0.07)
+            found = under_pointer(area, region)
+            seen.append(found)
+            if wanted in found:
+                # Right after another window was in between, the button there still answers that was left.
+                yield from pause(0.2)
+                if wanted in under_pointer(area, region):
                     return
-                if wanted not in seen[-1]:
-                    break
     raise LookupError(f"No button of {wanted} among {sorted(set(seen))}.")
-
-
-def _lies(area: Any, region: Any, x: int, y: int, wanted: str, seen: list[str]) -> Generator[None, None, bool]:
-    """Move the pointer to a place; whether a button lies there that does what is wanted, else it is in ``seen``."""
-    _move(region, x, y)
-    yield from pause(0.07)
-    seen.append(under_pointer(area, region))
-    if wanted not in seen[-1]:
-        return False
-    # Right after another window was in between, the button there still answers that was left.
-    yield from pause(0.2)
-    return wanted in under_pointer(area, region)
 
 
 def scroll(area: Any, turns: int) -> Iterator[None]:

@@ -14,21 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hands
-from driving import (
-    OUT,
-    bridge,
-    forget_times,
-    in_viewport,
-    notes,
-    pause,
-    run,
-    screenshot,
-    settled,
-    show_sidebar,
-    times,
-    viewport,
-    wait,
-)
+from driving import OUT, bridge, in_viewport, notes, pause, run, screenshot, settled, show_sidebar, viewport, wait
 
 TILES = 3
 
@@ -111,13 +97,12 @@ def scenario() -> Iterator[None]:
 
     # While the engine starts and draws, Blender must go on.
     in_viewport(lambda: bpy.ops.texloom.generate())
-    notes["longest_gap"], began = 0.0, time.monotonic()
+    notes["longest_gap"] = 0.0
     for _ in wait(lambda: next(iter(bridge().entries.values())).view.state == "running" or settled(), 240):
         yield
-    notes["engine_started"] = time.monotonic() - began
     yield from wait(settled, 240)
     notes["gap_while_working"] = notes["longest_gap"]
-    notes["slowest"] = times()
+    notes["slowest"] = dict(bridge().slowest)
     entry = next(iter(bridge().entries.values()))
     notes["problem"], notes["notices"] = entry.problem, entry.notices
     made = bpy.data.objects["Cube"].active_material.name
@@ -167,13 +152,13 @@ def scenario() -> Iterator[None]:
     notes["cancelled"] = [str(last.view.state), len({made.index for made in last.view.artifacts}), seconds]
 
     # The largest files that people make every day, of which each weighs tens of megabytes.
-    forget_times()
+    bridge().slowest.clear()
     settings = bpy.context.scene.texloom
     settings.prompt, settings.size, settings.count = "weathered red brick wall with white mortar", "4096", 1
     in_viewport(lambda: bpy.ops.texloom.generate())
     last = list(bridge().entries.values())[-1]
     yield from wait(lambda: last.settled, 240)
-    notes["slowest_4096"] = times()
+    notes["slowest_4096"] = dict(bridge().slowest)
     notes["packed"] = [bpy.data.images[name].packed_file is not None for name in last.built.images]
     bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "saved.blend"))
     notes["packed_after_saving"] = [bpy.data.images[name].packed_file is not None for name in last.built.images]
@@ -190,10 +175,10 @@ def scenario() -> Iterator[None]:
     notes["pressed"] = time.perf_counter() - began
     last = list(bridge().entries.values())[-1]
     notes["reading"] = [str(last.view.state), last.view.stage, last.reading is not None]
-    forget_times()
+    bridge().slowest.clear()
     yield from wait(lambda: last.reading is None, 60)
     yield from wait(lambda: last.view.state == "running", 60)
-    notes["slowest_while_reading"] = times()
+    notes["slowest_while_reading"] = dict(bridge().slowest)
     bpy.ops.texloom.cancel(job=last.id)
     yield from wait(lambda: last.settled, 120)
 
