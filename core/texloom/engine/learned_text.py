@@ -43,10 +43,18 @@ def token_states(
     missing = max(0, min(MAX_TOKENS, tokens) - count)
     states, mask = F.pad(states * mask[..., None].to(states), (0, 0, 0, missing)), F.pad(mask, (0, missing))
     if layout is not None:
-        meaning = meanings(embedded_head(), layout, found).to(device)
-        said = torch.tensor([bool(text.strip()) for text in texts], device=device)
-        states = with_meaning(states, meaning * said[:, None])
+        states = with_meaning(states, _read(encoder, texts, layout))
     return states, mask.to(device, torch.float32)
+
+
+def _read(encoder: TextEncoder, texts: list[str], layout: Layout) -> Tensor:
+    """[B, width] what the head reads in ``texts``; an empty one means nothing, whatever it reads in its two marks."""
+    found = torch.zeros(len(texts), layout.width)
+    said = [number for number, text in enumerate(texts) if text.strip()]
+    if said:
+        encoding = encoder.encode([in_english(texts[number]) for number in said])
+        found[said] = meanings(embedded_head(), layout, encoding)
+    return found
 
 
 def planned(encoder: TextEncoder, request: GenerationRequest, context: Context) -> Plans:
@@ -70,15 +78,18 @@ def planned_states(
     Padded as :func:`token_states` does.  All that the prompt leaves open is decided, so that the network is told of
     everything that it learned to show; of what is no material, only what the words themselves say.
     """
-    states, mask = token_states(encoder, ["" if plans is None else plans.text, negative], device, layout, tokens)
+    texts = ["" if plans is None else plans.text, negative]
     count = max(1, len(each))
-    wanted = states[:1].expand(count, -1, -1)
     locked = any(plan.family_source == "request" for plan in each)
     if layout is not None and plans is not None and (locked or not plans.reading.outside):
-        width = states.shape[-1] - layout.width
-        told = torch.stack([meaning_of(plan, layout) for plan in each]).to(device)
-        wanted = with_meaning(wanted[..., :width], told)
-    unwanted = states[1:].expand(count, -1, -1)
+        # The head has read the prompt for the plans already.
+        states, mask = token_states(encoder, texts, device, None, tokens)
+        wanted = with_meaning(states[:1].expand(count, -1, -1), torch.stack([meaning_of(one, layout) for one in each]))
+        unwanted = with_meaning(states[1:], _read(encoder, texts[1:], layout))
+    else:
+        states, mask = token_states(encoder, texts, device, layout, tokens)
+        wanted, unwanted = states[:1].expand(count, -1, -1), states[1:]
+    unwanted = unwanted.expand(count, -1, -1)
     return wanted, mask[:1].expand(count, -1), unwanted, mask[1:].expand(count, -1)
 
 
@@ -90,7 +101,7 @@ def meaning_of(plan: Plan, layout: Layout) -> Tensor:
 
 def with_meaning(states: Tensor, meaning: Tensor) -> Tensor:
     """Token states [B, T, C] with the meaning [B, W] of their text behind each."""
-    return torch.cat((states, meaning[:, None].expand(-1, states.shape[1], -1).to(states.dtype)), dim=-1)
+    return torch.cat((states, meaning[:, None].expand(-1, states.shape[1], -1).to(states)), dim=-1)
 
 
 def in_english(text: str) -> str:

@@ -281,7 +281,7 @@ class Planner:
 
 def tile_width(request: GenerationRequest, plan: Plan | None = None) -> float:
     """Metres across that a picture shows: as the request has it, or as its material usually does."""
-    return request.real_world_width or (DEFAULT_TILE_M if plan is None else plan.width_m)
+    return plan.width_m if plan is not None else request.real_world_width or DEFAULT_TILE_M
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
