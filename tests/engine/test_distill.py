@@ -65,10 +65,14 @@ def test_pairs_are_what_the_model_draws_of_their_noise(
 ) -> None:
     assert pairs.noise.shape == pairs.latents.shape == (150, 4, SIDE // 16, SIDE // 16)
     assert min(pairs.texts) > 0
+    # Each of its own tile.
+    assert all(text in learned.captions[tile] for text, tile in zip(pairs.texts, pairs.shown[:, 0], strict=True))
     network = read_network(model)
-    text, none = flow.told(network, learned, pairs.texts[130:132]), flow.told(network, learned, [0, 0])
+    tiles, variants = pairs.shown[130:132].unbind(1)
+    text = flow.told(network, learned, pairs.texts[130:132], learned.truth[tiles])
+    none, sketch = flow.told(network, learned, [0, 0]), learned.sketches[tiles, variants].float()
     with circular([network]):
-        again = distill.carried(network, pairs.noise[130:132], text, none, steps=distill.STEPS)
+        again = distill.carried(network, pairs.noise[130:132], text, none, sketch, steps=distill.STEPS)
     torch.testing.assert_close(again, pairs.latents[130:132], rtol=1e-2, atol=2e-2)
 
 
@@ -109,12 +113,12 @@ def test_the_command_tells_that_its_time_was_up(
 def test_few_steps_come_nearer_to_what_many_make(model: Path, learned: latents.Learned, pairs: distill.Pairs) -> None:
     teacher = read_network(model)
     trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=teacher)
+    tiles, variants = pairs.shown.unbind(1)
+    text, sketch = flow.told(teacher, learned, pairs.texts, learned.truth[tiles]), learned.sketches[tiles, variants]
 
     def missed(network: Any) -> float:
         with circular([network]):
-            found = distill.carried(
-                network, pairs.noise, learned.text(pairs.texts), None, steps=distill.DISTILLED_STEPS
-            )
+            found = distill.carried(network, pairs.noise, text, None, sketch, steps=distill.DISTILLED_STEPS)
         return float((found - pairs.latents).square().mean())
 
     before = missed(trainer.network.eval())
@@ -127,8 +131,9 @@ def test_moved_noise_leads_to_the_moved_picture(
     model: Path, learned: latents.Learned, pairs: distill.Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = distill.Trainer(learned, pairs, OPTIONS, teacher=read_network(model))
-    clean, noise, (states, mask) = trainer._pairs(np.random.default_rng(1), torch.Generator())
-    for one, other, said, marks in zip(clean, noise, states, mask, strict=True):
+    clean, noise, (states, mask), sketch = trainer._pairs(np.random.default_rng(1), torch.Generator())
+    assert sketch is not None
+    for one, other, said, marks, seen in zip(clean, noise, states, mask, sketch, strict=True):
         count = int(marks.sum())
         moves = [(down, across) for down in range(SIDE // 16) for across in range(SIDE // 16)]
         found = [
@@ -138,8 +143,10 @@ def test_moved_noise_leads_to_the_moved_picture(
             if torch.equal(pairs.noise[index].roll(move, (-2, -1)), other)
         ]
         ((index, move),) = found
-        own, _ = flow.told(trainer.network, learned, [pairs.texts[index]])
+        tile, variant = pairs.shown[index]
+        own, _ = flow.told(trainer.network, learned, [pairs.texts[index]], learned.truth[tile][None])
         assert torch.equal(own[0, :count], said[:count])
+        assert torch.equal(learned.sketches[tile, variant].float().roll(move, (-2, -1)), seen)
         assert torch.equal(pairs.latents[index].roll(move, (-2, -1)), one)
 
 

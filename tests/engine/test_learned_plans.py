@@ -140,14 +140,16 @@ class TestStates:
         found = [float(layout.told("bricks", (), {}, ("marble", mode))[place]) for mode in ("matter", "print", "cover")]
         assert len(set(found)) == 3 and max(found) < 0.0
 
-    def test_what_is_no_material_is_told_as_read(self, encoder: TextEncoder, layout: Layout) -> None:
+    def test_what_is_no_material_is_drawn_as_the_result_will_say(self, encoder: TextEncoder, layout: Layout) -> None:
+        """As one that is, chosen by the seed: given back, its parameters draw the same."""
         prompt = "elephant"
         plans = planned(encoder, _request(prompt=prompt), Notes())
         assert plans.reading.outside
-        states, _ = token_states(encoder, [prompt, ""], "cpu", layout)
-        torch.testing.assert_close(self._meaning(encoder, layout, prompt=prompt)[0], states[0, 0, 384:])
-        locked = self._meaning(encoder, layout, prompt=prompt, parameters={"family": "bricks"})[0]
-        assert int((locked[: len(layout.families)] != 0).sum()) == 1
+        (plan,) = plans.each
+        found = self._meaning(encoder, layout, prompt=prompt)[0]
+        torch.testing.assert_close(found, meaning_of(plan, layout))
+        given = {"family": plan.family.name, **plan.family.to_json(plan.values)}
+        torch.testing.assert_close(self._meaning(encoder, layout, prompt=prompt, parameters=given)[0], found)
 
     def test_nothing_said(self, encoder: TextEncoder, layout: Layout) -> None:
         states, mask, *_ = planned_states(encoder, None, [], "", "cpu", layout)

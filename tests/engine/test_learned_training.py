@@ -15,6 +15,7 @@ from test_learned import NETWORK, TRANSFORMER, VAE
 from texloom.engine.procedural.family import families
 from texloom.engine.procedural.parameters import Choice, Color, Number
 from texloom.engine.seamless import circular
+from texloom.engine.sketch import SKETCH_CHANNELS
 from texloom.errors import ModelInvalidError
 from texloom.training import (
     autoencoder,
@@ -380,8 +381,13 @@ class TestFlow:
         """Small ones, and the whole still fits the network afterwards; transformers read few words meanwhile."""
         options = flow.Options(steps=120, batch=32, rate=3e-3, crop=2)
         trainer = flow.Trainer(learned, options, config=config)
-        clean, noise, (states, mask) = trainer._pairs(np.random.default_rng(0), torch.Generator().manual_seed(0))
+        clean, noise, (states, mask), sketch = trainer._pairs(
+            np.random.default_rng(0), torch.Generator().manual_seed(0)
+        )
         assert clean.shape == noise.shape == (32, 4, 2, 2)
+        assert (None if sketch is None else sketch.shape) == (
+            (32, SKETCH_CHANNELS, 2, 2) if config is NETWORK else None
+        )
         assert states.shape[1] == mask.shape[1] == tokens
         tiles = learned.latents.flatten(0, 1).float()
         places = tiles.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)

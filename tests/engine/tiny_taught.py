@@ -15,6 +15,7 @@ from test_learned import NETWORK, VAE
 from texloom.engine.learned_channels import Surface, to_channels
 from texloom.engine.material_plan import embedded_head
 from texloom.engine.meaning import Layout
+from texloom.engine.sketch import sketch_of
 from texloom.engine.text_encoder import TextEncoder
 from texloom.training import autoencoder, flow, latents
 from texloom.training.learned_folder import write_folder
@@ -57,13 +58,16 @@ def save_learned(folder: Path) -> Path:
         loss.backward()
         optimizer.step()
     vae = vae.eval()
-    known = torch.cat([latents.encoded_tiles(vae, _paints(16, 1000 + part)) for part in range(8)])
+    painted = torch.cat([_paints(16, 1000 + part) for part in range(8)])
+    known = torch.cat([latents.encoded_tiles(vae, part) for part in painted.split(16)])
+    sketches = sketch_of(painted, vae.spatial_compression_ratio)
     autoencoder.fold(vae, known.mean((0, 2, 3)), known.std((0, 2, 3)))
     known = (known - known.mean((0, 2, 3), keepdim=True)) / known.std((0, 2, 3), keepdim=True)
     layout = Layout.of(embedded_head().schema)
     text = latents._encoded(["", "plain paint"], TextEncoder(), layout, "cpu")
     learned = latents.Learned(
-        latents=known[:, None].half(), starts=text["lengths"].cumsum(0) - text["lengths"], **text,
+        latents=known[:, None].half(), sketches=sketches[:, None].half(),
+        starts=text["lengths"].cumsum(0) - text["lengths"], **text,
         truth=text["meanings"][1:].float().expand(len(known), -1), layout=layout, captions=[[1]] * len(known),
         texts=["", "plain paint"], rows=[{}] * len(known),
     )  # fmt: skip

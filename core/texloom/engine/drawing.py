@@ -182,7 +182,8 @@ class Drawing:
             model, negative = self._model, self._request.negative_prompt.strip()
             assert model.encoder is not None
             each = self.plans.each[first : first + len(seeds)]
-            said = model.family.text(model.folder, model.encoder, self.plans, each, negative, self._context.device)
+            size, device = (self._whole.full_width, self._whole.full_height), self._context.device
+            said = model.family.text(model.folder, model.encoder, self.plans, each, negative, device, size)
             return {**self._named, **said, "generator": chance}
         if len(seeds) == 1:
             return {**self._named, "generator": chance}

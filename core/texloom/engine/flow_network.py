@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the UNet of the learned model predicts, and the velocity of a flow that pipelines want.
+"""What the UNet of the learned model is told and predicts, and the velocity of a flow that pipelines want.
 
 A flow mixes latents x and noise n to z = (1 - t) x + t n, and its velocity is n - x.  A network that says this must at
 nearly pure noise pass all of the noise through all of its layers, beside what it knows of x.  So it is asked for
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 _MARK = "_texloom_tells_velocity"
+_ADDED, _SKETCH = "added_cond_kwargs", "sketch"
 
 
 def tell_velocity(network: Any) -> Any:
@@ -26,8 +27,21 @@ def tell_velocity(network: Any) -> Any:
     """
     if not getattr(network, _MARK, False):
         network.register_forward_hook(_hook, with_kwargs=True)
+        if sees_sketches(network):
+            network.register_forward_pre_hook(_shown, with_kwargs=True)
+            network.conv_in.register_forward_pre_hook(_beside)
         setattr(network, _MARK, True)
     return network
+
+
+def sees_sketches(network: Any) -> bool:
+    """Whether ``network`` is a UNet whose first convolution sees more than the latents that its last one gives."""
+    return hasattr(network, "conv_in") and bool(network.conv_in.in_channels > network.conv_out.out_channels)
+
+
+def showing(sketch: Tensor | None) -> dict[str, Any]:
+    """What a network is told, beside the rest, to see ``sketch`` [B, SKETCH_CHANNELS, H, W]."""
+    return {} if sketch is None else {_ADDED: {_SKETCH: sketch}}
 
 
 def velocity(predicted: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
@@ -45,3 +59,17 @@ def _hook(network: Any, args: tuple[Any, ...], named: dict[str, Any], output: An
         return (velocity(output[0], noisy, times), *output[1:])
     output.sample = velocity(output.sample, noisy, times)
     return output
+
+
+def _shown(network: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    network.conv_in.sketch = (named.get(_ADDED) or {}).get(_SKETCH)
+
+
+def _beside(convolution: Any, args: tuple[Tensor]) -> tuple[Tensor]:
+    (latents,) = args
+    sketch, convolution.sketch = convolution.sketch, None
+    if sketch is None:
+        sketch = latents.new_zeros(len(latents), convolution.in_channels - latents.shape[1], *latents.shape[2:])
+    # Without and with the text, for guidance: both see the same.
+    sketch = sketch.to(latents).repeat(len(latents) // len(sketch), 1, 1, 1)
+    return (torch.cat((latents, sketch), dim=1),)

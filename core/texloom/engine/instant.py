@@ -22,7 +22,6 @@ from .material_plan import FOLDER, Plan, Planner, Plans, check_parameters, detai
 from .pbr import ambient_occlusion_pixels, height_to_pixels, normal_pixels
 from .procedural.draw import Drawing, Drawn, draw_batch
 from .procedural.family import families
-from .procedural.pile import piled
 from .text_encoder import LICENCE as ENCODER_LICENCE
 from .text_encoder import TextEncoder
 from .vocabulary import EMBEDDINGS_FILE, WORDS_FILE, Vocabulary
@@ -105,8 +104,6 @@ class InstantGenerator:
         self.load(context)
         assert self._head is not None and self._vocabulary is not None
         plans = Planner(self._head, self._vocabulary, self._encoder).plans(request, context)
-        for plan in plans.each:
-            plan.blended = plan.blended or piled(plan.family, plans.text)
         _note_too_wide(plans.each, context)
         yield from self._draw(request, context, plans)
 

@@ -76,12 +76,11 @@ def planned_states(
     Without ``plans`` nothing is said, of one picture.
 
     Padded as :func:`token_states` does.  All that the prompt leaves open is decided, so that the network is told of
-    everything that it learned to show; of what is no material, only what the words themselves say.
+    everything that it learned to show.
     """
     texts = ["" if plans is None else plans.text, negative]
     count = max(1, len(each))
-    locked = any(plan.family_source == "request" for plan in each)
-    if layout is not None and plans is not None and (locked or not plans.reading.outside):
+    if layout is not None and plans is not None:
         # The head has read the prompt for the plans already.
         states, mask = token_states(encoder, texts, device, None, tokens)
         wanted = with_meaning(states[:1].expand(count, -1, -1), torch.stack([meaning_of(one, layout) for one in each]))

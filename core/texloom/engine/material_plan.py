@@ -27,6 +27,7 @@ from .procedural.draw import Drawing
 from .procedural.family import Family, families
 from .procedural.fineness import drawn_width
 from .procedural.parameters import Choice, Number, Rng, Value
+from .procedural.pile import piled
 from .procedural.weathering import ATTRIBUTES
 from .prompt_warnings import warn_about_prompt, warn_about_unused, words_at
 from .schema import describe
@@ -192,6 +193,8 @@ class Planner:
         context.timing("read", time.perf_counter() - began)
         look = _Look.of(request, avoided)
         each = [self._plan(request, reading, avoided, index, context, look, pair) for index in range(request.count)]
+        for plan in each:
+            plan.blended = plan.blended or piled(plan.family, text)
         prompt = translated or request.prompt
         if pair is None and not draws_words:
             warn_about_unused(prompt, wording, reading, [plan.family for plan in each], context)

@@ -22,19 +22,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from .. import __version__
 from ..engine.families.learned import GUIDANCE, STEPS, TRAINING_FILE
+from ..engine.flow_network import sees_sketches, showing
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
+from .flow import Sample, add_arguments, moved, prepare_all, set_up, told
 from .flow import Trainer as FlowTrainer
-from .flow import Words, add_arguments, moved, prepare_all, set_up, told
 from .heads import report
 from .latents import Learned
 from .learned_folder import SHIFT, read_autoencoder, read_network, write_folder
@@ -60,15 +62,17 @@ class Options(FlowOptions):
 
 @dataclass
 class Pairs:
-    """Noise [N, C, H, W], the latents [N, C, H, W] that it leads to, and the number of the text that was drawn."""
+    """Noise [N, C, H, W] and the latents [N, C, H, W] that it leads to, with the caption of that number; all else that
+    is told of a tile, and its sketch, are those of tile and variant ``shown`` [N, 2]."""
 
     noise: Tensor
     latents: Tensor
     texts: list[int]
+    shown: Tensor
 
     def to(self, device: str) -> Pairs:
         """The same on ``device``."""
-        return Pairs(self.noise.to(device), self.latents.to(device), self.texts)
+        return Pairs(self.noise.to(device), self.latents.to(device), self.texts, self.shown.to(device))
 
 
 def sigmas(steps: int) -> Tensor:
@@ -83,7 +87,13 @@ def sigmas(steps: int) -> Tensor:
 
 @torch.inference_mode()
 def carried(
-    network: Any, noise: Tensor, text: tuple[Tensor, Tensor], none: tuple[Tensor, Tensor] | None, *, steps: int
+    network: Any,
+    noise: Tensor,
+    text: tuple[Tensor, Tensor],
+    none: tuple[Tensor, Tensor] | None,
+    sketch: Tensor | None = None,
+    *,
+    steps: int,
 ) -> Tensor:
     """The latents that ``network`` makes of ``noise`` [B, C, H, W] in ``steps`` Euler steps.
 
@@ -92,25 +102,29 @@ def carried(
         noise: what it begins with.
         text: token states and mask of each.
         none: those of no text, to guide away from; None for no guidance.
+        sketch: that they are painted over, with and without text.
         steps: of the schedule.
     """
     latents, at = noise, sigmas(steps)
     for here, there in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
         time = torch.full((len(latents),), here * 1000.0, device=latents.device)
         with autocast(latents.device.type):
-            velocity = velocity_of(network, latents, text, time)
+            velocity = velocity_of(network, latents, text, time, sketch)
             if none is not None:
-                unsaid = velocity_of(network, latents, none, time)
+                unsaid = velocity_of(network, latents, none, time, sketch)
                 velocity = unsaid + GUIDANCE * (velocity - unsaid)
         latents = latents + (there - here) * velocity
     return latents
 
 
-def velocity_of(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor) -> Tensor:
-    """What ``network`` says of latents [B, C, H, W] with this text, at ``time`` [B] from 0 to 1000."""
+def velocity_of(
+    network: Any, latents: Tensor, text: tuple[Tensor, Tensor], time: Tensor, sketch: Tensor | None = None
+) -> Tensor:
+    """What ``network`` says of latents [B, C, H, W] with this text and sketch, at ``time`` [B] from 0 to 1000."""
     states, mask = text
     latents = latents.contiguous(memory_format=torch.channels_last)
-    found = network(latents, encoder_hidden_states=states, encoder_attention_mask=mask, timestep=time).sample
+    said = {"encoder_hidden_states": states, "encoder_attention_mask": mask, **showing(sketch)}
+    found = network(latents, timestep=time, **said).sample
     result: Tensor = found.float()
     return result
 
@@ -124,7 +138,8 @@ def make_pairs(
     device: str = "cpu",
     deadline: float | None = None,
 ) -> Pairs:
-    """Draw ``options.pairs`` captions with the trained ``network``; those in the folder ``cache`` are kept.
+    """Draw ``options.pairs`` tiles anew with the trained ``network``, told of each all that the engine would tell it;
+    those in the folder ``cache`` are kept.
 
     Raises:
         OutOfTimeError: it is past ``deadline``; each call draws some more.
@@ -139,11 +154,15 @@ def make_pairs(
     noises: list[Tensor] = []
     pictures: list[Tensor] = []
     texts: list[int] = []
+    shown: list[Tensor] = []
     made = False
     for start in range(0, options.pairs, _SHARD):
         rng = np.random.default_rng((options.seed, start))
         count = min(_SHARD, options.pairs - start)
-        chosen = [int(rng.integers(1, len(learned.texts))) for _ in range(_SHARD)][:count]
+        tiles = rng.integers(len(learned.latents), size=_SHARD)
+        variants = rng.integers(learned.latents.shape[1], size=_SHARD)
+        chosen = learned.say(rng, tiles, 0.0)[:count]
+        which = torch.from_numpy(np.stack((tiles, variants), axis=1))[:count]
         source = torch.Generator().manual_seed(int(rng.integers(2**31)))
         noise = torch.randn((_SHARD, *learned.latents.shape[-3:]), generator=source)[:count]
         path = folder / f"{start:06d}-{count}.safetensors"
@@ -151,7 +170,7 @@ def make_pairs(
             if made:
                 check_time(deadline)
             parts = [
-                _drawn(network, learned, noise[at : at + options.batch], chosen[at : at + options.batch], device)
+                _drawn(network, learned, *(value[at : at + options.batch] for value in (noise, chosen, which)), device)
                 for at in range(0, count, options.batch)
             ]
             aside = path.with_suffix(".tmp")
@@ -161,17 +180,28 @@ def make_pairs(
             report(f"drew {start + count} of {options.pairs} pictures")
         noises.append(noise)
         pictures.append(load_file(path)["latents"].float())
-        texts += chosen
-    return Pairs(torch.cat(noises), torch.cat(pictures), texts)
+        texts += chosen.tolist()
+        shown.append(which)
+    return Pairs(torch.cat(noises), torch.cat(pictures), texts, torch.cat(shown))
 
 
-def _drawn(network: Any, learned: Learned, noise: Tensor, chosen: Sequence[int], device: str) -> Tensor:
-    text, none = (
-        (states.to(device), mask.to(device))
-        for states, mask in (told(network, learned, texts) for texts in (chosen, [0] * len(chosen)))
-    )
+def _drawn(
+    network: Any, learned: Learned, noise: Tensor, chosen: NDArray[np.int64], shown: Tensor, device: str
+) -> Tensor:
+    said = told(network, learned, chosen, learned.truth[shown[:, 0].to(learned.device)])
+    unsaid = told(network, learned, np.zeros_like(chosen))
+    text, none = ((states.to(device), mask.to(device)) for states, mask in (said, unsaid))
     with circular([network]), sdpa_kernel(FlowTrainer.kernels(device)):
-        return carried(network, noise.to(device), text, none, steps=STEPS).half().cpu()
+        sketch = _sketch(network, learned, shown, device)
+        return carried(network, noise.to(device), text, none, sketch, steps=STEPS).half().cpu()
+
+
+def _sketch(network: Any, learned: Learned, shown: Tensor, device: str) -> Tensor | None:
+    """[B, SKETCH_CHANNELS, H, W] of tiles and variants ``shown`` [B, 2]; None for networks that see none."""
+    if not sees_sketches(network):
+        return None
+    tiles, variants = shown.to(learned.device).unbind(1)
+    return learned.sketches[tiles, variants].to(device).float()
 
 
 class Trainer(FlowTrainer):
@@ -195,13 +225,17 @@ class Trainer(FlowTrainer):
         self.pairs = pairs.to(device)
         self._texts = np.array(pairs.texts)
 
-    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> Sample:
         picked = rng.integers(len(self._texts), size=self.options.batch)
         index = sent(picked, self.device)
-        # A noise that is moved leads to the moved picture.
-        both = moved(torch.cat((self.pairs.latents[index], self.pairs.noise[index]), dim=1), rng)
-        clean, noise = both.chunk(2, dim=1)
-        return clean, noise, told(self.network, self.learned, self._texts[picked])
+        shown = self.pairs.shown[index]
+        # A noise that is moved, with its sketch, leads to the moved picture.
+        parts = [self.pairs.latents[index], self.pairs.noise[index]]
+        sketch = _sketch(self.network, self.learned, shown, self.device)
+        found = moved(torch.cat(parts if sketch is None else [*parts, sketch], dim=1), rng)
+        clean, noise, *rest = found.tensor_split((parts[0].shape[1], 2 * parts[0].shape[1]), dim=1)
+        words = told(self.network, self.learned, self._texts[picked], self.learned.truth[shown[:, 0]])
+        return clean, noise, words, None if sketch is None else rest[0]
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         # Half of them where the few steps begin, for these are what it will be asked.

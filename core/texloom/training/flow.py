@@ -33,10 +33,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import __version__
 from ..engine.device import use_threads
-from ..engine.flow_network import tell_velocity
+from ..engine.flow_network import sees_sketches, showing, tell_velocity
 from ..engine.learned_text import USUAL_TOKENS
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
+from ..engine.sketch import SKETCH_CHANNELS
 from ..engine.text_encoder import TextEncoder
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
@@ -92,11 +93,16 @@ transformers", 2024), which the UNet is measured against."""
 
 NETWORKS = {"unet": UNET, "transformer": TRANSFORMER}
 _KEEP_SECONDS = 120  # Between checkpoints: as much is lost at most when it is killed.
+_COARSE, _ROUGH, _MISSING = 0.25, 0.3, 0.1  # parts of the sketches, and the noise of a rough one
 _FEW_TOKENS = 3  # Of small pieces: else most of the work would be reading.
+_LATENT_INPUT = "conv_in.weight"  # of a UNet
 _TEXT_INPUT = "caption_projection.linear_1.weight"  # of a transformer
 
 Words = tuple[Tensor, Tensor]
 """Token states and mask, as :meth:`.latents.Learned.text` gives them."""
+
+Sample = tuple[Tensor, Tensor, Words, Tensor | None]
+"""A batch of latents, the noise that each shall come from, what is said of it, and the sketch of it, if one is seen."""
 
 _CHOSEN = ("steps", "total", "rate", "batch", "crop", "shift", "seed")
 
@@ -151,8 +157,9 @@ def _is_unet(config: Mapping[str, Any]) -> bool:
 def fitted(config: dict[str, Any] | None, *, channels: int, text: int) -> dict[str, Any]:
     """The configuration for latents of ``channels`` numbers and token states of ``text`` ones."""
     shape = config or UNET
-    read = "encoder_hid_dim" if _is_unet(shape) else "caption_channels"
-    return shape | {"in_channels": channels, "out_channels": channels, read: text}
+    unet = _is_unet(shape)
+    read, seen = ("encoder_hid_dim", SKETCH_CHANNELS) if unet else ("caption_channels", 0)
+    return shape | {"in_channels": channels + seen, "out_channels": channels, read: text}
 
 
 class Trainer:
@@ -194,6 +201,10 @@ class Trainer:
             ModelInvalidError: it is of another shape.
         """
         weights = dict(network.state_dict())
+        first = weights.get(_LATENT_INPUT)
+        if first is not None and first.shape[1] == self.learned.latents.shape[2] and sees_sketches(self.network):
+            # Sketches say nothing to it at first.
+            weights[_LATENT_INPUT] = nn.functional.pad(first, (0, 0, 0, 0, 0, SKETCH_CHANNELS))
         wanted = self.network.state_dict().get(_TEXT_INPUT)
         if wanted is not None and _TEXT_INPUT in weights and weights[_TEXT_INPUT].shape[1] < wanted.shape[1]:
             # What it does not know yet says nothing at first.
@@ -268,10 +279,10 @@ class Trainer:
         options = self.options
         rng = np.random.default_rng((options.seed, self.step))
         source = torch.Generator(self.device).manual_seed(int(rng.integers(2**31)))
-        clean, noise, (states, mask) = self._pairs(rng, source)
+        clean, noise, (states, mask), sketch = self._pairs(rng, source)
         at = self._times(len(clean), source)
         self._set_rate()
-        loss = self._loss(torch.lerp(clean, noise, at.view(-1, 1, 1, 1)), noise - clean, states, mask, at)
+        loss = self._loss(torch.lerp(clean, noise, at.view(-1, 1, 1, 1)), noise - clean, states, mask, at, sketch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -293,14 +304,15 @@ class Trainer:
         which = int(rng.choice(len(self.corpora), p=shares / shares.sum()))
         return self.corpora[which], int(counts[which])
 
-    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> tuple[Tensor, Tensor, Words]:
-        """A batch of latents, the noise that each shall come from, and what is said of it."""
+    def _pairs(self, rng: np.random.Generator, source: torch.Generator) -> Sample:
         options = self.options
         learned, count = self._corpus(rng)
         picked = rng.integers(len(learned.latents), size=count)
         variants = rng.integers(learned.latents.shape[1], size=count)
-        found = learned.latents[sent(picked, self.device), sent(variants, self.device)]
-        clean = moved(found.float(), rng, options.crop)
+        index = sent(picked, self.device), sent(variants, self.device)
+        both = moved(torch.cat((learned.latents[index], learned.sketches[index]), dim=1).float(), rng, options.crop)
+        clean, seen = both.split((learned.latents.shape[2], learned.sketches.shape[2]), dim=1)
+        sketch = roughened(seen, rng, source) if sees_sketches(self.network) else None
         chosen = learned.say(rng, picked, options.unsaid)
         # The head tells what captions say; more often more is told than they do, so that what each parameter looks
         # like is learned from every picture that has it.
@@ -308,7 +320,7 @@ class Trainer:
         said = learned.meanings[sent(chosen, self.device)].float()
         meaning = torch.where(sent(more, self.device), learned.partly_told(rng, picked), said)
         noise = torch.randn(clean.shape, generator=source, device=self.device)
-        return clean, noise, told(self.network, learned, chosen, meaning, few=bool(options.crop))
+        return clean, noise, told(self.network, learned, chosen, meaning, few=bool(options.crop)), sketch
 
     def _times(self, count: int, source: torch.Generator) -> Tensor:
         """How far on the way to noise each sample is, from 0 to 1."""
@@ -320,13 +332,16 @@ class Trainer:
         shift = self.options.shift
         return shift * found / (1.0 + (shift - 1.0) * found)
 
-    def _loss(self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor) -> Tensor:
+    def _loss(
+        self, noisy: Tensor, velocity: Tensor, states: Tensor, mask: Tensor, sigma: Tensor, sketch: Tensor | None
+    ) -> Tensor:
         with autocast(self.device):
             seen = self._forward(
                 noisy.contiguous(memory_format=torch.channels_last),
                 encoder_hidden_states=states,
                 encoder_attention_mask=mask,
                 timestep=sigma * 1000.0,
+                **showing(sketch),
             ).sample
         return (seen.float() - velocity).square().mean()
 
@@ -363,6 +378,23 @@ class Trainer:
         if facts["options"] != asdict(self.options):
             raise ModelInvalidError(f"The checkpoint in {work} is of other options.", advice="Start without --resume.")
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def roughened(sketch: Tensor, rng: np.random.Generator, source: torch.Generator) -> Tensor:
+    """Sketches [B, SKETCH_CHANNELS, H, W] as they may come: coarse or noisy ones, without relief, pattern or both."""
+    count, device = len(sketch), sketch.device
+
+    def some(part: float) -> Tensor:
+        return sent(rng.random((count, 1, 1, 1)) < part, device)
+
+    latents = sketch.view(count, -1, 4, *sketch.shape[2:])
+    coarse = latents.mean(2, keepdim=True).expand_as(latents).flatten(1, 2)
+    found = torch.where(some(_COARSE), coarse, sketch)
+    noise = torch.randn(sketch.shape, generator=source, device=device)
+    found = found + noise * sent(rng.random((count, 1, 1, 1), np.float32), device) * _ROUGH * some(0.5)
+    relief, pattern = found.chunk(2, dim=1)
+    missing = some(_MISSING)
+    return torch.cat((relief * ~(missing | some(_MISSING)), pattern * ~(missing | some(_MISSING))), dim=1)
 
 
 def told(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache as remembered
 from functools import cached_property
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..engine import color_names
+from ..engine import color_names, sketch
 from ..engine.head import Head
 from ..engine.learned_text import MAX_TOKENS, with_meaning
 from ..engine.material_plan import FOLDER, embedded_head
@@ -51,14 +51,15 @@ _ROUND = 16  # Tokens, on cards: compiled networks and kernels are made anew for
 @dataclass
 class Learned:
     """Latents [N, variants, C, H, W] in half precision of N tiles, each variant moved by part of a latent, half of them
-    mirrored; for each tile the captions ``captions[n]``, one after the other, rows of ``starts`` and ``lengths``: where
-    in ``states`` [tokens, 384] those of a text stand.
+    mirrored, and ``sketches`` [N, variants, C, H, W] of the same; for each tile the captions ``captions[n]``, one after
+    the other, rows of ``starts`` and ``lengths``: where in ``states`` [tokens, 384] those of a text stand.
 
     Text 0 is the empty one.  ``meanings`` [texts, W] is what the head reads in each text, in ``layout``, and ``truth``
     [N, W] the same with everything said that is true of a tile.  ``lengths`` stays in main memory.
     """
 
     latents: Tensor
+    sketches: Tensor
     states: Tensor
     starts: Tensor
     lengths: Tensor
@@ -83,10 +84,8 @@ class Learned:
         """The same on ``device``."""
         if torch.device(device).type == self.device.type:
             return self
-        return replace(
-            self, latents=self.latents.to(device), states=self.states.to(device), starts=self.starts.to(device),
-            meanings=self.meanings.to(device), truth=self.truth.to(device),
-        )  # fmt: skip
+        large = ("latents", "sketches", "states", "starts", "meanings", "truth")
+        return replace(self, **{name: getattr(self, name).to(device) for name in large})
 
     @cached_property
     def _groups(self) -> Tensor:
@@ -187,16 +186,23 @@ def prepare(
     for name, value in vae.state_dict().items():
         if name.startswith("encoder."):
             key.update(value.detach().cpu().float().numpy().tobytes())
-    key.update(f"{variants} {seed} {tiles.size} {tiles.shards_sum()}".encode())
+    pixels = int(vae.spatial_compression_ratio)
+    made_of = f"{variants} {seed} {tiles.size} {tiles.shards_sum()}".encode()
+    key.update(made_of)
     folder = cache / f"latents-{key.hexdigest()[:16]}"
     vae = vae.to(device).eval()
 
     def latents_of(start: int, stop: int) -> dict[str, Tensor]:
         return {"latents": _latents(tiles, train[start:stop], vae, variants, (seed, start), device)}
 
+    def sketches_of(start: int, stop: int) -> dict[str, Tensor]:
+        return {"sketches": _sketches(tiles, train[start:stop], pixels, variants, (seed, start))}
+
     latents = _in_parts(folder, len(train), _TILES, latents_of, deadline)["latents"]
+    kept = hashlib.sha256(made_of + f"{pixels} {files_sum((Path(sketch.__file__),))}".encode()).hexdigest()[:16]
+    sketches = _in_parts(cache / f"sketches-{kept}", len(train), _TILES, sketches_of, deadline)["sketches"]
     return Learned(
-        latents=latents, states=text["states"], starts=text["lengths"].cumsum(0) - text["lengths"],
+        latents=latents, sketches=sketches, states=text["states"], starts=text["lengths"].cumsum(0) - text["lengths"],
         lengths=text["lengths"], meanings=text["meanings"], truth=truth, layout=layout, captions=owners, texts=texts,
         rows=rows,
     )  # fmt: skip
@@ -334,10 +340,29 @@ def _encoded(texts: list[str], encoder: TextEncoder, layout: Layout, device: str
 def _latents(
     tiles: Tiles, chosen: NDArray[np.int64], vae: Any, variants: int, seed: tuple[int, int], device: str
 ) -> Tensor:
-    rng = np.random.default_rng(seed)
-    pixels = vae.spatial_compression_ratio
     at_once = 8 if torch.device(device).type == "cpu" else max(1, 64 * 256**2 // tiles.size**2)
-    parts: list[Tensor] = []
+    return torch.cat(
+        [
+            encoded_tiles(vae, moved.flatten(0, 1).to(device)).unflatten(0, moved.shape[:2]).half().cpu()
+            for moved in _variants(tiles, chosen, vae.spatial_compression_ratio, variants, seed, at_once)
+        ]
+    )
+
+
+def _sketches(tiles: Tiles, chosen: NDArray[np.int64], pixels: int, variants: int, seed: tuple[int, int]) -> Tensor:
+    return torch.cat(
+        [
+            sketch.sketch_of(moved.flatten(0, 1), pixels).unflatten(0, moved.shape[:2]).half().cpu()
+            for moved in _variants(tiles, chosen, pixels, variants, seed, 8)
+        ]
+    )
+
+
+def _variants(
+    tiles: Tiles, chosen: NDArray[np.int64], pixels: int, variants: int, seed: tuple[int, int], at_once: int
+) -> Iterator[Tensor]:
+    """The tiles ``chosen`` as [B, variants, 6, H, W], each variant moved by less than ``pixels``."""
+    rng = np.random.default_rng(seed)
     for start in range(0, len(chosen), at_once):
         truth = tiles.whole(chosen[start : start + at_once])
         moved: list[Tensor] = []
@@ -345,9 +370,7 @@ def _latents(
             down, across = (int(value) for value in rng.integers(pixels, size=2))
             turned = truth.flip(-1) if variant % 2 else truth
             moved.append(turned.roll((down, across), (-2, -1)))
-        latents = encoded_tiles(vae, torch.stack(moved, 1).flatten(0, 1).to(device))
-        parts.append(latents.unflatten(0, (len(truth), variants)).half().cpu())
-    return torch.cat(parts)
+        yield torch.stack(moved, 1)
 
 
 @torch.no_grad()

@@ -23,17 +23,22 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from ..engine.families.learned import STEPS, distilled_steps
-from ..engine.learned_text import token_states
+from ..engine.flow_network import sees_sketches
+from ..engine.learned_text import USUAL_TOKENS, planned, planned_states, token_states
+from ..engine.material_plan import Plans
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
+from ..engine.sketch import planned_sketches, sketch_of
 from ..engine.text_encoder import TextEncoder
 from ..errors import TexloomError
+from ..request import GenerationRequest
 from ..storage import write_json_atomic
 from .asked import SEED, Asked, agreement, captions
 from .distill import carried, velocity_of
 from .flow import Trainer
 from .heads import report
 from .latents import encoded_tiles
+from .learned_draw import quiet
 from .learned_evaluate import add_truth_arguments, grammar_of, reference_orders, settle
 from .learned_folder import read_autoencoder, read_network
 from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
@@ -51,12 +56,15 @@ _COLUMNS = (
 
 @dataclass
 class Ground:
-    """What all networks are measured on: held-out captions, latents of held-out samples, and what true materials of
-    other captions look like to the judge."""
+    """What all networks are measured on: held-out captions, what the engine reads in them and the sketches of that,
+    latents and sketches of held-out samples, and what true materials of other captions look like to the judge."""
 
     captions: list[Asked]
+    plans: list[Plans]
+    sketches: Tensor
     noise: Tensor
     latents: Tensor
+    latent_sketches: Tensor
     latent_captions: list[str]
     features: Any
     encoder: TextEncoder
@@ -81,14 +89,24 @@ def prepare_ground(
     grammar = grammar_of(judge)
     texts = captions(grammar, count)
     _, kept = tiles.split()
-    latents = torch.cat([encoded_tiles(vae, part.to(device)) for part in tiles.whole(kept).split(8)])
+    whole = tiles.whole(kept)
+    latents = torch.cat([encoded_tiles(vae, part.to(device)) for part in whole.split(8)])
+    # Of each caption as the engine draws it, with the seed of its number.
+    size, pixels, context = tiles.size, vae.spatial_compression_ratio, quiet(device)
+    requests = [
+        GenerationRequest(prompt=asked.text, width=size, height=size, seed=number) for number, asked in enumerate(texts)
+    ]
+    plans = [planned(encoder, request, context) for request in requests]
     orders = {"reference": reference_orders(grammar, count)}
     reference = true_materials(orders, tiles.size, folder=folder, workers=workers)["reference"]
     source = torch.Generator().manual_seed(SEED)
     return Ground(
         captions=texts,
+        plans=plans,
+        sketches=planned_sketches([one.each[0] for one in plans], size, size, pixels, device),
         noise=torch.randn((count, *latents.shape[1:]), generator=source).to(device),
         latents=latents,
+        latent_sketches=sketch_of(whole, pixels).to(device),
         latent_captions=[tiles.rows[int(index)]["caption"] for index in kept],
         features=judge_all(judge, reference.batches(_BATCH, device)).features,
         encoder=encoder,
@@ -104,8 +122,10 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     """
     device = ground.device
     network, layout = read_network(model).to(device), Layout.load(model)
-    text = token_states(ground.encoder, [asked.text for asked in ground.captions], device, layout)
-    unsaid = token_states(ground.encoder, [""], device, layout)
+    longest = max(USUAL_TOKENS, ground.encoder.encode([one.text for one in ground.plans]).mask.shape[1])
+    said = [planned_states(ground.encoder, one, one.each, "", device, layout, longest) for one in ground.plans]
+    text = [torch.cat(parts) for parts in zip(*said, strict=True)]
+    sees = sees_sketches(network)
     few = distilled_steps(model)
     steps = STEPS if few is None else few
     made: list[Tensor] = []
@@ -113,14 +133,16 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     with circular([network]), sdpa_kernel(Trainer.kernels(device)):
         for start in range(0, len(ground.noise), _BATCH):
             part = slice(start, start + _BATCH)
-            states, mask = (value[part] for value in text)
-            empty, unmasked = (value.expand(len(states), *value.shape[1:]) for value in unsaid)
+            states, mask, empty, unmasked = (value[part] for value in text)
             none = (empty, unmasked) if few is None else None
+            sketch = ground.sketches[part] if sees else None
             # Back on the processor a picture is done, whatever the device puts off.
-            made.append(carried(network, ground.noise[part], (states, mask), none, steps=steps).cpu())
+            made.append(carried(network, ground.noise[part], (states, mask), none, sketch, steps=steps).cpu())
         spent = time.perf_counter() - began
         told = token_states(ground.encoder, ground.latent_captions, device, layout)
-        loss, words = _loss(network, ground, told), words_explain(network, ground.latents, told)
+        sketches = ground.latent_sketches if sees else None
+        loss = _loss(network, ground.latents, told, sketches)
+        words = words_explain(network, ground.latents, told, sketches)
     with torch.no_grad(), circular([vae]):
         pictures = (vae.decode(part.to(device)).sample for part in torch.cat(made).split(8))
         verdict = judge_all(judge, pictures)
@@ -139,29 +161,32 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
 
 
 @torch.inference_mode()
-def _loss(network: Any, ground: Ground, text: tuple[Tensor, Tensor]) -> float:
+def _loss(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], sketches: Tensor | None) -> float:
     """Mean squared error of the velocity at four times each."""
     source = torch.Generator().manual_seed(1)
     found: list[float] = []
-    for start in range(0, len(ground.latents), _BATCH):
-        clean = ground.latents[start : start + _BATCH]
-        states, mask = (value[start : start + _BATCH] for value in text)
+    for start in range(0, len(latents), _BATCH):
+        part = slice(start, start + _BATCH)
+        clean, sketch = latents[part], None if sketches is None else sketches[part]
+        states, mask = (value[part] for value in text)
         for at in (0.2, 0.4, 0.6, 0.8):
             noise = torch.randn(clean.shape, generator=source).to(clean.device)
             time_ = torch.full((len(clean),), at * 1000.0, device=clean.device)
-            seen = velocity_of(network, clean * (1.0 - at) + noise * at, (states, mask), time_)
+            seen = velocity_of(network, clean * (1.0 - at) + noise * at, (states, mask), time_, sketch)
             found += (seen - (noise - clean)).square().mean((1, 2, 3)).tolist()
     return float(np.mean(found))
 
 
 @torch.inference_mode()
-def words_explain(network: Any, latents: Tensor, text: tuple[Tensor, Tensor]) -> float:
-    """The part of the variance of tiles' mean latents that a flow tells from its words alone, at pure noise.
+def words_explain(network: Any, latents: Tensor, text: tuple[Tensor, Tensor], sketches: Tensor | None = None) -> float:
+    """The part of the variance of tiles' mean latents that a flow tells from its words (and sketch) alone, at pure
+    noise.
 
     Args:
         network: predicts the velocity; sees across the borders.
         latents: [N, C, H, W] of tiles that training never saw.
         text: token states and mask of their captions.
+        sketches: of them, for a network that sees some.
 
     Returns:
         1 for all of it, 0 for nothing (also of a single tile), and less for what is worse than the mean of all tiles.
@@ -169,11 +194,12 @@ def words_explain(network: Any, latents: Tensor, text: tuple[Tensor, Tensor]) ->
     source = torch.Generator().manual_seed(1)
     said: list[Tensor] = []
     for start in range(0, len(latents), _BATCH):
-        clean = latents[start : start + _BATCH]
-        states, mask = (value[start : start + _BATCH] for value in text)
+        part = slice(start, start + _BATCH)
+        clean, sketch = latents[part], None if sketches is None else sketches[part]
+        states, mask = (value[part] for value in text)
         noise = torch.randn(clean.shape, generator=source).to(clean.device)
         time_ = torch.full((len(clean),), 1000.0, device=clean.device)
-        velocity = velocity_of(network, noise, (states, mask), time_)
+        velocity = velocity_of(network, noise, (states, mask), time_, sketch)
         said.append((noise - velocity).mean((2, 3)))
     truth = latents.mean((2, 3))
     missed = (torch.cat(said) - truth).square().sum()

@@ -24,6 +24,7 @@ from ..engine.learned_text import USUAL_TOKENS, planned, planned_states
 from ..engine.material_plan import tile_width
 from ..engine.meaning import Layout
 from ..engine.ready import pictured
+from ..engine.sketch import planned_sketches
 from ..engine.text_encoder import TextEncoder
 from ..request import GenerationRequest
 from .learned_state import default_device
@@ -75,7 +76,7 @@ def drawn_together(
         return
     parameters = dict(inspect.signature(type(model.pipeline).__call__).parameters)
     steps, guidance = model.info.default_steps, model.info.default_guidance_scale
-    layout = Layout.load(model.folder.path)
+    layout, pixels = Layout.load(model.folder.path), model.folder.latent_pixels
     for start in range(0, len(prompts), together):
         texts, own = list(prompts[start : start + together]), seeds[start : start + together]
         requests = [
@@ -83,6 +84,7 @@ def drawn_together(
             for text, seed in zip(texts, own, strict=True)
         ]
         plans = [planned(model.encoder, request, context) for request in requests]
+        firsts = [one.each[0] for one in plans]
         # All as long as the longest, as texts of one batch were in training.
         longest = max(USUAL_TOKENS, model.encoder.encode([one.text for one in plans]).mask.shape[1])
         said = [planned_states(model.encoder, one, one.each, "", context.device, layout, longest) for one in plans]
@@ -94,6 +96,7 @@ def drawn_together(
             "prompt_attention_mask": mask,
             "negative_prompt_embeds": unwanted,
             "negative_prompt_attention_mask": unwanted_mask,
+            "sketch": planned_sketches(firsts, size, size, pixels, context.device),
             "num_inference_steps": steps,
             "generator": [torch.Generator("cpu").manual_seed(seed) for seed in own],
         }

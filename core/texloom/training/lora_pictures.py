@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine import image_seams, map_estimator
-from ..engine.learned_channels import Surface, from_channels, to_channels
+from ..engine.learned_channels import CHANNELS, Surface, from_channels, to_channels
 from ..engine.pictures import opaque, open_picture
 from ..engine.seamless import circular
+from ..engine.sketch import sketch_of
 from ..errors import RequestError, StorageError, TexloomError
 from ..png import read_png
 from .lora_sources import Source
@@ -49,12 +50,14 @@ class Material:
         caption: what is said of it.
         squares: how it is shown, the first one as it is.
         latents: [squares, channels, [frames,] h, w] of these.
+        sketches: [squares, SKETCH_CHANNELS, h, w] of surfaces, for models that paint over one.
     """
 
     source: Source
     caption: str
     squares: list[Square]
     latents: Tensor = field(default_factory=lambda: torch.empty(0))
+    sketches: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 def read_materials(
@@ -184,6 +187,9 @@ def encode(materials: Sequence[Material], vae: Any, *, device: str, tell: Callab
                 latent = found.latent if hasattr(found, "latent") else found.latent_dist.mode()
                 parts.append(latent.float().cpu())
             material.latents = torch.cat(parts)
+            values = torch.stack([square.values for square in material.squares])
+            if values.shape[1] == len(CHANNELS):
+                material.sketches = sketch_of(values, values.shape[-1] // material.latents.shape[-1])
             tell(number + 1)
     finally:
         torch.nn.Module.to(vae, dtype=kept)

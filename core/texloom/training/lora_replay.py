@@ -154,7 +154,8 @@ class Replay:
                 if prompt.strip():
                     plans = planned(model.encoder, GenerationRequest(prompt=prompt, seed=seed), self._context)
                 each = [] if plans is None else plans.each
-                named |= family.text(model.folder, model.encoder, plans, each, "", self._context.device)
+                size, device = (self._size, self._size), self._context.device
+                named |= family.text(model.folder, model.encoder, plans, each, "", device, size)
             else:
                 named |= read_prompts(pipeline, family, prompt, "", model.info.name, self._context)
             named |= {"num_inference_steps": 2, "generator": torch.Generator("cpu").manual_seed(0)}

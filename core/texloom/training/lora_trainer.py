@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.device import is_out_of_memory
+from ..engine.flow_network import sees_sketches, showing
 from ..engine.seamless import circular
 from ..errors import ErrorCode, ModelInvalidError, TexloomError
 from .flow import moved
@@ -110,6 +111,7 @@ class Trainer:
         self.best_step = 0
         self.losses: list[tuple[int, float]] = []
         self.checkpointing = False
+        self._sketched = sees_sketches(self.network) and all(len(one.sketches) for one in materials)
 
     @property
     def done(self) -> float:
@@ -239,12 +241,17 @@ class Trainer:
         material = self.materials[index]
         number = int(rng.integers(len(material.squares)))
         square, latents = material.squares[number], material.latents[number]
+        sketch = material.sketches[number] if self._sketched else None
         if square.tile_x and square.tile_y:
-            latents = moved(latents[None], rng)[0]
+            both = latents if sketch is None else torch.cat((latents, sketch))
+            both = moved(both[None], rng)[0]
+            latents, sketch = both[: len(latents)], None if sketch is None else both[len(latents) :]
         said = rng.random() >= self.options.unsaid
         # The last calls are those of no text.
         calls = self._calls[index if said else -1]
-        return (square.tile_x, square.tile_y), latents, calls[int(rng.integers(len(calls)))]
+        call = calls[int(rng.integers(len(calls)))]
+        # Over its own sketch, and not over that of what its caption would be drawn as.
+        return (square.tile_x, square.tile_y), latents, call | showing(None if sketch is None else sketch[None])
 
     def _by_axes(
         self, shown: Sequence[tuple[tuple[bool, bool], Tensor, Tree]]
@@ -276,7 +283,8 @@ class Trainer:
             with self._wrapping(axes):
                 for when in self.noise.spread(count)[:, None]:
                     added = torch.randn(clean.shape, generator=source)
-                    total += float(self._loss([self._calls[index][0]], clean, added, when, self.bench.device))
+                    call = self._calls[index][0] | showing(material.sketches[:1] if self._sketched else None)
+                    total += float(self._loss([call], clean, added, when, self.bench.device))
         return total / (count * len(self.held))
 
     def _measure(self) -> None:

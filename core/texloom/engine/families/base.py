@@ -173,9 +173,10 @@ class Family:
         each: Sequence[Plan],
         negative_prompt: str,
         device: str,
+        size: tuple[int, int],
     ) -> dict[str, Any]:
         """Arguments of the pipeline's call that say the prompt for the variations ``each``, of families with
-        ``shared_text``; without ``plans`` nothing is said."""
+        ``shared_text``; without ``plans`` nothing is said.  ``size`` is the width and height of the pictures."""
         raise NotImplementedError(f"{self.id} reads prompts with a text encoder of its own.")
 
     def prompt_room(self, pipeline: Any, tokenizer: Any, limit: int | None, *, negative: bool) -> PromptRoom:

@@ -22,6 +22,7 @@ from ..learned_text import planned_states
 from ..material_plan import Plan, Plans
 from ..meaning import Layout
 from ..model_folder import ModelFolder
+from ..sketch import planned_sketches
 from ..text_encoder import TextEncoder
 from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
 
@@ -85,6 +86,7 @@ class Learned(Family):
         each: Sequence[Plan],
         negative_prompt: str,
         device: str,
+        size: tuple[int, int],
     ) -> dict[str, Any]:
         """See ``Family``; no negative prompt means what training meant by no caption: an empty text."""
         layout = Layout.load(folder.path)
@@ -96,6 +98,7 @@ class Learned(Family):
             "prompt_attention_mask": mask,
             "negative_prompt_embeds": unwanted,
             "negative_prompt_attention_mask": unwanted_mask,
+            "sketch": planned_sketches(each, *size, folder.latent_pixels, device) if each else None,
         }
 
     def convolutional(self, folder: ModelFolder) -> bool:
