@@ -60,6 +60,17 @@ INSTANT: Final = Capabilities(
     words=False,
 )
 
+LEARNED: Final = Capabilities(
+    strength=False,
+    starts=False,
+    fills=False,
+    controls=False,
+    upscales=False,
+    look=False,
+    words=False,
+)
+"""Of the built-in model that paints over what the instant one would draw."""
+
 
 def of_row(row: CatalogRow) -> Capabilities:
     """Of a row of the catalogue."""

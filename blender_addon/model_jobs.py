@@ -165,8 +165,8 @@ def is_downloadable(key: str) -> bool:
 
 def use(settings: Any, item: Item) -> None:
     """Let the panel draw with that model from now on."""
-    if item.key == shelf.INSTANT:
-        settings.model = shelf.INSTANT
+    if item.key in shelf.BUILT_IN:
+        settings.model = item.key
     elif catalog_rows.find(item.key) is not None and item.row is not None and item.key == item.row.id:
         settings.model, settings.catalog_model = "CATALOG", item.key
     else:

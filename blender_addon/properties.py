@@ -39,6 +39,7 @@ OUTPUTS = (
 # The numbers stand in .blend files.
 MODELS = (
     ("instant", "Instant", "Built in: seamless materials and patterns in about a second, offline", "NONE", 0),
+    ("learned", "Learned", "Built in: painted by a small network, offline; learns your own materials", "NONE", 3),
     ("CATALOG", "From the list", "A large model that Texloom knows, downloaded once; see Models", "NONE", 2),
     ("FOLDER", "Your own", "A diffusers folder, a .safetensors file, or a model of the hub by its name", "NONE", 1),
 )
@@ -278,7 +279,7 @@ class TexloomSettings(bpy.types.PropertyGroup):
         """
         material = self.output == "MATERIAL"
         size = (self.width, self.height) if self.size == "CUSTOM" else (int(self.size), int(self.size))
-        own_model = self.model != "instant"
+        instant, built_in = self.model == shelf.INSTANT, self.model in shelf.BUILT_IN
         heeds = shelf.capabilities_of(self)
         return GenerationRequest(
             prompt=presets.effective_prompt(written or self.written, self.style),
@@ -297,8 +298,8 @@ class TexloomSettings(bpy.types.PropertyGroup):
             maps=tuple(name for name in MAPS if name in self.maps) if material and self.maps else DEFAULT_MAPS,
             real_world_width=self.real_world_width * _metres_per_unit(self.id_data) if self.own_width else None,
             # The instant model shows all variations, or a large picture, small before it draws them whole.
-            preview_interval=2 if own_model else int(self.count > 1 or max(size) > 1024),
-            parameters={} if own_model else locks.of(self.id_data),
+            preview_interval=int(self.count > 1 or max(size) > 1024) if instant else 2,
+            parameters=locks.of(self.id_data) if built_in else {},
             loras=loras.of(self) if heeds.loras else (),
         )
 

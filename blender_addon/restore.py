@@ -121,7 +121,7 @@ class _Restoring:
     def model(self) -> None:
         settings, model = self.settings, self.value("model")
         row = catalog_rows.find(model) if isinstance(model, str) else None
-        if model == shelf.INSTANT:
+        if model in shelf.BUILT_IN:
             settings.model = model
         elif row is not None and row.id == model:
             settings.model, settings.catalog_model = "CATALOG", model

@@ -33,6 +33,9 @@ from .machine import memory_bytes
 from .model_options import ModelOptions
 
 INSTANT: Final = "instant"
+LEARNED: Final = "learned"
+BUILT_IN: Final = {INSTANT: "Instant", LEARNED: "Learned"}
+"""Models that come with Texloom, by what a request calls them; the names are to be translated."""
 _OLD: Final = 20.0
 
 
@@ -337,8 +340,8 @@ def watcher() -> Watcher:
 def capabilities_of(settings: Any) -> Capabilities:
     """What the model chosen in the panel heeds; reads no file besides the catalogue, which stays in memory."""
     key = settings.model_id
-    if settings.model == INSTANT:
-        return capabilities.INSTANT
+    if settings.model in BUILT_IN:
+        return capabilities.INSTANT if settings.model == INSTANT else capabilities.LEARNED
     row = catalog_rows.find(key) if key else None
     if row is not None:
         return capabilities.of_row(row)

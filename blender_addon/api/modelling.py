@@ -64,12 +64,12 @@ def delete_model(model: str, *, timeout: float | None = None) -> None:
 
 
 def use_model(model: str) -> None:
-    """Let the current scene's panel draw with a model: ``instant``, a name of the list, a hub id, or a path.
+    """Let the current scene's panel draw with a model: a built-in one, a name of the list, a hub id, or a path.
 
     Raises:
         ModelNotFoundError: there is no such model.
     """
-    item = Item(key=model, name=model) if model == shelf.INSTANT else model_jobs.item_of(model)
+    item = Item(key=model, name=model) if model in shelf.BUILT_IN else model_jobs.item_of(model)
     model_jobs.use(properties.of(bpy.context), item)
 
 

@@ -108,7 +108,7 @@ class TEXLOOM_OT_model_use(_OnModel, bpy.types.Operator):
     def execute(self, context: Any) -> set[Any]:
         key = self.key(context)
         try:
-            item = shelf.Item(key=key, name=key) if key == shelf.INSTANT else model_jobs.item_of(key)
+            item = shelf.Item(key=key, name=key) if key in shelf.BUILT_IN else model_jobs.item_of(key)
             model_jobs.use(properties.of(context), item)
         except TexloomError as error:
             return failed(self, error)

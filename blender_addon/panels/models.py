@@ -107,7 +107,8 @@ def _draw_list(layout: Any, view: Any, settings: Any, found: Shelf) -> None:
     items = shelf.find(found.items, view.search, here=view.here)
     column = layout.column(align=True)
     if not view.search and not view.here:
-        _draw_instant(column, settings)
+        for key, name in shelf.BUILT_IN.items():
+            _draw_built_in(column, key, name, settings)
     first = min(view.first, max(0, len(items) - 1)) // _ROWS * _ROWS
     for item in items[first : first + _ROWS]:
         _draw_row(column, item, view, settings)
@@ -124,12 +125,10 @@ def _draw_list(layout: Any, view: Any, settings: Any, found: Shelf) -> None:
         row.label(text=text.format(first=first + 1, last=last, count=len(items)), translate=False)
 
 
-def _draw_instant(column: Any, settings: Any) -> None:
-    used = settings.model == shelf.INSTANT
+def _draw_built_in(column: Any, key: str, name: str, settings: Any) -> None:
     row = column.row(align=True)
-    row.operator("texloom.model_use", text="", icon=_mark(used), emboss=False).model = shelf.INSTANT
-    name = row.operator("texloom.model_use", text=iface("Instant"), translate=False)
-    name.model = shelf.INSTANT
+    row.operator("texloom.model_use", text="", icon=_mark(settings.model == key), emboss=False).model = key
+    row.operator("texloom.model_use", text=iface(name), translate=False).model = key
     size = row.row()
     size.ui_units_x = 3.4
     size.label(text="built in")

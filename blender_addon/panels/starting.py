@@ -82,7 +82,10 @@ def draw_start(layout: Any, settings: Any) -> None:
         known = shelf.watcher().see(settings.own_model)
         item = known.find(key) if known is not None and key else None
         catalog = catalog_rows.find(key) if key else None
-        name = item.name if item else catalog.name if catalog else bpy.path.display_name_from_filepath(key)
+        if settings.model in shelf.BUILT_IN:
+            name = iface(shelf.BUILT_IN[settings.model])
+        else:
+            name = item.name if item else catalog.name if catalog else bpy.path.display_name_from_filepath(key)
         row = layout.row(align=True)
         row.label(text=name or iface("No model is chosen"), icon="PACKAGE", translate=False)
         if item is not None and not item.here and item.hub:

@@ -12,6 +12,7 @@ from .weights_header import identify
 
 _MODELS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "instant": ("seamless PBR from a prompt", ("instant",)),
+    "learned": ("seamless PBR from a prompt, painted by a network that can learn (texloom train lora)", ("learned",)),
     "image": ("from a picture; see texloom maps, texloom seamless and texloom upscale", ("maps", "upscale")),
 }
 """What each does, and its folders."""
@@ -23,7 +24,7 @@ def tell(name: str, show: Show) -> bool:
         return False
     what, folders = _MODELS[name]
     paths = [package_folder() / "texloom" / "models" / folder for folder in folders]
-    size = sum(file.stat().st_size for path in paths for file in path.glob("*.safetensors"))
+    size = sum(file.stat().st_size for path in paths for file in path.rglob("*.safetensors"))
     show.data({"id": name, "built_in": True, "paths": [str(path) for path in paths], "bytes": size})
     show.facts(
         {
@@ -47,7 +48,7 @@ def check(name: str, show: Show) -> bool:
     if name not in _MODELS:
         return False
     for folder in _MODELS[name][1]:
-        for path in sorted((package_folder() / "texloom" / "models" / folder).glob("*.safetensors")):
+        for path in sorted((package_folder() / "texloom" / "models" / folder).rglob("*.safetensors")):
             identify(path)
             show.data({"path": str(path), "ok": True})
             show.line(f"{path.name} is sound as far as its header tells.")

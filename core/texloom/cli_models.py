@@ -81,6 +81,9 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
     families = json.loads(card.with_name("config.json").read_text(encoding="utf-8"))["schema"]["families"]
     show.data({"id": "instant", "families": families, "card": str(card)})
     show.line(f"{'instant':22} built in, offline, seamless PBR; {card}")
+    card = card.parents[1] / "learned" / card.name
+    show.data({"id": "learned", "families": families, "card": str(card)})
+    show.line(f"{'learned':22} built in, offline, seamless PBR, can be taught (texloom train lora); {card}")
     show.data({"id": "image", "families": []})
     show.line(f"{'image':22} built in, offline, from a picture; see texloom maps, texloom seamless")
     known = set()

@@ -104,6 +104,8 @@ class TestCapabilities:
             assert set(fields(drawn(texloom, "advanced.Advanced"))) & optional == shown, model
         settings.model = "instant"
         assert set(fields(drawn(texloom, "advanced.Advanced"))) & optional == {"negative_prompt"}
+        settings.model = "learned"
+        assert set(fields(drawn(texloom, "advanced.Advanced"))) & optional == optional
         # Nothing is known of a model that nobody has seen.
         settings.model, settings.model_folder = "FOLDER", "owner/unseen"
         assert set(fields(drawn(texloom, "advanced.Advanced"))) & optional == optional
@@ -120,6 +122,9 @@ class TestCapabilities:
         assert (request.model, request.guidance_scale, request.negative_prompt) == ("sdxl", 3.5, "moss")
         settings.model = "instant"
         assert settings.request().steps is None and settings.request().negative_prompt == "moss"
+        settings.model = "learned"
+        request = settings.request()
+        assert (request.model, request.steps, request.negative_prompt) == ("learned", 7, "moss")
 
     def test_no_model_is_chosen(self, texloom: ModuleType, fake: Any) -> None:
         settings = bpy.context.scene.texloom
@@ -149,8 +154,13 @@ class TestList:
         assert settings.model == "FOLDER" and settings.model_id == str(checkpoint)
         api.use_model("sdxl")
         assert (settings.model, settings.model_id) == ("CATALOG", "sdxl")
-        api.use_model("instant")
-        assert settings.model_id == "instant"
+        for name, title in (("learned", "Learned"), ("instant", "Instant")):
+            assert bpy.ops.texloom.model_use(model=name) == {"FINISHED"}
+            assert settings.model_id == name and settings.own_model == ""
+            api.use_model("sdxl")
+            api.use_model(name)
+            assert settings.model_id == name
+            assert (title in texts(drawn(texloom, "main.Main"))) == (name != "instant")
         with pytest.raises(RuntimeError, match="There is no model nothing"):
             bpy.ops.texloom.model_use(model="nothing")
 

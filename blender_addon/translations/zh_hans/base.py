@@ -121,6 +121,8 @@ TEXTS: dict[str, str] = {
     "Model": "模型",
     "Instant": "即时",
     "Built in: seamless materials and patterns in about a second, offline": "内置: 离线,约一秒生成无缝材质和图案",
+    "Learned": "学习型",
+    "Built in: painted by a small network, offline; learns your own materials": "内置: 离线,由小网络绘制,可学您的材质",
     "Folder": "文件夹",
     "Size": "尺寸",
     "512 × 512 pixels": "512 × 512 像素",

@@ -18,9 +18,12 @@ from .generator import Generator
 from .text_encoder import TextEncoder
 
 INSTANT: Final = "instant"
+LEARNED: Final = "learned"
 IMAGE: Final = "image"
-IDS: Final = (INSTANT, IMAGE)
+IDS: Final = (INSTANT, LEARNED, IMAGE)
 """Models that come with Texloom."""
+
+LEARNED_FOLDER: Final = Path(__file__).parents[1] / "models" / LEARNED
 
 
 def model_key(model: str) -> str:
@@ -52,6 +55,8 @@ def create(model: str, encoder: TextEncoder) -> Generator:
         return ImageGenerator()
     from .diffusers_folder import DiffusersFolderGenerator
 
+    if model == LEARNED:
+        return DiffusersFolderGenerator(LEARNED_FOLDER, encoder=encoder, built_in=LEARNED)
     name, commit = catalog_rows.pinned(model)
     row = catalog_rows.find(name)
     if row is not None and row.part:

@@ -65,6 +65,7 @@ class DiffusersFolderGenerator:
         file: weights in a single file that stand in for the folder's: all of them, or those of ``part``.
         part: the part that ``file`` holds; empty: the whole model, of which the folder gives the configuration.
         encoder: the engine's, for the families that share it; None makes one when it is needed.
+        built_in: what it is called, of a model that comes with Texloom.
 
     Raises:
         ModelInvalidError: no diffusers folder, or one with pickled weights or code of its own.
@@ -78,6 +79,7 @@ class DiffusersFolderGenerator:
         file: Path | None = None,
         part: str = "",
         encoder: TextEncoder | None = None,
+        built_in: str = "",
     ) -> None:
         folder = read_folder(path, configuration_only=file is not None and not part)
         if file is not None:
@@ -98,7 +100,7 @@ class DiffusersFolderGenerator:
         self._tiny: PreviewDecoder | None = None
         self._loader = FolderLoader(folder, self._family, row=row, file=file, part=part)
         self._expected: GenerationRequest | None = None
-        self._facts = Facts(folder, self._family, row, file)
+        self._facts = Facts(folder, self._family, row, file, built_in)
         self._pipelines = TaskPipelines(folder, self._family, self._facts)
         self._info = self._facts.info({}, {})
         self._beginning = Beginning(folder, self._family, self._info.name, self._side)

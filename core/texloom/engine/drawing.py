@@ -206,7 +206,8 @@ class Drawing:
         """Warn of what the request asks for and this model does not have."""
         request, context, family, info = self._request, self._context, self._model.family, self._model.info
         name, guidance = info.name, self.guidance
-        if request.negative_prompt.strip():
+        # A model that draws what is planned keeps clear of what is not wanted in any case.
+        if request.negative_prompt.strip() and self.plans is None:
             if not info.supports_negative_prompt:
                 context.warn("negative_prompt_ignored", f"{name} does not use a negative prompt.")
             elif not family.uses_negative_prompt(guidance):

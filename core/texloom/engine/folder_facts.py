@@ -18,12 +18,14 @@ from .model_folder import ModelFolder
 
 @dataclass(frozen=True)
 class Facts:
-    """A model's folder with its family; ``row`` and ``file`` as :class:`.diffusers_folder.DiffusersFolderGenerator`."""
+    """A model's folder with its family; ``row``, ``file`` and ``built_in`` as
+    :class:`.diffusers_folder.DiffusersFolderGenerator`."""
 
     folder: ModelFolder
     family: Family
     row: CatalogRow | None = None
     file: Path | None = None
+    built_in: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -56,9 +58,10 @@ class Facts:
             defaults = Defaults(steps=row.steps, guidance=row.guidance)
         where = folder.path if self.file is None else self.file
         licence = folder.licence if folder.licence != "unknown" or row is None else row.licence
+        name = row.name if row is not None else where.stem if where == self.file else where.name
         return GeneratorInfo(
-            id=str(where),
-            name=row.name if row is not None else where.stem if where == self.file else where.name,
+            id=self.built_in or str(where),
+            name=self.built_in.capitalize() or name,
             # A file of somebody else's weights has terms of its own, which it does not tell.
             licence=licence if self.file is None or row is not None else "unknown",
             native_maps=self.family.native_maps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -104,7 +104,6 @@ class InstantGenerator:
         self.load(context)
         assert self._head is not None and self._vocabulary is not None
         plans = Planner(self._head, self._vocabulary, self._encoder).plans(request, context)
-        _note_too_wide(plans.each, context)
         yield from self._draw(request, context, plans)
 
     def _draw(self, request: GenerationRequest, context: Context, plans: Plans) -> Iterator[GeneratedImage]:
@@ -135,19 +134,6 @@ class InstantGenerator:
             context.timing("derive", time.perf_counter() - began)
             context.progress(_STEPS, _STEPS, index=index, stage="Done")
             yield result
-
-
-def _note_too_wide(plans: Sequence[Plan], context: Context) -> None:
-    """Say once, of the first that it holds for, that a tile is too wide for its pixels."""
-    for plan in plans:
-        if plan.drawn_m < plan.width_m:
-            context.warn(
-                "tile_too_wide",
-                f"{plan.family.title} on a tile {plan.width_m:g} m wide would be finer than its pixels: "
-                f"it is drawn larger, as on a tile of {plan.drawn_m:.3g} m.",
-                advice="Set a smaller real-world width, or a larger picture.",
-            )
-            return
 
 
 def _small(plan: Plan, request: GenerationRequest) -> Drawing:

@@ -8,7 +8,7 @@ network that is told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -198,6 +198,7 @@ class Planner:
         prompt = translated or request.prompt
         if pair is None and not draws_words:
             warn_about_unused(prompt, wording, reading, [plan.family for plan in each], context)
+        _note_too_wide(each, context)
         return Plans(prompt=prompt, text=text, reading=reading, each=each)
 
     def _read_negative(self, text: str, context: Context) -> Avoided:
@@ -280,6 +281,19 @@ class Planner:
         if pair is not None:
             plan.blended, plan.second = pair.drawn(family, other, plan.values[COLOR], request.width)
         return plan
+
+
+def _note_too_wide(plans: Sequence[Plan], context: Context) -> None:
+    """Say once, of the first that it holds for, that a tile is too wide for its pixels."""
+    for plan in plans:
+        if plan.drawn_m < plan.width_m:
+            context.warn(
+                "tile_too_wide",
+                f"{plan.family.title} on a tile {plan.width_m:g} m wide would be finer than its pixels: "
+                f"it is drawn larger, as on a tile of {plan.drawn_m:.3g} m.",
+                advice="Set a smaller real-world width, or a larger picture.",
+            )
+            return
 
 
 def tile_width(request: GenerationRequest, plan: Plan | None = None) -> float:
