@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from .cli_show import Show
@@ -16,6 +17,12 @@ _MODELS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "image": ("from a picture; see texloom maps, texloom seamless and texloom upscale", ("maps", "upscale")),
 }
 """What each does, and its folders."""
+
+
+def card_of(folder: Path) -> Path:
+    """The model card in the folder of a built-in model; diffusers folders call it README.md."""
+    card = folder / "MODEL_CARD.md"
+    return card if card.is_file() else folder / "README.md"
 
 
 def tell(name: str, show: Show) -> bool:
@@ -32,7 +39,7 @@ def tell(name: str, show: Show) -> bool:
             "On disk": "comes with Texloom",
             "Does": f"built in, offline, {what}",
             "Weights": f"{size / 1e6:.1f} MB",
-            "Card": "\n".ljust(15).join(str(path / "MODEL_CARD.md") for path in paths),
+            "Card": "\n".ljust(15).join(str(card_of(path)) for path in paths),
         },
         (),
     )

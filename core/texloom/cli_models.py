@@ -81,7 +81,7 @@ def _list(arguments: argparse.Namespace, show: Show) -> int:
     families = json.loads(card.with_name("config.json").read_text(encoding="utf-8"))["schema"]["families"]
     show.data({"id": "instant", "families": families, "card": str(card)})
     show.line(f"{'instant':22} built in, offline, seamless PBR; {card}")
-    card = card.parents[1] / "learned" / card.name
+    card = cli_built_in.card_of(card.parents[1] / "learned")
     show.data({"id": "learned", "families": families, "card": str(card)})
     show.line(f"{'learned':22} built in, offline, seamless PBR, can be taught (texloom train lora); {card}")
     show.data({"id": "image", "families": []})

@@ -199,7 +199,7 @@ class TestComparison:
         assert learned_compare.main([*command, "--out", str(tmp_path / "found.json")]) == 0
         found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
         found = {Path(name).name: value for name, value in found.items()}
-        assert [found[name]["steps"] for name in ("trained", "fresh", "few")] == [16, 16, 4]
+        assert [found[name]["steps"] for name in ("trained", "fresh", "few")] == [8, 8, 4]
         assert found["trained"]["network"] == "UNet2DConditionModel"
         assert found["few"]["network"] == "SanaTransformer2DModel"
         assert found["trained"]["loss"] < found["fresh"]["loss"]

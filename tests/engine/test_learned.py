@@ -160,7 +160,7 @@ class TestLoading:
         assert info.size_step == 32
         assert info.seamless
         assert info.licence == "gpl-3.0-or-later"
-        assert info.default_steps == 16
+        assert info.default_steps == 8
 
     def test_weights_are_halved(self, folder: Path) -> None:
         from safetensors.torch import load_file

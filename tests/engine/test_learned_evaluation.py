@@ -218,7 +218,7 @@ class TestCommands:
         assert set(found["nearest"]) == {"luma", "height", "copies"}
         assert found["blends"]["both of two"]["of"] == found["asked"]["blends"] == 3
         printed = capsys.readouterr().out
-        assert printed.startswith("6 held-out captions at 64², 16 steps; distances are of 6 samples")
+        assert printed.startswith("6 held-out captions at 64², 8 steps; distances are of 6 samples")
         for row in ("Fréchet distance", "in Chinese: material agrees", "blends: both", "copies of training samples"):
             assert f"| {row}" in printed
         # Other amounts are another measurement.

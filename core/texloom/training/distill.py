@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A learned model that needs few steps: ``texloom train distill``.
 
-The trained model carries many noises to pictures, in many steps and with classifier-free guidance.  A copy of it learns
-the straight line from each noise to its own picture (the second rectification of X. Liu et al., "Flow straight and
-fast", 2022): since a noise now leads to one picture, and not to the mean of all, few steps along the line arrive, and
-without guidance, since the pictures were drawn with it.
+The trained model carries many noises to pictures, in many steps and guided as it is.  A copy of it learns the straight
+line from each noise to its own picture (the second rectification of X. Liu et al., "Flow straight and fast", 2022):
+since a noise now leads to one picture, and not to the mean of all, few steps along the line arrive, without guidance.
 
 A stopped run goes on with ``--resume``; pictures that are drawn already are kept in any case.
 """
@@ -35,7 +34,7 @@ from ..engine.seamless import circular
 from ..errors import ModelInvalidError, TexloomError
 from ..storage import home
 from .flow import Options as FlowOptions
-from .flow import Sample, add_arguments, moved, prepare_all, set_up, told
+from .flow import Sample, Words, add_arguments, moved, prepare_all, set_up, told
 from .flow import Trainer as FlowTrainer
 from .heads import report
 from .latents import Learned
@@ -188,9 +187,12 @@ def make_pairs(
 def _drawn(
     network: Any, learned: Learned, noise: Tensor, chosen: NDArray[np.int64], shown: Tensor, device: str
 ) -> Tensor:
-    said = told(network, learned, chosen, learned.truth[shown[:, 0].to(learned.device)])
-    unsaid = told(network, learned, np.zeros_like(chosen))
-    text, none = ((states.to(device), mask.to(device)) for states, mask in (said, unsaid))
+    def said(which: NDArray[np.int64], meaning: Tensor | None = None) -> Words:
+        states, mask = told(network, learned, which, meaning)
+        return states.to(device), mask.to(device)
+
+    text = said(chosen, learned.truth[shown[:, 0].to(learned.device)])
+    none = said(np.zeros_like(chosen)) if GUIDANCE != 1.0 else None
     with circular([network]), sdpa_kernel(FlowTrainer.kernels(device)):
         sketch = _sketch(network, learned, shown, device)
         return carried(network, noise.to(device), text, none, sketch, steps=STEPS).half().cpu()

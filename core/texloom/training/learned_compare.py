@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
-from ..engine.families.learned import STEPS, distilled_steps
+from ..engine.families.learned import GUIDANCE, STEPS, distilled_steps
 from ..engine.flow_network import sees_sketches
 from ..engine.learned_text import USUAL_TOKENS, planned, planned_states, token_states
 from ..engine.material_plan import Plans
@@ -134,7 +134,7 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
         for start in range(0, len(ground.noise), _BATCH):
             part = slice(start, start + _BATCH)
             states, mask, empty, unmasked = (value[part] for value in text)
-            none = (empty, unmasked) if few is None else None
+            none = (empty, unmasked) if few is None and GUIDANCE != 1.0 else None
             sketch = ground.sketches[part] if sees else None
             # Back on the processor a picture is done, whatever the device puts off.
             made.append(carried(network, ground.noise[part], (states, mask), none, sketch, steps=steps).cpu())

@@ -108,7 +108,7 @@ def write_folder(
     if layout is not None:
         layout.save(folder)
     card = folder / "README.md"
-    if not card.is_file() and not (folder / "MODEL_CARD.md").is_file():
+    if not card.is_file():
         write_bytes_atomic(card, f"---\nlicense: {LICENCE}\n---\n# Texloom learned materials\n".encode())
     if training is not None:
         write_bytes_atomic(folder / TRAINING_FILE, (json.dumps(training, indent=1) + "\n").encode())

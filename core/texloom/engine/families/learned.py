@@ -26,8 +26,11 @@ from ..sketch import planned_sketches
 from ..text_encoder import TextEncoder
 from .base import TEXT_TO_IMAGE, Defaults, Drawn, Family
 
-STEPS: Final = 16
-GUIDANCE: Final = 2.0
+STEPS: Final = 8
+GUIDANCE: Final = 1.0
+"""Over a sketch there is little left to guess that guidance would have to decide: away from the mean of all pictures it
+leads to colors too strong."""
+
 TRAINING_FILE: Final = "training.json"
 """Facts of its training, beside the weights."""
 
