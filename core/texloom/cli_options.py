@@ -41,7 +41,7 @@ def making() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         default="instant",
-        help="instant, a name that texloom models lists, a hub id, a diffusers folder or a .safetensors file",
+        help="instant, learned, a name that texloom models lists, a hub id, a diffusers folder or a .safetensors file",
     )
     parser.add_argument("--negative-prompt", default="", metavar="TEXT")
     parser.add_argument("--size", type=parse_size, metavar="N or WxH", help="pixels (default: 1024)")
@@ -57,7 +57,7 @@ def making() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="lock a parameter of the instant model (family=bricks, color=#7a3b2e, wetness=0.5); may be repeated",
+        help="lock a parameter of a built-in model (family=bricks, color=#7a3b2e, wetness=0.5); may be repeated",
     )
     low, high = LORA_RANGE
     parser.add_argument(

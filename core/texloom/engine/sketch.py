@@ -51,7 +51,7 @@ def planned_sketches(plans: Sequence[Plan], width: int, height: int, pixels: int
     errors as :func:`draw_batch`."""
     size = width * 2 // pixels, height * 2 // pixels
     # As fine as the whole picture will be: the plan says how many meters are drawn.
-    small = [plan.drawing(*size, True) for plan in plans]
+    small = [plan.drawing(*size) for plan in plans]
     maps: list[Tensor] = []
     for plan, drawn in zip(plans, draw_batch(small, device=device), strict=True):
         channels = to_channels(_surface(drawn, width / plan.width_m))
