@@ -132,6 +132,11 @@ class TestCapabilities:
         assert settings.request().model
         assert "No model is chosen" in texts(drawn(texloom, "main.Main"))
 
+    @pytest.mark.parametrize("model", ["instant", "learned"])
+    def test_a_built_in_one_is_named_unless_it_is_the_usual(self, texloom: ModuleType, fake: Any, model: str) -> None:
+        bpy.context.scene.texloom.model = model
+        assert ("Learned" in texts(drawn(texloom, "main.Main"))) == (model == "learned")
+
 
 class TestList:
     def test_own_folders_and_files(self, texloom: ModuleType, options: Any, api: Any, tmp_path: Path) -> None:
@@ -154,13 +159,12 @@ class TestList:
         assert settings.model == "FOLDER" and settings.model_id == str(checkpoint)
         api.use_model("sdxl")
         assert (settings.model, settings.model_id) == ("CATALOG", "sdxl")
-        for name, title in (("learned", "Learned"), ("instant", "Instant")):
+        for name in ("learned", "instant"):
             assert bpy.ops.texloom.model_use(model=name) == {"FINISHED"}
             assert settings.model_id == name and settings.own_model == ""
             api.use_model("sdxl")
             api.use_model(name)
             assert settings.model_id == name
-            assert (title in texts(drawn(texloom, "main.Main"))) == (name != "instant")
         with pytest.raises(RuntimeError, match="There is no model nothing"):
             bpy.ops.texloom.model_use(model="nothing")
 

@@ -205,7 +205,7 @@ class TestDrawing:
     def test_a_negative_prompt_and_guidance_change_it(self, generator: DiffusersFolderGenerator) -> None:
         plain, negative, unguided = (
             _maps(generator, **change)["roughness"]
-            for change in ({}, {"negative_prompt": "moss"}, {"guidance_scale": 1.0})
+            for change in ({"guidance_scale": 2.0}, {"guidance_scale": 2.0, "negative_prompt": "moss"}, {})
         )
         assert (plain != negative).any()
         assert (plain != unguided).any()
@@ -258,7 +258,8 @@ class TestDrawing:
         list(generator.generate(_request(prompt="brick " * MAX_TOKENS + "purple"), notes))
         assert notes.warnings["prompt_too_long"][-1] == "purple"
         notes = Notes()
-        list(generator.generate(_request(prompt="红砖墙," * MAX_TOKENS, negative_prompt="dirt " * MAX_TOKENS), notes))
+        long = {"prompt": "红砖墙," * MAX_TOKENS, "negative_prompt": "dirt " * MAX_TOKENS, "guidance_scale": 2.0}
+        list(generator.generate(_request(**long), notes))
         assert set(notes.warnings["prompt_too_long"]) <= {"红", "砖", "墙", "砖墙", "红砖", "红砖墙"}
         assert set(notes.warnings["negative_prompt_too_long"]) == {"dirt"}
         notes = Notes()
