@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = ["--count", "40", "--size", str(SIDE), "--shard", "40", "--blends", "0", "--out", str(folder)]
     assert corpus.main(arguments) == 0
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def guided() -> Iterator[None]:
+    """A teacher that is guided: its copy has to learn that, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distill, "GUIDANCE", 2.0)
+        yield
 
 
 @pytest.fixture(scope="module")

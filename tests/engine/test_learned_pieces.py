@@ -45,14 +45,15 @@ class TestPreparing:
         monkeypatch.setattr(latents, "_TILES", 15)
         vae = autoencoder.make_autoencoder(VAE)
         words = {"cache": tmp_path, "variants": 1, "captions": 1}
-        for count in (1, 2):
-            with pytest.raises(OutOfTimeError):
-                latents.prepare(tiles, vae, **words, deadline=0.0)
-            assert len(list(tmp_path.glob("latents-*/*"))) == count
+        for kind in ("latents", "sketches"):
+            for count in (1, 2):
+                with pytest.raises(OutOfTimeError):
+                    latents.prepare(tiles, vae, **words, deadline=0.0)
+                assert len(list(tmp_path.glob(f"{kind}-*/*"))) == count
         found = latents.prepare(tiles, vae, **words, deadline=0.0)
         again = latents.prepare(tiles, vae, **words)
         assert len(found.latents) == len(tiles.split()[0])
-        assert torch.equal(found.latents, again.latents)
+        assert torch.equal(found.latents, again.latents) and torch.equal(found.sketches, again.sketches)
         assert found.texts == again.texts
 
     def test_captions_are_written_once(
