@@ -129,7 +129,8 @@ class TestFlow:
 
     def test_tiles_of_several_sizes_take_turns(self, learned: latents.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
         """Steps cost alike, and each tile is seen as often as any other."""
-        large = dataclasses.replace(learned, latents=learned.latents.repeat(1, 1, 1, 2, 2))
+        larger = {name: getattr(learned, name).repeat(1, 1, 1, 2, 2) for name in ("latents", "sketches")}
+        large = dataclasses.replace(learned, **larger)
         options = flow.Options(steps=200, batch=16)
         trainer = flow.Trainer([learned, large], options, config=NETWORK)
         seen = {4: 0, 8: 0}
