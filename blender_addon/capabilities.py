@@ -6,7 +6,7 @@ What is not known is taken for possible: the engine says so when it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .core.texloom import catalog_rows, learned_words, style_models
@@ -60,15 +60,7 @@ INSTANT: Final = Capabilities(
     words=False,
 )
 
-LEARNED: Final = Capabilities(
-    strength=False,
-    starts=False,
-    fills=False,
-    controls=False,
-    upscales=False,
-    look=False,
-    words=False,
-)
+LEARNED: Final = replace(INSTANT, steps=True, guidance=True, loras=True, look=False)
 """Of the built-in model that paints over what the instant one would draw."""
 
 

@@ -163,11 +163,13 @@ def is_downloadable(key: str) -> bool:
     return downloadable.find(key) is not None or catalog_rows.is_hub_id(key)
 
 
-def use(settings: Any, item: Item) -> None:
-    """Let the panel draw with that model from now on."""
-    if item.key in shelf.BUILT_IN:
-        settings.model = item.key
-    elif catalog_rows.find(item.key) is not None and item.row is not None and item.key == item.row.id:
+def use(settings: Any, key: str) -> None:
+    """Let the panel draw with that model from now on; errors as :func:`item_of`."""
+    if key in shelf.BUILT_IN:
+        settings.model = key
+        return
+    item = item_of(key)
+    if catalog_rows.find(item.key) is not None and item.row is not None and item.key == item.row.id:
         settings.model, settings.catalog_model = "CATALOG", item.key
     else:
         settings.model, settings.model_folder = "FOLDER", item.key

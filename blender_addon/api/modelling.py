@@ -69,8 +69,7 @@ def use_model(model: str) -> None:
     Raises:
         ModelNotFoundError: there is no such model.
     """
-    item = Item(key=model, name=model) if model in shelf.BUILT_IN else model_jobs.item_of(model)
-    model_jobs.use(properties.of(bpy.context), item)
+    model_jobs.use(properties.of(bpy.context), model)
 
 
 def _wait(timeout: float | None) -> None:

@@ -106,10 +106,8 @@ class TEXLOOM_OT_model_use(_OnModel, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[Any]:
-        key = self.key(context)
         try:
-            item = shelf.Item(key=key, name=key) if key in shelf.BUILT_IN else model_jobs.item_of(key)
-            model_jobs.use(properties.of(context), item)
+            model_jobs.use(properties.of(context), self.key(context))
         except TexloomError as error:
             return failed(self, error)
         return {"FINISHED"}

@@ -12,6 +12,7 @@ import tiny_corpus
 import tiny_families
 import tiny_models
 from texloom.engine import seam_repair
+from texloom.engine.text_encoder import TextEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +27,13 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def unrepaired(monkeypatch: pytest.MonkeyPatch) -> None:
     """What networks draw by themselves: small random pictures have seams by chance."""
     monkeypatch.setattr(seam_repair, "LIMIT", math.inf)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> TextEncoder:
+    found = TextEncoder()
+    found.load("cpu")
+    return found
 
 
 @pytest.fixture(scope="session")

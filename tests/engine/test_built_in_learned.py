@@ -21,13 +21,6 @@ SIDE = 128
 
 
 @pytest.fixture(scope="module")
-def encoder() -> TextEncoder:
-    found = TextEncoder()
-    found.load("cpu")
-    return found
-
-
-@pytest.fixture(scope="module")
 def generator(encoder: TextEncoder) -> catalog.Generator:
     found = catalog.create("learned", encoder)
     found.load(SilentContext("cpu", threading.Event()))

@@ -31,13 +31,6 @@ def layout() -> Layout:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> TextEncoder:
-    found = TextEncoder()
-    found.load("cpu")
-    return found
-
-
-@pytest.fixture(scope="module")
 def generator(
     layout: Layout, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> DiffusersFolderGenerator:

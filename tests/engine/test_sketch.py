@@ -28,13 +28,6 @@ from texloom.training.autoencoder import make_autoencoder
 from texloom.training.learned_folder import write_folder
 
 
-@pytest.fixture(scope="module")
-def encoder() -> TextEncoder:
-    found = TextEncoder()
-    found.load("cpu")
-    return found
-
-
 def _plan(encoder: TextEncoder, prompt: str, **named: Any) -> Plan:
     request = GenerationRequest(**{"prompt": prompt, "width": 256, "height": 256, "seed": 4, **named})
     (plan,) = planned(encoder, request, SilentContext("cpu", threading.Event())).each
@@ -131,11 +124,6 @@ class TestNetworks:
         """Weights of before sketches: these say nothing at first."""
         vae = make_autoencoder(VAE).eval()
         learned = flow.prepare(flow.Tiles(shards), vae, cache=tmp_path, variants=1, captions=1)
-        old = self._network()
-        kept = old.conv_in.weight.detach()[:, :4].clone()
-        plain = torch.nn.Conv2d(4, kept.shape[0], 3, padding=1)
-        plain.weight.data, plain.bias.data = kept, old.conv_in.bias.data
-        old.conv_in = plain
         trainer = flow.Trainer(learned, flow.Options(steps=10, batch=4), config=NETWORK)
         shape = flow.fitted(NETWORK, channels=4, text=learned.width)
         source = flow.make_network(shape | {"in_channels": 4})
@@ -163,9 +151,7 @@ class TestNetworks:
 
 
 class TestDrawing:
-    def test_the_engine_shows_what_the_prompt_means(
-        self, encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_engine_shows_what_the_prompt_means(self, encoder: TextEncoder, tmp_path: Path) -> None:
         layout = Layout.of(embedded_head().schema)
         torch.manual_seed(0)
         network = flow.make_network(flow.fitted(NETWORK, channels=4, text=384 + layout.width))

@@ -8,6 +8,7 @@ materials are a hundred times deeper than others.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +51,19 @@ def to_channels(surface: Surface) -> Tensor:
             surface.metallic * 2.0 - 1.0,
         ),
         dim=1,
+    )
+
+
+def maps_to_channels(maps: Mapping[str, Tensor]) -> Tensor:
+    """[B, 6, H, W] of maps as families draw them: ``base_color`` [B, 3, H, W], ``roughness`` and ``metallic`` [B, H, W]
+    from 0 to 255, ``height`` [B, H, W] in pixels."""
+    return to_channels(
+        Surface(
+            base_color=maps["base_color"].float() / 255.0,
+            height=maps["height"][:, None].float(),
+            roughness=maps["roughness"][:, None].float() / 255.0,
+            metallic=maps["metallic"][:, None].float() / 255.0,
+        )
     )
 
 

@@ -92,6 +92,17 @@ def planned_states(
     return wanted, mask[:1].expand(count, -1), unwanted, mask[1:].expand(count, -1)
 
 
+def together(
+    encoder: TextEncoder, plans: Sequence[Plans], device: str, layout: Layout | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As :func:`planned_states` for all variations of several prompts, without negative ones."""
+    # All as long as the longest, as texts of one batch are in training.
+    longest = max(USUAL_TOKENS, encoder.encode([one.text for one in plans]).mask.shape[1])
+    parts = [planned_states(encoder, one, one.each, "", device, layout, longest) for one in plans]
+    states, mask, unwanted, unwanted_mask = (torch.cat(part) for part in zip(*parts, strict=True))
+    return states, mask, unwanted, unwanted_mask
+
+
 def meaning_of(plan: Plan, layout: Layout) -> Tensor:
     """[width] everything that is to be seen."""
     second = (plan.second["name"], plan.second["mode"]) if plan.second else None

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .learned_channels import CHANNELS, Surface, to_channels
+from .learned_channels import CHANNELS, maps_to_channels
 from .material_plan import Plan
-from .procedural.draw import Drawn, draw_batch
+from .procedural.draw import draw_batch
 
 MAPS: Final = ("height", "luma")
 """What it shows: where it is high and where it is bright, each around its mean and in its own deviations."""
@@ -35,8 +35,7 @@ _MOST: Final = 4.0
 def sketch_of(channels: Tensor, pixels: int) -> Tensor:
     """[B, SKETCH_CHANNELS, H / pixels, W / pixels] of materials [B, 6, H, W] as in :mod:`.learned_channels`, for an
     autoencoder whose latents are ``pixels`` wide."""
-    maps = channels[:, [CHANNELS.index(name) for name in MAPS]].float()
-    return _packed(F.avg_pool2d(maps, pixels // 2))
+    return _packed(F.avg_pool2d(_shown(channels), pixels // 2))
 
 
 def _packed(maps: Tensor) -> Tensor:
@@ -54,17 +53,12 @@ def planned_sketches(plans: Sequence[Plan], width: int, height: int, pixels: int
     small = [plan.drawing(*size) for plan in plans]
     maps: list[Tensor] = []
     for plan, drawn in zip(plans, draw_batch(small, device=device), strict=True):
-        channels = to_channels(_surface(drawn, width / plan.width_m))
-        maps.append(channels[:, [CHANNELS.index(name) for name in MAPS]])
+        # Heights in pixels of the picture, not of the sketch.
+        height = drawn.height.float() * (width / plan.width_m)
+        own = {name: getattr(drawn, name)[None] for name in ("base_color", "roughness", "metallic")}
+        maps.append(_shown(maps_to_channels(own | {"height": (height - height.mean())[None]})))
     return _packed(torch.cat(maps))
 
 
-def _surface(drawn: Drawn, pixels_per_meter: float) -> Surface:
-    """What was drawn, with heights in pixels of the picture, not of the sketch."""
-    height = drawn.height[None, None].float() * pixels_per_meter
-    return Surface(
-        base_color=drawn.base_color[None].float() / 255.0,
-        height=height - height.mean(),
-        roughness=drawn.roughness[None, None].float() / 255.0,
-        metallic=drawn.metallic[None, None].float() / 255.0,
-    )
+def _shown(channels: Tensor) -> Tensor:
+    return channels[:, [CHANNELS.index(name) for name in MAPS]].float()

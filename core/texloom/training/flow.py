@@ -95,8 +95,8 @@ NETWORKS = {"unet": UNET, "transformer": TRANSFORMER}
 _KEEP_SECONDS = 120  # Between checkpoints: as much is lost at most when it is killed.
 _COARSE, _ROUGH, _MISSING = 0.25, 0.3, 0.1  # parts of the sketches, and the noise of a rough one
 _FEW_TOKENS = 3  # Of small pieces: else most of the work would be reading.
-_LATENT_INPUT = "conv_in.weight"  # of a UNet
-_TEXT_INPUT = "caption_projection.linear_1.weight"  # of a transformer
+_GROWN = ("conv_in.weight", "caption_projection.linear_1.weight")
+"""Weights that see more than earlier networks did: sketches a UNet, meanings a transformer."""
 
 Words = tuple[Tensor, Tensor]
 """Token states and mask, as :meth:`.latents.Learned.text` gives them."""
@@ -195,21 +195,18 @@ class Trainer:
         self._attention = self.kernels(device)
 
     def begin_with(self, network: Any) -> None:
-        """Take over the weights of ``network``; one that reads words alone learns to read meanings besides.
+        """Take over the weights of ``network``; one that reads words alone learns to read meanings besides, one that
+        knows no sketches to see them.
 
         Raises:
             ModelInvalidError: it is of another shape.
         """
         weights = dict(network.state_dict())
-        first = weights.get(_LATENT_INPUT)
-        if first is not None and first.shape[1] == self.learned.latents.shape[2] and sees_sketches(self.network):
-            # Sketches say nothing to it at first.
-            weights[_LATENT_INPUT] = nn.functional.pad(first, (0, 0, 0, 0, 0, SKETCH_CHANNELS))
-        wanted = self.network.state_dict().get(_TEXT_INPUT)
-        if wanted is not None and _TEXT_INPUT in weights and weights[_TEXT_INPUT].shape[1] < wanted.shape[1]:
-            # What it does not know yet says nothing at first.
-            missing = wanted.shape[1] - weights[_TEXT_INPUT].shape[1]
-            weights[_TEXT_INPUT] = nn.functional.pad(weights[_TEXT_INPUT], (0, missing))
+        for name, wanted in self.network.state_dict().items():
+            if name in _GROWN and name in weights and weights[name].shape[1] < wanted.shape[1]:
+                # What it does not know yet says nothing at first.
+                missing = wanted.shape[1] - weights[name].shape[1]
+                weights[name] = nn.functional.pad(weights[name], (0, 0) * (wanted.ndim - 2) + (0, missing))
         try:
             for own in (self.network, self.average.model):
                 own.load_state_dict(weights)

@@ -24,7 +24,7 @@ from torch.nn.attention import sdpa_kernel
 
 from ..engine.families.learned import GUIDANCE, STEPS, distilled_steps
 from ..engine.flow_network import sees_sketches
-from ..engine.learned_text import USUAL_TOKENS, planned, planned_states, token_states
+from ..engine.learned_text import planned, together, token_states
 from ..engine.material_plan import Plans
 from ..engine.meaning import Layout
 from ..engine.seamless import circular
@@ -122,9 +122,7 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     """
     device = ground.device
     network, layout = read_network(model).to(device), Layout.load(model)
-    longest = max(USUAL_TOKENS, ground.encoder.encode([one.text for one in ground.plans]).mask.shape[1])
-    said = [planned_states(ground.encoder, one, one.each, "", device, layout, longest) for one in ground.plans]
-    text = [torch.cat(parts) for parts in zip(*said, strict=True)]
+    text = together(ground.encoder, ground.plans, device, layout)
     sees = sees_sketches(network)
     few = distilled_steps(model)
     steps = STEPS if few is None else few

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..engine import pbr
+from ..engine import learned_text, pbr
 from ..engine.context import SilentContext
 from ..engine.denoising import Run
 from ..engine.diffusers_folder import DiffusersFolderGenerator
 from ..engine.drawn_frame import drawn_frame
 from ..engine.generator import GeneratedImage
 from ..engine.learned_channels import Surface, to_channels
-from ..engine.learned_text import USUAL_TOKENS, planned, planned_states
+from ..engine.learned_text import planned
 from ..engine.material_plan import tile_width
 from ..engine.meaning import Layout
 from ..engine.ready import pictured
@@ -85,10 +85,7 @@ def drawn_together(
         ]
         plans = [planned(model.encoder, request, context) for request in requests]
         firsts = [one.each[0] for one in plans]
-        # All as long as the longest, as texts of one batch were in training.
-        longest = max(USUAL_TOKENS, model.encoder.encode([one.text for one in plans]).mask.shape[1])
-        said = [planned_states(model.encoder, one, one.each, "", context.device, layout, longest) for one in plans]
-        states, mask, unwanted, unwanted_mask = (torch.cat(parts) for parts in zip(*said, strict=True))
+        states, mask, unwanted, unwanted_mask = learned_text.together(model.encoder, plans, context.device, layout)
         named = model.family.arguments(parameters, steps=steps, guidance=guidance, negative_prompt="") | {
             "prompt": None,
             "negative_prompt": None,

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..engine.learned_channels import Surface, to_channels
+from ..engine.learned_channels import maps_to_channels
 from ..errors import ModelInvalidError
 from .learned_state import sent
 
@@ -82,7 +82,7 @@ class Tiles:
     def whole(self, index: Sequence[int] | np.ndarray[Any, Any]) -> Tensor:
         """Channels [B, 6, size, size] of whole tiles."""
         chosen = torch.as_tensor(np.asarray(index)).to(self.device)
-        return _channels({name: value[chosen] for name, value in self.maps.items()})
+        return maps_to_channels({name: value[chosen] for name, value in self.maps.items()})
 
     def crops(self, index: np.ndarray[Any, Any], side: int, rng: np.random.Generator) -> Tensor:
         """Channels [B, 6, side, side]: a square from anywhere in each periodic tile, mirrored and turned at random."""
@@ -108,15 +108,4 @@ class Tiles:
         place += whose * (2 * self.size**2)
         planes = torch.arange(3, device=self.device).view(1, 3, 1, 1) * self.size**2
         maps["base_color"] = colors[place[:, None] + planes]
-        return _channels(maps)
-
-
-def _channels(maps: dict[str, Tensor]) -> Tensor:
-    return to_channels(
-        Surface(
-            base_color=maps["base_color"].float() / 255.0,
-            height=maps["height"][:, None].float(),
-            roughness=maps["roughness"][:, None].float() / 255.0,
-            metallic=maps["metallic"][:, None].float() / 255.0,
-        )
-    )
+        return maps_to_channels(maps)

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import engine
-from ..engine.learned_channels import Surface, to_channels
+from ..engine.learned_channels import maps_to_channels
 from ..engine.procedural.blending import Blended, Second
 from ..engine.procedural.draw import draw
 from ..engine.procedural.family import Family, families
@@ -69,15 +69,7 @@ class Materials:
 
     def channels(self, start: int, stop: int, device: str = "cpu") -> Tensor:
         """Materials ``start`` to ``stop`` (excluded) as channels [B, 6, size, size]."""
-        part = {name: value[start:stop].to(device).float() for name, value in self.maps.items()}
-        return to_channels(
-            Surface(
-                base_color=part["base_color"] / 255.0,
-                height=part["height"][:, None],
-                roughness=part["roughness"][:, None] / 255.0,
-                metallic=part["metallic"][:, None] / 255.0,
-            )
-        )
+        return maps_to_channels({name: value[start:stop].to(device) for name, value in self.maps.items()})
 
     def batches(self, batch: int, device: str = "cpu") -> Iterator[Tensor]:
         """All of them as channels, ``batch`` at a time."""

@@ -93,6 +93,8 @@ class Learned(Family):
     ) -> dict[str, Any]:
         """See ``Family``; no negative prompt means what training meant by no caption: an empty text."""
         layout = Layout.load(folder.path)
+        drawing = folder.component("transformer")
+        sees = drawing is not None and drawing.config.get("in_channels", 0) > drawing.config.get("out_channels", 0)
         states, mask, unwanted, unwanted_mask = planned_states(encoder, plans, each, negative_prompt, device, layout)
         return {
             "prompt": None,
@@ -101,7 +103,7 @@ class Learned(Family):
             "prompt_attention_mask": mask,
             "negative_prompt_embeds": unwanted,
             "negative_prompt_attention_mask": unwanted_mask,
-            "sketch": planned_sketches(each, *size, folder.latent_pixels, device) if each else None,
+            "sketch": planned_sketches(each, *size, folder.latent_pixels, device) if each and sees else None,
         }
 
     def convolutional(self, folder: ModelFolder) -> bool:
