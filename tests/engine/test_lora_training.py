@@ -85,7 +85,7 @@ class TestLearned:
         more = ["--steps", "200", "--rate", "0.004", "--rank", "8", "--preview", "150", "--json", "--sheet", "1"]
         assert _teach(learned, red, out, *more, "--trigger", "glaze9") == 0
         facts = _facts(out)
-        assert facts["loss_best"] < 0.9 * facts["loss_first"]
+        assert facts["loss_best"] < 0.85 * facts["loss_first"]
         assert facts["color_distance_after"] < 0.7 * facts["color_distance_before"]
         # As the engine draws it, with and without the file.
         generator, context = learned_draw.drawing(learned), learned_draw.quiet()
