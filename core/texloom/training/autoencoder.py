@@ -16,7 +16,6 @@ A stopped run goes on with ``--resume``.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import sys
@@ -39,6 +38,7 @@ from ..storage import home
 from .heads import report
 from .learned_folder import read_autoencoder
 from .learned_state import Average, autocast, default_device, load_checkpoint, progress, read_facts, save_checkpoint
+from .reconstruction import Discriminator, grid_cost, reconstruction_loss
 from .tiles import Tiles
 
 WORK_FOLDER = home() / "training" / "autoencoder"
@@ -62,11 +62,19 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the result.  ``crop`` is in pixels, ``batch`` crops a step; ``adversarial`` is the part of the
-    steps after which the discriminator joins, 1 for never.  ``exact`` weighs what single pixels are off by: where grain
-    of the right kind is wanted rather than the very grain, which the latents cannot hold, it is small and the
-    discriminator's share of the pull, ``adversarial_weight``, and ``spectral`` are large.  ``total`` minutes, where
-    given, decide instead of the steps how far training is: for machines of a speed that is not known ahead."""
+    """What decides the result.
+
+    Attributes:
+        total: minutes that, where given, decide instead of the steps how far training is: for machines of a speed that
+            is not known ahead.
+        crop: pixels a side; crops as large as the tiles are whole tiles, which wrap around as those of users do.
+        batch: crops a step.
+        exact: what single pixels that are off count.  Where grain of the right kind is wanted rather than the very
+            grain, which the latents cannot hold, it is small, and ``spectral`` and the discriminator's share of the
+            pull, ``adversarial_weight``, are large.
+        grid: what it counts that borders of the decoder's blocks show.
+        adversarial: the part of the steps after which the discriminator joins, 1 for never.
+    """
 
     steps: int = 12000
     total: float = 0.0
@@ -77,6 +85,7 @@ class Options:
     size_cost: float = 2e-4
     exact: float = 1.0
     spectral: float = 0.5
+    grid: float = 0.1
     adversarial: float = 0.6
     adversarial_weight: float = 0.12
     average: float = 0.998
@@ -122,62 +131,7 @@ def make_autoencoder(config: dict[str, Any] | None = None) -> Any:
     return vae
 
 
-class Discriminator(nn.Module):
-    """Judges patches of about 34 pixels a side; gives scores and the features behind them."""
-
-    def __init__(self, channels: int = 6, width: int = 32) -> None:
-        super().__init__()
-        widths = (channels, width, width * 2, width * 4)
-        self.layers = nn.ModuleList(nn.Conv2d(before, after, 4, 2, 1) for before, after in itertools.pairwise(widths))
-        self.last = nn.Conv2d(widths[-1], 1, 3, 1, 1)
-
-    def forward(self, channels: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Scores [B, 1, H/8, W/8] of pictures [B, 6, H, W], and the features of each layer."""
-        features = []
-        for layer in self.layers:
-            channels = F.leaky_relu(layer(channels), 0.2)
-            features.append(channels)
-        return self.last(channels), features
-
-
 _TRUNK_SIZE, _TRUNK_COST = 4.0, 0.05
-
-CHANNEL_WEIGHTS = (1.0, 2.0, 2.0, 1.5, 0.6, 0.4)
-
-_GRAINY = [0, 3, 4]  # luma, height and roughness; colors follow luma, and metal has no grain
-
-
-def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: float = 1.0) -> dict[str, Tensor]:
-    """Distance of channels [B, 6, H, W]: values at five scales, steps between neighbours at two, and local spectra.
-
-    ``exact`` weighs the finest scale and the steps: averages of four by four pixels always count in full.
-
-    Absolute differences of single pixels alone stay where they start: their pull is the same from every pixel,
-    grain outvotes color, and the network learns one gray for everything.  Means over growing squares have no grain.
-    """
-    weights = torch.tensor(CHANNEL_WEIGHTS).to(seen.device, non_blocking=True).view(1, -1, 1, 1)
-    difference = (seen - truth) * weights
-    values, steps = difference.new_zeros(()), difference.new_zeros(())
-    scaled = difference
-    for scale in range(5):
-        share = exact if scale < 2 else 1.0
-        values = values + share * F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1)
-        if scale < 2:
-            steps = steps + scaled.diff(dim=-1).abs().mean() + scaled.diff(dim=-2).abs().mean()
-        scaled = F.avg_pool2d(scaled, 2)
-    found = {"values": values, "steps": steps * 0.5 * exact}
-    if spectral:
-        found["spectra"] = spectral * (_spectra(seen[:, _GRAINY]) - _spectra(truth[:, _GRAINY])).abs().mean()
-    return found
-
-
-def _spectra(channels: Tensor, side: int = 16) -> Tensor:
-    """Amplitudes of windows of ``side`` pixels, side by side; constant terms left out."""
-    windows = channels.unfold(2, side, side).unfold(3, side, side)
-    hann = torch.hann_window(side, device=channels.device)
-    spectrum = torch.fft.rfft2(windows * (hann[:, None] * hann), norm="ortho")
-    amplitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
-    return amplitude.flatten(-2)[..., 1:]
 
 
 class Trainer:
@@ -203,6 +157,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.frozen = False
+        self._side = int(self.vae.spatial_compression_ratio)
         self._sizes = _sizes(self.vae)
         self._trunk: list[Tensor] = []
         for stage in (self.vae.decoder.conv_in, *self.vae.decoder.up_blocks):
@@ -287,8 +242,20 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))
         sizes = np.array([len(found) for found in self._indices], dtype=float)
         which = int(rng.choice(len(self.tiles), p=sizes / sizes.sum()))
+        tiles = self.tiles[which]
         index = rng.choice(self._indices[which], size=options.batch)
-        truth = self.tiles[which].crops(index, options.crop, rng).to(self.device, memory_format=torch.channels_last)
+        truth = tiles.crops(index, min(options.crop, tiles.size), rng).to(
+            self.device, memory_format=torch.channels_last
+        )
+        whole = options.crop >= tiles.size
+        with circular((self.vae, self.judge), whole, whole):
+            found = self._learn(truth)
+        self.step += 1
+        self.average.update(self.vae, self.step)
+        return found
+
+    def _learn(self, truth: Tensor) -> dict[str, Tensor]:
+        options = self.options
         self._set_rate()
         judged = self.done >= options.adversarial
         with autocast(self.device):
@@ -299,6 +266,8 @@ class Trainer:
         seen, latents = seen.float(), latents.float()
         found = reconstruction_loss(seen, truth, options.spectral, options.exact)
         found["trunk"] = self._trunk_cost()
+        if options.grid:
+            found["grid"] = options.grid * grid_cost(seen, truth, self._side)
         if not self.frozen:
             found["size"] = options.size_cost * latents.square().mean()
         if judged:
@@ -317,8 +286,6 @@ class Trainer:
         self._hold_sizes()
         if judged:
             found["judge"] = self._teach_judge(seen.detach(), truth)
-        self.step += 1
-        self.average.update(self.vae, self.step)
         return found
 
     def _trunk_cost(self) -> Tensor:
@@ -477,7 +444,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders of shards, one a size")
     for name in ("steps", "batch", "crop", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
-    for name in ("rate", "adversarial", "adversarial_weight", "exact", "spectral", "total"):
+    for name in ("rate", "adversarial", "adversarial_weight", "exact", "spectral", "grid", "noise", "total"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Options, name))
     parser.add_argument("--minutes", type=float, help="stop after this time, to go on with --resume")
     parser.add_argument("--threads", type=int, default=2)

@@ -40,6 +40,29 @@ SIDE = 128
 """Pixels a side that the judge looks at; larger pictures are averaged down."""
 
 _RANKED = 5
+_BLOCKS = (1, 2, 2, 1)
+_RATE = 2e-3
+_GRAIN = 0.06  # Channels.
+_LACKED = 0.1  # Up to which an attribute is not there.
+_PART = 64  # Tiles.
+
+STEPS = 3000
+"""In which it learns what it can from some thousand materials: see the loss that is reported."""
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside a shortcut (K. He et al., "Deep residual learning for image recognition", 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(nn.Conv2d(width, width, 3, 1, 1, bias=False) for _ in range(2))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
+        # What a block adds starts at nothing, so that all of them learn from the first step.
+        nn.init.zeros_(self.norms[1].weight)
+
+    def forward(self, given: Tensor) -> Tensor:
+        seen = F.relu(self.norms[0](self.convolutions[0](given)))
+        return F.relu(given + self.norms[1](self.convolutions[1](seen)))
 
 
 class Judge(nn.Module):
@@ -48,34 +71,53 @@ class Judge(nn.Module):
     def __init__(self, names: Sequence[str], width: int = 32) -> None:
         super().__init__()
         self.names = tuple(names)
-        widths = (width, width * 2, width * 3, FEATURES)
-        self.first = nn.Conv2d(8, width, 4, 4)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, 2 if index else 1, 1)
-            for index, (before, after) in enumerate(itertools.pairwise(widths))
+        widths = (width, width * 2, width * 4, width * 6)
+        self.first = nn.Conv2d(8, width, 4, 2, 1)
+        self.down = nn.ModuleList(nn.Conv2d(before, after, 3, 2, 1) for before, after in itertools.pairwise(widths))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(_Residual(wide) for _ in range(count))) for wide, count in zip(widths, _BLOCKS, strict=True)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(after) for after in widths[1:])
+        # Means say what there is of everything, maxima that there is any at all: a crack, a patch of moss.
+        self.mix = nn.Linear(widths[-1] * 2, FEATURES)
+        self.where = nn.Conv2d(widths[-2], 1, 1)
         self.family = nn.Linear(FEATURES, len(names))
-        self.color = nn.Linear(FEATURES, 3)
+        self.color = nn.Linear(FEATURES + 3, 3)
         self.attributes = nn.Linear(FEATURES, len(ATTRIBUTES))
 
     def features(self, channels: Tensor) -> Tensor:
-        """[B, 128]: means over the tile, so that it does not matter where something lies."""
-        scale = channels.shape[-1] // SIDE
-        if scale > 1:
-            channels = F.avg_pool2d(channels, scale)
+        """[B, 128]: means and maxima over the tile, so that it does not matter where something lies."""
+        return self._seen(shown(channels))[0]
+
+    def _seen(self, channels: Tensor) -> tuple[Tensor, Tensor]:
+        """Features, and the color [B, 3] of those places that tell the main one."""
         height = channels[:, 3:4]
         # How steep it is says more than how high.
         slopes = torch.cat((height.roll(-1, -1) - height, height.roll(-1, -2) - height), dim=1) * 4.0
-        seen = F.relu(self.first(torch.cat((channels, slopes), dim=1)))
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            seen = F.relu(norm(layer(seen)))
-        return seen.float().mean((2, 3))
+        seen = F.relu(self.first(torch.cat((channels, slopes), dim=1).contiguous(memory_format=torch.channels_last)))
+        color = channels[:, :3]
+        for level, blocks in enumerate(self.blocks):
+            if level:
+                seen = F.relu(self.down[level - 1](seen))
+            seen = blocks(seen)
+            if level == len(self.blocks) - 2:
+                # A material's main color is that of a part of it only: of the bricks and not of the joints.
+                weights = self.where(seen).float().flatten(2).softmax(2)
+                color = F.adaptive_avg_pool2d(color.float(), seen.shape[2:]).flatten(2)
+                color = (color * weights).sum(2)
+        pooled = torch.cat((seen.float().mean((2, 3)), seen.float().amax((2, 3))), dim=1)
+        return F.relu(self.mix(pooled).float()), color
 
     def forward(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features, logits of families, normalized OKLab, and attributes from 0 to 1."""
-        features = self.features(channels)
-        return features, self.family(features), self.color(features), self.attributes(features).sigmoid()
+        features, color = self._seen(shown(channels))
+        lab = self.color(torch.cat((features, color.to(features.dtype)), dim=1))
+        return features, self.family(features), lab, self.attributes(features).sigmoid()
+
+
+def shown(channels: Tensor) -> Tensor:
+    """What of channels [B, 6, H, W] the judge looks at."""
+    scale = channels.shape[-1] // SIDE
+    return F.avg_pool2d(channels, scale) if scale > 1 else channels
 
 
 @dataclass
@@ -141,32 +183,35 @@ def targets_of(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Targets:
     return Targets(torch.tensor([place[row["family"]] for row in rows]), color, colored, attributes, told)
 
 
-def train_judge(tiles: Tiles, *, steps: int = 1500, batch: int = 32, seed: int = 7, device: str = "cpu") -> Judge:
-    """Learn from the training part of a corpus; rolled and mirrored at random."""
+def train_judge(tiles: Tiles, *, steps: int = STEPS, batch: int = 32, seed: int = 7, device: str = "cpu") -> Judge:
+    """Learn from the training part of a corpus: rolled, mirrored and turned at random, some of it soft or grainy,
+    so that what a material is does not hang on its finest grain."""
     torch.manual_seed(seed)
     names = sorted({row["family"] for row in tiles.rows})
-    judge = Judge(names).to(device)
+    judge = Judge(names).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # Two materials at once are neither; they are what the judge is asked about.
     train = np.array([index for index in tiles.split()[0] if "second" not in tiles.rows[int(index)]])
-    truth = targets_of(tiles.rows, names)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-2)
+    # Made once: a tile is looked at many times.
+    looked_at = torch.cat([shown(tiles.whole(part)).half() for part in np.array_split(train, -(-len(train) // _PART))])
+    truth = targets_of([tiles.rows[int(index)] for index in train], names)
+    weights = balance(truth)
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=2e-2)
     rng = np.random.default_rng(seed)
     began = time.monotonic()
     for step in range(steps):
-        index = rng.choice(train, size=batch)
-        channels = tiles.whole(index).to(device)
-        channels = channels.roll((int(rng.integers(tiles.size)), int(rng.integers(tiles.size))), (-2, -1))
-        channels = channels.flip(-1) if rng.random() < 0.5 else channels
+        chosen = torch.from_numpy(rng.choice(len(train), size=batch))
+        channels = _varied(looked_at[chosen.to(looked_at.device)].to(device).float(), rng)
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+            group["lr"] = _RATE * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
         judge.train()
         with autocast(device):
             _, family, color, attributes = judge(channels)
-        chosen = torch.from_numpy(index)
-        wanted = [value[chosen].to(device) for value in vars(truth).values()]
-        loss = F.cross_entropy(family.float(), wanted[0])
-        loss = loss + ((color.float() - wanted[1]).abs().mean(1) * wanted[2]).mean()
-        loss = loss + 2.0 * ((attributes.float() - wanted[3]).abs() * wanted[4]).sum() / wanted[4].sum().clamp(min=1.0)
+        wanted = Targets(*(value[chosen].to(device) for value in vars(truth).values()))
+        share = weights[chosen].to(device)
+        loss = F.cross_entropy(family.float(), wanted.family)
+        loss = loss + ((color.float() - wanted.color).abs().mean(1) * wanted.colored).mean()
+        off = F.binary_cross_entropy(attributes.float(), wanted.attributes, reduction="none")
+        loss = loss + 2.0 * (off * share).sum() / share.sum().clamp(min=1.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -176,11 +221,32 @@ def train_judge(tiles: Tiles, *, steps: int = 1500, batch: int = 32, seed: int =
     return judge.eval().cpu()
 
 
+def _varied(channels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Channels [B, 6, H, W] at another place of their tiles, mirrored and turned, some softer and some with grain."""
+    channels = channels.roll((int(rng.integers(channels.shape[2])), int(rng.integers(channels.shape[3]))), (-2, -1))
+    channels = channels.flip(-1) if rng.random() < 0.5 else channels
+    channels = channels.transpose(-2, -1) if rng.random() < 0.5 else channels
+    count = len(channels)
+    soft = torch.from_numpy(rng.random((count, 1, 1, 1)) * (rng.random((count, 1, 1, 1)) < 0.5)).to(channels)
+    channels = channels.lerp(F.avg_pool2d(F.pad(channels, (1, 1, 1, 1), mode="circular"), 3, 1), soft)
+    grain = torch.from_numpy(_GRAIN * rng.random((count, 1, 1, 1)) * (rng.random((count, 1, 1, 1)) < 0.5)).to(channels)
+    return channels + grain * torch.randn_like(channels)
+
+
+def balance(truth: Targets) -> Tensor:
+    """How much each attribute [N, attributes] counts, so that those who have it and those who lack it count as much
+    together: most materials lack most of them, and a judge that always says so would seldom be wrong."""
+    there = (truth.attributes > _LACKED).float() * truth.told
+    lacking = truth.told - there
+    half = truth.told.sum(0) / 2.0
+    return there * (half / there.sum(0).clamp(min=1.0)) + lacking * (half / lacking.sum(0).clamp(min=1.0))
+
+
 def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
     """``--judge`` and ``--judge-steps``, as :func:`judge_for` wants them."""
     place = home() / "training" / "judge.safetensors"
     parser.add_argument("--judge", type=Path, default=place, help="made when missing")
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--judge-steps", type=int, default=STEPS)
 
 
 def judge_for(arguments: argparse.Namespace, tiles: Tiles | None = None) -> Judge:
