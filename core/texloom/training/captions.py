@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from ..engine import color_names
 from ..engine.phrases import (
@@ -123,12 +124,12 @@ class Grammar:
         for name, pool in pools.items():
             # The two commonest names are what anybody would train with.
             self.held_out_nouns[name] = tuple(noun for noun in pool[2:] if held_out_noun(noun))
-        unseen = [related.stems(noun) for nouns in self.held_out_nouns.values() for noun in nouns]
+        unseen = {related.stems(noun) for nouns in self.held_out_nouns.values() for noun in nouns}
         for name, pool in pools.items():
             more = [noun for noun in many.get(name, ()) if noun not in pool and not _holds(noun, unseen)]
             self.held_out_many[name] = tuple(noun for noun in more if held_out_noun(noun))
             # Such names are often plain words ("desk", "lane") that other materials' names hold as well.
-            own_unseen = [related.stems(noun) for noun in self.held_out_many[name]]
+            own_unseen = {related.stems(noun) for noun in self.held_out_many[name]}
             known = [noun for index, noun in enumerate(pool) if index < 2 or not _holds(noun, unseen)]
             known = known[:2] + [noun for noun in (*known[2:], *more) if not _holds(noun, own_unseen)]
             own = set(self.families[name].nouns)
@@ -281,10 +282,11 @@ class Grammar:
         return Fact(text, place, item.name, value, color.text)
 
 
-def _holds(noun: str, parts: Sequence[tuple[str, ...]]) -> bool:
+def _holds(noun: str, parts: Set[tuple[str, ...]]) -> bool:
     """Whether a name holds one of those names, word for word."""
     own = related.stems(noun)
-    return any(related.contains(own, part) for part in parts)
+    # There are thousands of names and a handful of stretches of words in one.
+    return any(own[start:stop] in parts for start, stop in combinations(range(len(own) + 1), 2))
 
 
 def _term(color: str) -> str:

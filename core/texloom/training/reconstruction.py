@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 CHANNEL_WEIGHTS = (1.0, 2.0, 2.0, 1.5, 0.6, 0.4)
 
-_STEP = 0.01  # Channels; what is flatter shows no grid.
+_STEP = 0.05  # Channels; what is flatter shows no grid.
 
 _GRAINY = [0, 3, 4]  # luma, height and roughness; colors follow luma, and metal has no grain
 

@@ -25,6 +25,7 @@ MANY = Path(__file__).with_name("names.csv")
 _IMPLIED = Path(__file__).with_name("implied.csv")
 
 
+@cache
 def stems(phrase: str) -> tuple[str, ...]:
     """Stems of the words of a phrase."""
     return tuple(stem(word) for word, _, _ in words(phrase))
