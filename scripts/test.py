@@ -35,7 +35,12 @@ MOST_PROCESSES = 6
 HOST_SAFE = (
     "core/texloom/*.py", "core/texloom/backends", "core/texloom/runtime", "core/texloom/worker",
 )  # fmt: skip
+SLOWEST = ("--durations", "30", "--durations-min", "5")
 STAGES = ("lint", "types", "core", "addon-types", "blender", "gui")
+
+
+Runs = dict[str, tuple[list[str | Path], dict[str, str]]]
+"""Commands and their variables, by name."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -148,42 +153,42 @@ def core(made: Made, extra: list[str]) -> None:
         env.setdefault("OMP_NUM_THREADS", "1")
         side_by_side = ["-n", str(processes), "--dist", "loadfile"]
         folders = [f"tests/{name}" for name in ("unit", "contract", "engine")]
-        run([python, "-m", "pytest", *folders, "-q", *side_by_side, *extra], env=env)
+        run([python, "-m", "pytest", *folders, "-q", *SLOWEST, *side_by_side, *extra], env=env)
 
 
 def addon_types(made: Made) -> None:
     """Types of the add-on against the oldest and the newest Blender."""
-    for version, environment in made.typed.items():
-        say(f"Blender {version}")
-        python = environment.result()
-        with tempfile.TemporaryDirectory(prefix="texloom-types-") as folder:
-            # As in the zip: the package lies inside the add-on.
-            addon = Path(folder) / "texloom_addon"
-            shutil.copytree(ROOT / "blender_addon", addon)
-            shutil.copytree(ROOT / "core" / "texloom", addon / "core" / "texloom")
-            command = [
-                python,
-                "-m",
-                "mypy",
-                "--config-file",
-                ROOT / "scripts" / "mypy-addon.ini",
-                "-p",
-                "texloom_addon",
-            ]
-            run(command, env=clean_environment(MYPYPATH=folder))
+    pythons = {name: environment.result() for name, environment in made.typed.items()}
+    with tempfile.TemporaryDirectory(prefix="texloom-types-") as folder:
+        # As in the zip: the package lies inside the add-on.
+        addon = Path(folder) / "texloom_addon"
+        shutil.copytree(ROOT / "blender_addon", addon)
+        shutil.copytree(ROOT / "core" / "texloom", addon / "core" / "texloom")
+        settings = ["--config-file", str(ROOT / "scripts" / "mypy-addon.ini")]
+        runs: Runs = {}
+        for name, python in pythons.items():
+            cache = ["--cache-dir", str(ROOT / ".mypy_cache" / name)]
+            command = [python, "-m", "mypy", *settings, *cache, "-p", "texloom_addon"]
+            runs[f"Blender {name}"] = (command, clean_environment(MYPYPATH=folder))
+        pass_all(runs, Path(folder), os.cpu_count() or 1)
 
 
 def blender(made: Made, extra: list[str]) -> None:
     """The built zip, installed in real Blenders.
 
-    As many of them at once as there are processors.
+    As many of them at once as there are processors.  What takes long and passes in the oldest and the newest is not run
+    in those between (mark ``ends``).
     """
     worker = made.worker()
     pythons = {name: environment.result() for name, environment in made.wheels.items()}
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         env = clean_environment(TEXLOOM_TEST_ZIP=built(folder), TEXLOOM_TEST_PYTHON=str(worker))
-        command = ["-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", *extra]
-        runs = {f"Blender {name}": ([python, *command], env) for name, python in pythons.items()}
+        command = ["-m", "pytest", "tests/blender", "-q", *SLOWEST, "-p", "no:cacheprovider", *extra]
+        ends = (min(pythons), max(pythons))
+        runs: Runs = {
+            f"Blender {name}": ([python, *command, *(() if name in ends else ("-m", "not ends"))], env)
+            for name, python in pythons.items()
+        }
         pass_all(runs, Path(folder), os.cpu_count() or 1)
 
 
@@ -198,15 +203,16 @@ def gui(made: Made, extra: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="texloom-zip-") as folder:
         archive = built(folder)
         blenders = window_blenders(made, worker)
-        runs = {}
+        runs: Runs = {}
         for name, command in blenders.items():
             env = clean_environment(TEXLOOM_TEST_ZIP=archive, TEXLOOM_TEST_PYTHON=str(worker))
-            env |= {key: value for key, value in os.environ.items() if key == "TEXLOOM_TEST_SETUP"}
+            # One of them sets the engine up as users do, which takes minutes whatever the Blender.
+            env["TEXLOOM_TEST_SETUP"] = os.environ.get("TEXLOOM_TEST_SETUP", "1" if name == max(blenders) else "0")
             if pictures:
                 env["TEXLOOM_TEST_PICTURES"] = os.path.abspath(os.path.join(pictures, name))
             if command:
                 env["TEXLOOM_TEST_BLENDER"] = command
-            words = [worker, "-m", "pytest", "tests/gui", "-q", "-rs", "-p", "no:cacheprovider", *extra]
+            words = [worker, "-m", "pytest", "tests/gui", "-q", "-rs", *SLOWEST, "-p", "no:cacheprovider", *extra]
             runs[f"Blender {name} in a window"] = (words, env)
         pass_all(runs, Path(folder), max(1, (os.cpu_count() or 1) // 2))
 
@@ -218,7 +224,7 @@ def built(folder: str) -> str:
     return str(archive)
 
 
-def pass_all(runs: dict[str, tuple[list[str | Path], dict[str, str]]], folder: Path, most: int) -> None:
+def pass_all(runs: Runs, folder: Path, most: int) -> None:
     """Run commands by their names, up to ``most`` at once.
 
     Raises:

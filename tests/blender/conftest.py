@@ -54,7 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark of tests that come last."""
+    """Name the marks."""
+    config.addinivalue_line("markers", "ends: takes long, and runs in the oldest and the newest Blender only")
     config.addinivalue_line("markers", "looks_back: runs after all other tests, whose traces it looks at")
 
 

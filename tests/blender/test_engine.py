@@ -57,6 +57,7 @@ def test_the_same_seed_gives_the_same_pixels(engine: Any) -> None:
     assert first == second
 
 
+@pytest.mark.ends
 def test_a_killed_worker_loses_nothing(engine: Any, texloom: ModuleType) -> None:
     if sys.platform == "win32":
         pytest.skip("needs signals")
@@ -74,6 +75,7 @@ def test_a_killed_worker_loses_nothing(engine: Any, texloom: ModuleType) -> None
 
 
 @pytest.mark.parametrize("moment", ["starting", "loading", "running", "waiting"])
+@pytest.mark.ends
 def test_killed_at_any_step_it_leaves_the_file_clean(
     moment: str, engine: Any, texloom: ModuleType, cube: Any, counts: Any
 ) -> None:

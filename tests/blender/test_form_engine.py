@@ -42,6 +42,7 @@ def networks(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return places
 
 
+@pytest.mark.ends
 def test_what_the_camera_sees_changes_the_picture(
     texloom: ModuleType, settings: Any, networks: tuple[Path, Path]
 ) -> None:
@@ -72,6 +73,7 @@ def test_what_the_camera_sees_changes_the_picture(
     assert np.array_equal(made(texloom), ball)
 
 
+@pytest.mark.ends
 def test_a_network_for_another_model_is_refused_in_plain_words(settings: Any, networks: tuple[Path, Path]) -> None:
     sphere()
     camera(ortho=2.4)

@@ -23,6 +23,8 @@ from test_models import online, options
 
 __all__ = ["engine", "online", "options"]  # fixtures
 
+pytestmark = pytest.mark.ends
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys

@@ -264,6 +264,7 @@ class TestPanel:
 
 
 @pytest.mark.skipif(not WORKER_PYTHON, reason="TEXLOOM_TEST_PYTHON names no engine environment")
+@pytest.mark.ends
 def test_a_material_in_the_colors_of_an_image(engine: Any, cube: Any, texloom: ModuleType) -> None:
     """With the real engine: the colors are the image's, and tuning does not ask for the image again."""
     obj = cube()

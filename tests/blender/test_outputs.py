@@ -407,6 +407,7 @@ def test_pictures_that_do_not_tile_are_mirrored(api, folder, tmp_path):
 
 
 @pytest.mark.parametrize("width", [16, 8])
+@pytest.mark.ends
 def test_the_world_is_seen_and_lights(api, parts, folder, render, width):
     api.world_background(folder({"image": flat((200, 100, 50), width, 8)}), strength=0.5)
     expected = linear((200, 100, 50)) * 0.5
@@ -443,6 +444,7 @@ def roughest(seen):
     return max(step.max() for step in steps), max(pole.max() for pole in poles)
 
 
+@pytest.mark.ends
 def test_the_dome_has_no_seam_and_no_poles(api, folder, render):
     camera("PANO")
     seen = {}
@@ -464,6 +466,7 @@ def test_the_dome_has_no_seam_and_no_poles(api, folder, render):
     assert max(roughest(render(128, 64))) < 0.15
 
 
+@pytest.mark.ends
 def test_the_dome_shows_letters_the_right_way_round(api, folder, render):
     # Red on the left, green below; the corner of the tile is in the zenith.
     pixels = np.zeros((8, 8, 3), np.uint8)
@@ -480,6 +483,7 @@ def test_the_dome_shows_letters_the_right_way_round(api, folder, render):
         assert (red > 0) == (rotation == 0.0)
 
 
+@pytest.mark.ends
 def test_the_dome_and_the_panorama_turn_the_same_way(api, folder, render):
     # Both look along +x; a quarter turn brings there what was at +y, or at -y, in both.
     wide = np.zeros((16, 32, 3), np.uint8)

@@ -233,6 +233,7 @@ class TestBuiltInModel:
 
             yield ask
 
+    @pytest.mark.ends
     def test_obeys_every_style_and_understands_every_word(self, read: Any, settings: Any, presets: Any) -> None:
         for path in presets.files()[0]:
             name = presets.display_name(path)

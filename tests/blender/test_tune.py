@@ -246,6 +246,7 @@ class TestDragging:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         assert tuner.turn() is False
 
+    @pytest.mark.ends
     def test_a_killed_worker_is_told_and_the_next_change_works(
         self, engine: Any, wall: Any, bridge: Any, tuner: Any, counts: Any, texloom: ModuleType
     ) -> None:

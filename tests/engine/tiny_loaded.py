@@ -27,8 +27,18 @@ def loaded_once(folder: Path) -> Models:
 
     def get(name: str) -> DiffusersFolderGenerator:
         if name not in made:
+            if name == "qwen-image-edit":
+                _look_at_less()
             made[name] = DiffusersFolderGenerator(tiny_families.save(name, folder / name))
             made[name].load(Notes())
         return made[name]
 
     return get
+
+
+def _look_at_less() -> None:
+    """Whatever is drawn, this pipeline looks at a megapixel of its picture, which takes a tiny model most of its time;
+    the tests in a worker look at all of it."""
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
+
+    pipeline_qwenimage_edit_plus.VAE_IMAGE_SIZE = 256 * 256
