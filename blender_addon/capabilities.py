@@ -60,7 +60,7 @@ INSTANT: Final = Capabilities(
     words=False,
 )
 
-LEARNED: Final = replace(INSTANT, steps=True, guidance=True, loras=True, look=False)
+LEARNED: Final = replace(INSTANT, steps=True, guidance=True, loras=True)
 """Of the built-in model that paints over what the instant one would draw."""
 
 

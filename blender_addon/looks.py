@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import starting
+from . import shelf, starting
 from .core.texloom import learned_words
 from .core.texloom.errors import RequestError
 from .core.texloom.request import MAX_EMBEDDINGS, RANGES, GenerationRequest
@@ -145,7 +145,7 @@ def options(settings: Any, *, style: bool, words: bool) -> dict[str, Any]:
         found["style_image"] = image
         if abs(look.strength - STRENGTH) >= _NEAR:
             found["style_strength"] = float(look.strength)
-        if look.adapter.strip() and settings.model != "instant":
+        if look.adapter.strip() and settings.model not in shelf.BUILT_IN:
             adapter = look.adapter.strip()
             found["style_model"] = bpy.path.abspath(adapter) if adapter.startswith("//") else adapter
     if words:

@@ -42,7 +42,7 @@ class StyleImage(Part):
         if look.source == "NONE" or not takes:
             return
         layout.prop(look, "strength", slider=True)
-        if settings.model == shelf.INSTANT:
+        if settings.model in shelf.BUILT_IN:
             paragraph(layout, iface("Its colors become those of the material, but for those in the prompt."), width,
                       "COLOR")  # fmt: skip
             return

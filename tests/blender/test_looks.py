@@ -53,15 +53,16 @@ class TestStyleImage:
         assert request.style_image.endswith(".png") and request.style_strength == pytest.approx(0.9)
         assert request.style_model == "ip-x" and request.source == "" and scratch() == []
 
-    def test_a_file_gives_colors_to_the_instant_model(
-        self, texloom: ModuleType, fake: Any, settings: Any, tmp_path: Path
+    @pytest.mark.parametrize("model", ["instant", "learned"])
+    def test_a_file_gives_colors_to_the_models_that_are_built_in(
+        self, model: str, texloom: ModuleType, fake: Any, settings: Any, tmp_path: Path
     ) -> None:
         file = write_png(tmp_path / "look.png", gradient(64, 64))
-        settings.model, settings.look.adapter = "instant", "ip-x"
+        settings.model, settings.look.adapter = model, "ip-x"
         settings.look.source, settings.look.file = "FILE", str(file)
         assert bpy.ops.texloom.generate() == {"FINISHED"}
         (request,) = requests(texloom)
-        # The engine's own strength is not said, and the instant model has no adapter.
+        # The engine's own strength is not said, and these models have no adapter.
         assert (request.style_image, request.style_strength, request.style_model) == (str(file), None, "")
         assert file.is_file()
         assert "Its colors become" in texts(drawn(texloom, "looks.StyleImage")).replace("\n", " ")

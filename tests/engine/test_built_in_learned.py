@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from test_diffusers_folder import Notes
 from texloom.engine import catalog, pbr
 from texloom.engine.context import SilentContext
@@ -15,6 +17,7 @@ from texloom.engine.generator import GeneratedImage
 from texloom.engine.learned_text import planned
 from texloom.engine.sketch import planned_sketches
 from texloom.engine.text_encoder import TextEncoder
+from texloom.errors import RequestError
 from texloom.request import GenerationRequest
 
 SIDE = 128
@@ -85,3 +88,13 @@ class TestBuiltIn:
         (image,) = generator.generate(_request("cobblestone", negative_prompt="moss"), notes)
         assert image.parameters["moss"] == 0.0
         assert not notes.warnings
+
+    def test_colors_of_a_style_image(self, generator: catalog.Generator, tmp_path: Path) -> None:
+        path = tmp_path / "look.png"
+        Image.new("RGB", (64, 64), (40, 70, 190)).save(path)
+        image = _drawn(generator, "ceramic tiles", style_image=str(path))
+        red, _, blue = image.maps["base_color"].reshape(-1, 3).mean(0)
+        assert blue - red > 30.0
+        assert image.details["style"]["colors"][0]["share"] == 1.0
+        with pytest.raises(RequestError, match="take the colors of a style image themselves"):
+            _drawn(generator, "ceramic tiles", style_image=str(path), style_model="ip-adapter-sdxl")

@@ -233,7 +233,7 @@ def test_those_of_other_models_are_refused(
 
 @pytest.mark.parametrize("name", ["z-image", "flux2-klein", "qwen-image", "sana"])
 def test_models_that_take_none_say_which_do(name: str, models: Models, pictures: tuple[str, str]) -> None:
-    with pytest.raises(RequestError, match=r"takes no style from a picture.*instant.*sdxl"):
+    with pytest.raises(RequestError, match=r"takes no style from a picture.*instant and learned.*sdxl"):
         _draw(models(name), style_image=pictures[0])
 
 

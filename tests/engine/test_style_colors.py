@@ -138,7 +138,7 @@ def test_every_family_takes_the_colors_of_a_flat_picture() -> None:
 
 def test_a_style_model_is_refused_and_so_is_what_is_no_picture(model: InstantGenerator, tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", (BLUE, 1.0))
-    with pytest.raises(RequestError, match="takes the colors of a style image itself"):
+    with pytest.raises(RequestError, match="take the colors of a style image themselves"):
         draw(model, style_image=path, style_model="ip-adapter-sdxl")
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(RequestError, match=r"style_image: no.png is no picture"):

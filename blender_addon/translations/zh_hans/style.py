@@ -72,7 +72,7 @@ TEXTS: dict[str, str] = {
 MESSAGES: dict[str, str] = {
     # Style images.
     "style_image: {0} takes no style from a picture.": "风格图像: {0} 不支持从图像获取风格。",
-    "Choose a model that does: instant (its colors), {0}.": "请选择支持的模型: instant (仅颜色)、{0}。",
+    "Choose a model that does: instant and learned (its colors), {0}.": "请选择支持的模型: instant 和 learned (仅颜色)、{0}。",
     "Choose a model that draws from words.": "请选择根据文字生成图像的模型。",
     "style_image: there is no picture to take a style from.": "风格图像: 没有可获取风格的图像。",
     "style_image: {0} is no picture that can be read.": "风格图像: {0} 不是可读取的图像。",
@@ -83,8 +83,8 @@ MESSAGES: dict[str, str] = {
     ),
     "style_image: {0} is damaged and cannot be read ({1}).": "风格图像: {0} 已损坏,无法读取 ({1})。",
     "style_image: it holds 32-bit floating-point numbers.": "风格图像: 它包含 32 位浮点数。",
-    "style_model: the instant model takes the colors of a style image itself.": (
-        "风格模型: 即时模型会直接使用风格图像的颜色。"
+    "style_model: Texloom's own models take the colors of a style image themselves.": (
+        "风格模型: Texloom 自带的模型会直接使用风格图像的颜色。"
     ),
     "Leave it empty.": "请将其留空。",
     "The colors of the style image have no effect: words or locked parameters name them all.": (

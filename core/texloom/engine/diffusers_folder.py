@@ -338,6 +338,8 @@ class DiffusersFolderGenerator:
         """What gives the request its style; None where it wants none."""
         if request is None or not request.style_image:
             return None
+        if self._family.shared_text:
+            return None  # the colors of the picture are in its plans
         if not self._family.image_adapters:
             raise style.refuse(self._info.name)
         return style.find(request, self._folder, self._family.id, self._info.name)

@@ -110,7 +110,8 @@ class _Look:
             return cls()
         if request.style_model:
             raise RequestError(
-                "style_model: the instant model takes the colors of a style image itself.", advice="Leave it empty."
+                "style_model: Texloom's own models take the colors of a style image themselves.",
+                advice="Leave it empty.",
             )
         found = dominant_colors(Path(request.style_image))
         wanted = tuple(

@@ -62,7 +62,7 @@ def refuse(name: str) -> RequestError:
     """The error for a model that takes no style from a picture."""
     return RequestError(
         f"style_image: {name} takes no style from a picture.",
-        advice=f"Choose a model that does: instant (its colors), {style_models.takers()}.",
+        advice=f"Choose a model that does: instant and learned (its colors), {style_models.takers()}.",
     )
 
 
