@@ -72,7 +72,9 @@ TEXTS: dict[str, str] = {
 MESSAGES: dict[str, str] = {
     # Style images.
     "style_image: {0} takes no style from a picture.": "风格图像: {0} 不支持从图像获取风格。",
-    "Choose a model that does: instant and learned (its colors), {0}.": "请选择支持的模型: instant 和 learned (仅颜色)、{0}。",
+    "Choose a model that does: instant and learned (its colors), {0}.": (
+        "请选择支持的模型: instant 和 learned (仅颜色)、{0}。"
+    ),
     "Choose a model that draws from words.": "请选择根据文字生成图像的模型。",
     "style_image: there is no picture to take a style from.": "风格图像: 没有可获取风格的图像。",
     "style_image: {0} is no picture that can be read.": "风格图像: {0} 不是可读取的图像。",
