@@ -25,7 +25,6 @@ from texloom.training import (
     learned_evaluate,
     learned_sheets,
     learned_state,
-    reconstruction,
 )
 from texloom.training.captions import Grammar, reserved_text
 from texloom.training.colors import difference
@@ -194,12 +193,24 @@ class TestAutoencoder:
         with pytest.raises(ModelInvalidError, match="another shape"):
             trainer.begin_with(autoencoder.make_autoencoder(VAE | {"latent_channels": 8}))
 
-    def test_local_spectra_do_not_care_where_grain_lies(self) -> None:
-        torch.manual_seed(0)
-        grain = torch.randn(2, 6, 64, 64)
-        spectra = reconstruction.reconstruction_loss(grain.roll(8, -1), grain, 1.0)["spectra"]
-        flat = reconstruction.reconstruction_loss(torch.zeros_like(grain), grain, 1.0)["spectra"]
-        assert float(spectra) < 0.7 * float(flat)
+    @pytest.mark.parametrize(("crop", "wraps"), [(SIDE, True), (SIDE // 2, False)])
+    def test_whole_tiles_wrap_around(
+        self, tiles: Tiles, crop: int, wraps: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trainer = autoencoder.Trainer([tiles], _options(crop=crop), config=VAE)
+        apart: list[float] = []
+
+        def look(truth: torch.Tensor) -> dict[str, torch.Tensor]:
+            with torch.no_grad():
+                latents = trainer.vae.encode(truth).latent
+                moved = trainer.vae.decode(latents.roll(1, -1)).sample
+                pixels = trainer.vae.decode(latents).sample
+            apart.append(float((moved - pixels.roll(trainer.vae.spatial_compression_ratio, -1)).abs().max()))
+            return {}
+
+        monkeypatch.setattr(trainer, "_learn", look)
+        trainer._one()
+        assert (apart[0] < 1e-4) == wraps, apart
 
 
 class TestCaptions:

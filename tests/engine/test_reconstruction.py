@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the learned model's autoencoder is trained by, and what its judge is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from texloom.training.learned_judge import Targets, balance
+from texloom.training.reconstruction import grid_cost, reconstruction_loss
+from torch import Tensor
+
+SIDE = 8
+
+
+def _grain(seed: int = 0) -> Tensor:
+    torch.manual_seed(seed)
+    return torch.randn(2, 6, 64, 64)
+
+
+def test_local_spectra_do_not_care_where_grain_lies() -> None:
+    grain = _grain()
+    spectra = reconstruction_loss(grain.roll(8, -1), grain, 1.0)["spectra"]
+    flat = reconstruction_loss(torch.zeros_like(grain), grain, 1.0)["spectra"]
+    assert float(spectra) < 0.7 * float(flat)
+
+
+class TestGrid:
+    def test_grain_elsewhere_costs_little_and_blur_much(self) -> None:
+        grain = _grain()
+        assert float(grid_cost(grain, grain)) == 0.0
+        # Another grain of the same kind is as good.
+        other, soft = grid_cost(_grain(1), grain), grid_cost(grain * 0.5, grain)
+        assert float(other) < 0.1 < 0.4 < float(soft)
+
+    @pytest.mark.parametrize("axis", [-1, -2])
+    def test_borders_of_blocks_cost_more_than_the_same_steps_anywhere(self, axis: int) -> None:
+        fine = 0.1 * _grain()
+        place = torch.arange(64)
+        steps = 0.2 * ((place // SIDE) % 2).float()
+        # As many steps of that size, one in each block, at every place within it in turn.
+        spread = 0.2 * (((place + place // SIDE) // SIDE) % 2).float()
+        shape = (1, 1, 1, 64) if axis == -1 else (1, 1, 64, 1)
+        on_borders, anywhere = (float(grid_cost(fine + one.view(shape), fine)) for one in (steps, spread))
+        assert on_borders > 1.3 * anywhere
+        # A soft picture is not made better by a grid.
+        on_borders, anywhere = (float(grid_cost(0.5 * (fine + one.view(shape)), fine)) for one in (steps, spread))
+        assert on_borders > anywhere
+
+
+class TestBalance:
+    def test_who_has_an_attribute_counts_as_much_as_who_lacks_it(self) -> None:
+        attributes = torch.tensor([[0.9], [0.0], [0.05], [0.0], [0.7]])
+        told = torch.tensor([[1.0], [1.0], [1.0], [1.0], [0.0]])
+        nothing = torch.zeros(5)
+        found = balance(Targets(nothing.long(), torch.zeros(5, 3), nothing, attributes, told))[:, 0]
+        torch.testing.assert_close(found, torch.tensor([2.0, 2 / 3, 2 / 3, 2 / 3, 0.0]))
+
+    def test_what_nobody_has_counts_on_one_side_only(self) -> None:
+        nothing = torch.zeros(3)
+        found = balance(Targets(nothing.long(), torch.zeros(3, 3), nothing, torch.zeros(3, 1), torch.ones(3, 1)))
+        torch.testing.assert_close(found, torch.full((3, 1), 0.5))
