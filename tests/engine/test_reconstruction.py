@@ -14,7 +14,7 @@ SIDE = 8
 
 def _grain(seed: int = 0) -> Tensor:
     torch.manual_seed(seed)
-    return torch.randn(2, 6, 64, 64)
+    return torch.randn(1, 6, 256, 256)
 
 
 def test_local_spectra_do_not_care_where_grain_lies() -> None:
@@ -35,16 +35,23 @@ class TestGrid:
     @pytest.mark.parametrize("axis", [-1, -2])
     def test_borders_of_blocks_cost_more_than_the_same_steps_anywhere(self, axis: int) -> None:
         fine = 0.1 * _grain()
-        place = torch.arange(64)
+        place = torch.arange(256)
         steps = 0.2 * ((place // SIDE) % 2).float()
         # As many steps of that size, one in each block, at every place within it in turn.
         spread = 0.2 * (((place + place // SIDE) // SIDE) % 2).float()
-        shape = (1, 1, 1, 64) if axis == -1 else (1, 1, 64, 1)
+        shape = (1, 1, 1, 256) if axis == -1 else (1, 1, 256, 1)
         on_borders, anywhere = (float(grid_cost(fine + one.view(shape), fine)) for one in (steps, spread))
         assert on_borders > 1.3 * anywhere
         # A soft picture is not made better by a grid.
         on_borders, anywhere = (float(grid_cost(0.5 * (fine + one.view(shape)), fine)) for one in (steps, spread))
         assert on_borders > anywhere
+
+    def test_a_weave_of_all_blocks_costs_more_than_grain(self) -> None:
+        """Every step of it is of one size, at whatever place."""
+        fine = 0.1 * _grain()
+        weave = 0.1 * torch.tensor([1.0, -1.0]).repeat(128)
+        woven, grainy = (grid_cost(fine + one, fine) for one in (weave, 0.1 * _grain(1)[:1, :1, :1]))
+        assert float(woven) > 1.3 * float(grainy)
 
 
 class TestBalance:

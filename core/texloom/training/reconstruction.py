@@ -41,14 +41,16 @@ def reconstruction_loss(seen: Tensor, truth: Tensor, spectral: float, exact: flo
 
 
 def grid_cost(seen: Tensor, truth: Tensor, side: int = 8) -> Tensor:
-    """How far the mean size of steps between neighbours is from the true ones', and how otherwise it is spread over the
-    places within blocks of ``side`` pixels, both in shares of it.
+    """What of a grid of blocks of ``side`` pixels shows, and how far steps between neighbours are from the true ones'
+    mean size; all in shares of it.
 
-    A decoder draws a block from each latent, and steps more from one block to the next than within one, by too little
-    for pixel by pixel losses to mind and enough for eyes, as a faint grid.  The two are told apart, since in a soft
-    picture larger steps, at whatever place, would be nearer to the truth.
+    A decoder draws a block from each latent, and steps more from one block to the next than within one, or repeats a
+    weave in all of them, by too little for pixel by pixel losses to mind and enough for eyes.  So three things are told
+    apart: the mean size of steps, since in a soft picture larger ones, at whatever place, would be nearer to the truth;
+    how they are spread over the places within blocks; and what all blocks have in common that the true ones lack.
     """
     found = []
+    size = truth.new_zeros(())
     for axis in (-1, -2):
         own, wanted = (
             (one - one.roll(1, axis)).abs().mean(-3 - axis).unflatten(-1, (-1, side)).mean(-2) for one in (seen, truth)
@@ -56,7 +58,10 @@ def grid_cost(seen: Tensor, truth: Tensor, side: int = 8) -> Tensor:
         own_mean, mean = own.mean(-1, keepdim=True), wanted.mean(-1, keepdim=True)
         found.append(((own_mean - mean).abs() / (mean + _STEP)).mean())
         found.append((own / (own_mean + _STEP) - wanted / (mean + _STEP)).abs().mean())
-    return torch.stack(found).sum() / 2.0
+        size = size + 0.5 * mean[..., None]
+    block = (seen - truth).unflatten(-1, (-1, side)).unflatten(-3, (-1, side)).mean((-4, -2))
+    block = block - block.mean((-2, -1), keepdim=True)
+    return torch.stack(found).sum() / 2.0 + (block.abs() / (size + _STEP)).mean()
 
 
 def _spectra(channels: Tensor, side: int = 16) -> Tensor:
