@@ -457,6 +457,9 @@ class TestEvaluation:
         (tmp_path / "other.safetensors").write_bytes(b"no")
         with pytest.raises(ModelInvalidError, match="holds no judge"):
             load_judge(tmp_path / "other.safetensors")
+        further = train_judge(tiles, steps=1, batch=4, judge=again)
+        with torch.no_grad():
+            assert not torch.equal(judge(truth)[1], further(truth)[1])
 
     def test_the_judge_does_not_care_where_things_lie(self, tiles: Tiles) -> None:
         torch.manual_seed(0)

@@ -183,12 +183,21 @@ def targets_of(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Targets:
     return Targets(torch.tensor([place[row["family"]] for row in rows]), color, colored, attributes, told)
 
 
-def train_judge(tiles: Tiles, *, steps: int = STEPS, batch: int = 32, seed: int = 7, device: str = "cpu") -> Judge:
+def train_judge(
+    tiles: Tiles,
+    *,
+    steps: int = STEPS,
+    batch: int = 32,
+    seed: int = 7,
+    device: str = "cpu",
+    judge: Judge | None = None,
+) -> Judge:
     """Learn from the training part of a corpus: rolled, mirrored and turned at random, some of it soft or grainy,
-    so that what a material is does not hang on its finest grain."""
+    so that what a material is does not hang on its finest grain.  With ``judge`` that one learns on."""
     torch.manual_seed(seed)
-    names = sorted({row["family"] for row in tiles.rows})
-    judge = Judge(names).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = judge or Judge(sorted({row["family"] for row in tiles.rows}))
+    names = judge.names
+    judge = judge.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # Two materials at once are neither; they are what the judge is asked about.
     train = np.array([index for index in tiles.split()[0] if "second" not in tiles.rows[int(index)]])
     # Made once: a tile is looked at many times.
@@ -243,10 +252,11 @@ def balance(truth: Targets) -> Tensor:
 
 
 def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--judge`` and ``--judge-steps``, as :func:`judge_for` wants them."""
+    """``--judge``, ``--judge-steps`` and ``--judge-more``, as :func:`judge_for` wants them."""
     place = home() / "training" / "judge.safetensors"
     parser.add_argument("--judge", type=Path, default=place, help="made when missing")
     parser.add_argument("--judge-steps", type=int, default=STEPS)
+    parser.add_argument("--judge-more", type=int, default=0, help="steps that one that is there learns on first")
 
 
 def judge_for(arguments: argparse.Namespace, tiles: Tiles | None = None) -> Judge:
@@ -259,11 +269,14 @@ def judge_for(arguments: argparse.Namespace, tiles: Tiles | None = None) -> Judg
     Raises:
         ModelInvalidError: the file holds no judge, or there is no corpus to learn from.
     """
-    if arguments.judge.is_file():
-        return load_judge(arguments.judge)
+    found = load_judge(arguments.judge) if arguments.judge.is_file() else None
+    if found is not None and not arguments.judge_more:
+        return found
     device = getattr(arguments, "device", None) or default_device()
     tiles = tiles if tiles is not None else Tiles(arguments.corpus, device=device)
-    judge = train_judge(tiles, steps=arguments.judge_steps, device=device)
+    steps = arguments.judge_steps if found is None else arguments.judge_more
+    # Other tiles, moved and grained otherwise, than those that it has begun with.
+    judge = train_judge(tiles, steps=steps, seed=7 if found is None else 7 + steps, device=device, judge=found)
     save_judge(judge, arguments.judge)
     return judge
 
