@@ -45,7 +45,7 @@ LARGE = 512
 
 _SHARD = {256: 100, LARGE: 25}
 """Samples a shard: small ones, so that all cores end together and little is lost when the time is up."""
-_MINUTES = {"encoder": 5.0, "decoder": 3.0, "pieces": 2.0, "flow": 7.0, "distill": 2.0}
+_MINUTES = {"encoder": 5.0, "decoder": 3.0, "grain": 3.0, "pieces": 2.0, "flow": 7.0, "distill": 2.0}
 _LEAST_MINUTES = 1.0
 """What must be left of a piece for a stage to start in it."""
 _RESERVE = 0.3
@@ -114,8 +114,10 @@ class Recipe:
         found += [self._flow("pieces"), self._flow("flow")]
         return [*found, self._distill(), self._sheet(), self._evaluation(), self._comparison()]
 
-    def _train(self, module: str, work: str, out: Path, total: float, piece: float, again: bool) -> list[str]:
-        folders = [str(self.corpus(size)) for size in self.sizes]
+    def _train(
+        self, module: str, work: str, out: Path, total: float, piece: float, again: bool, sizes: Sequence[int] = ()
+    ) -> list[str]:
+        folders = [str(self.corpus(size)) for size in sizes or self.sizes]
         found = ["-m", f"texloom.training.{module}", "--corpus", *folders, "--work", str(self.keep / work)]
         found += ["--out", str(out), "--total", f"{total:g}", "--minutes", f"{piece:.2f}"]
         return [*found, *self._threads, *self._device, *(["--resume"] if again else [])]
@@ -137,7 +139,19 @@ class Recipe:
             own = Stage(name=name, minutes=until, command=command, checkpoint=folder, corpora=self.sizes, leaves=leaves)
             return own
 
-        return [stage("encoder", first, ()), stage("decoder", total, (folder,))]
+        return [stage("encoder", first, ()), stage("decoder", total, (folder,)), self._grain()]
+
+    def _grain(self) -> Stage:
+        """The decoder learns on whole tiles to draw grain of the right kind, sharp and without a grid of its blocks."""
+        work, size, total = self.keep / "grain", self.arguments.size, self._minutes["grain"]
+
+        def command(piece: float, again: bool) -> list[str]:
+            words = self._train("autoencoder", work.name, self.vae, total, piece, again, [size])
+            words += ["--start", str(self.vae), "--freeze-encoder", "--crop", str(size)]
+            words += ["--batch", str(max(2, self.arguments.crops // 8)), "--rate", "3e-4", "--exact", "0.25"]
+            return [*words, "--grid", "0.6", "--adversarial", "0", "--adversarial-weight", "0.6"]
+
+        return Stage(name="grain", minutes=total, command=command, checkpoint=work, corpora=[size], leaves=(work,))
 
     def _flow(self, name: str) -> Stage:
         """What words look like from small pieces of tiles, then how these hang together from whole ones."""

@@ -98,7 +98,7 @@ def _done(work: Path, *names: str) -> None:
     (work / "keep/pieces.json").write_text(json.dumps(names))
 
 
-TRAINED = ("encoder", "decoder", "pieces", "flow", "distill")
+TRAINED = ("encoder", "decoder", "grain", "pieces", "flow", "distill")
 
 
 def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
@@ -116,13 +116,16 @@ def test_pieces_follow_each_other(script: ModuleType, tmp_path: Path) -> None:
     assert script.main([*common, "--minutes", "60"]) == 0
     called = stand.asked()
     assert _modules(called) == [
-        "autoencoder", "autoencoder", "flow", "flow", "distill", "learned_sheets", "learned_evaluate",
+        "autoencoder", "autoencoder", "autoencoder", "flow", "flow", "distill", "learned_sheets", "learned_evaluate",
         "learned_compare",
     ]  # fmt: skip
-    encoder, decoder, pieces, flow, distill, sheet, evaluation, comparison = called
+    encoder, decoder, grain, pieces, flow, distill, sheet, evaluation, comparison = called
     assert "--resume" in encoder and "--freeze-encoder" not in encoder
     assert float(_value(encoder, "--minutes")) == pytest.approx(2.3, abs=0.2)
     assert {"--resume", "--freeze-encoder"} <= set(decoder)
+    # On whole tiles, from what is there.
+    assert "--resume" not in grain and _value(grain, "--start") == _value(grain, "--out") == _value(decoder, "--out")
+    assert _value(grain, "--crop") == _value(small, "--size") and _value(grain, "--corpus") == _value(small, "--out")
     assert _value(pieces, "--autoencoder") == _value(encoder, "--out")
     assert _value(pieces, "--crop") == "16" and "--crop" not in flow
     assert _value(flow, "--start") == _value(pieces, "--out")
@@ -220,7 +223,7 @@ def test_what_cannot_stop_waits_for_a_piece_that_is_long_enough(
 def test_processors_learn_less(script: ModuleType, tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     work = tmp_path / "work"
-    _done(work, "encoder", "decoder")
+    _done(work, "encoder", "decoder", "grain")
     common = ["--work", str(work), "--python", str(stand.path), "--processor", "--layers", "6"]
     assert script.main([*common, "--no-compile", "--minutes", "9"]) == script.MORE
     corpus, pieces = stand.asked()
