@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from texloom.engine.procedural.cells import jagged
 from texloom.engine.procedural.draw import Drawn, draw
 from texloom.engine.procedural.family import families
+from texloom.engine.procedural.tile import Canvas, Tile
 
 NAMES = sorted(families())
 MAPS = ("base_color", "height", "roughness", "metallic")
@@ -97,3 +99,19 @@ def test_a_tall_tile_is_drawn_in_bands() -> None:
     steps: list[float] = []
     result = draw(family, values, width=64, height=8192, width_m=0.25, seed=0, on_progress=steps.append)
     assert len(steps) > 1 and steps == sorted(steps) and steps[-1] == 1.0 and result.height.shape == (8192, 64)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cracks_are_nowhere_folded_into_loops(seed: int) -> None:
+    """Where space is turned over, the determinant of its displacement is below zero."""
+    side, width = 256, 2.0
+    canvas = Canvas(Tile(side, side, width, width, seed), 0, side)
+    for wander in (0.35, 0.6):
+        u, v = jagged(canvas, "cracks", 0.5, wander)
+        across, down = (
+            [side * (moved.roll(-1, axis) - moved) for axis in (1, 0)] for moved in (u - canvas.u, v - canvas.v)
+        )
+        determinant = (1.0 + across[0]) * (1.0 + down[1]) - across[1] * down[0]
+        assert float((determinant < 0.0).float().mean()) < 5e-4
+        # And yet they are no straight lines.
+        assert float((u - canvas.u).abs().max()) * width > 0.02

@@ -138,10 +138,20 @@ def voronoi(
     )
 
 
+def jagged(canvas: Canvas, key: str, scale: float, wander: float) -> tuple[Tensor, Tensor]:
+    """(u, v) displaced as lines wander that break, by parts of ``scale`` metres.
+
+    Gently enough that space is folded hardly anywhere: lines would curl into loops, islands and blots.
+    """
+    broad = canvas.warp(f"{key}/wander", scale * 1.3, scale * wander * 0.34, octaves=1)
+    fine = canvas.warp(f"{key}/jags", scale * 0.3, scale * wander * 0.052, octaves=4, gain=0.42)
+    return broad[0] + fine[0] - canvas.u, broad[1] + fine[1] - canvas.v
+
+
 def cracks(canvas: Canvas, key: str, size: Size, *, width: float, wander: float = 0.3) -> Tensor:
     """Mask 0 to 1 of a network of thin lines about ``width`` metres wide, wandering and of varied strength."""
     scale = size if isinstance(size, float) else min(size)
-    at = canvas.warp(f"{key}/wander", scale * 0.5, scale * wander * 0.35, octaves=4, gain=0.6)
+    at = jagged(canvas, key, scale, wander)
     cells = voronoi(canvas, key, size, jitter=0.9, at=at, border=True)
     assert cells.border is not None
     strength = canvas.noise(f"{key}/strength", scale * 1.5, 2).mul_(0.5).add_(0.8).clamp_(0.0, 1.3)
