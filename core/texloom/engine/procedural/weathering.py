@@ -93,16 +93,24 @@ def _relief(surface: Surface) -> float:
 
 
 def wear(canvas: Canvas, s: Surface, amount: float) -> None:
-    """Fade the colour in patches, scuff exposed edges, roughen."""
+    """Bleach the colour in patches, scuff what is rubbed, lighten exposed edges and break chips off them."""
     span = _span(canvas)
-    patches = coverage(canvas.noise("wear/patches", span / 4, 5, 0.6), 0.5 * amount, 0.5)
-    edges = s.exposed * coverage(canvas.noise("wear/edges", span / 24, 4, 0.65), 0.3 + 0.6 * amount, 0.3)
-    faded = s.lab * torch.tensor([1.0, 0.72, 0.72], device=s.lab.device)[:, None, None]
-    faded[0] = faded[0] * 0.9 + 0.075
-    s.lab = s.lab + (faded - s.lab) * (patches * 0.8 * amount)
-    s.shade(1.13, edges * amount)
-    s.height = s.height - edges * (0.06 * amount * _relief(s))
-    s.set_roughness((s.roughness + 0.15).clamp_(max=0.95), patches * amount)
+    rubbed = canvas.noise("wear/patches", span / 4, 5, 0.6)
+    patches = coverage(rubbed, 0.8 * amount, 0.45)
+    edges = s.exposed * coverage(canvas.noise("wear/edges", span / 24, 4, 0.65), 0.25 + 0.5 * amount, 0.5)
+    scuffs = coverage(canvas.noise("wear/scuffs", span / 10, 7, 0.82), 0.4 * amount, 0.5) * (0.4 + 0.6 * patches)
+    chips = coverage(canvas.noise("wear/chips", span / 60, 4, 0.65), 0.14 * amount, 0.06)
+    # Off edges of pieces: what is flat is scuffed and bleached only.
+    relief = _relief(s)
+    chips = chips * smoothstep(0.1, 0.5, s.exposed) * min(1.0, relief / (0.004 * span))
+    bleached = s.lab * torch.tensor([0.82, 0.62, 0.62], device=s.lab.device)[:, None, None]
+    bleached[0] = bleached[0] + 0.145
+    s.lab = s.lab + (bleached - s.lab) * (patches * 0.85 * amount)
+    s.shade(1.0 + 0.14 * amount, scuffs)
+    s.shade(1.0 + 0.2 * amount, edges)
+    s.shade(0.8, chips)
+    s.height = s.height - (edges * 0.08 * amount + chips * 0.25) * relief
+    s.set_roughness((s.roughness + 0.2).clamp_(max=0.95), torch.maximum(patches * amount, chips))
 
 
 def crack(canvas: Canvas, s: Surface, amount: float) -> None:
