@@ -115,3 +115,15 @@ def test_cracks_are_nowhere_folded_into_loops(seed: int) -> None:
         assert float((determinant < 0.0).float().mean()) < 5e-4
         # And yet they are no straight lines.
         assert float((u - canvas.u).abs().max()) * width > 0.02
+
+
+@pytest.mark.parametrize("name", sorted(name for name, family in families().items() if family.parameter("wear")))
+def test_wear_is_seen(name: str) -> None:
+    """Whoever writes "weathered" sees that it was read."""
+    family = families()[name]
+    values = family.sample(np.random.default_rng(4))
+    new, worn = (
+        draw(family, values | {"wear": amount}, width=64, height=64, width_m=family.tile_width_m, seed=5).base_color
+        for amount in (0.0, 0.75)
+    )
+    assert float((worn.float() - new.float()).abs().mean()) > 4.0
