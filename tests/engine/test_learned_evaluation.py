@@ -213,7 +213,7 @@ class TestCommands:
         # As many samples in every row, from as many others.
         for name in ("frechet", "frechet_endless", "kernel"):
             assert {row: value["of"] for row, value in found[name].items()} == {
-                "model": 6, "autoencoder": 6, "truth": 6,
+                "model": 6, "instant": 6, "autoencoder": 6, "truth": 6,
             }  # fmt: skip
         assert set(found["nearest"]) == {"luma", "height", "copies"}
         assert found["blends"]["both of two"]["of"] == found["asked"]["blends"] == 3

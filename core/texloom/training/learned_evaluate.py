@@ -2,8 +2,9 @@
 """Evaluation of the learned model: ``texloom evaluate learned``.
 
 Captions that training never saw, designers' prompts in English and Chinese, and texts of two materials are drawn by
-the model, through the engine's own pipeline, and by their families, which is the truth.  A judge that was trained on
-the corpus alone says of both what they are.  So every figure stands beside what the judge makes of true materials.
+the model, through the engine's own pipeline, by the instant model, and by their families, which is the truth.  A judge
+that was trained on the corpus alone says of all what they are.  So every figure stands beside what the judge makes of
+true materials.
 All distances are those from one reference: as many true materials of other captions, which neither the model nor the
 autoencoder has seen.
 
@@ -27,6 +28,7 @@ from torch import Tensor
 from .. import __version__
 from ..engine.device import use_threads
 from ..engine.diffusers_folder import DiffusersFolderGenerator
+from ..engine.instant import InstantGenerator
 from ..engine.procedural.family import families
 from ..engine.seamless import circular
 from ..engine.text_encoder import TextEncoder
@@ -36,7 +38,7 @@ from .asked import REFERENCE_SEED, SEED, Asked, agreement, blends, both_seen, ca
 from .captions import Grammar
 from .evaluate import CHINESE_PROMPTS, load_prompts
 from .heads import report
-from .learned_draw import drawing, drawn_together
+from .learned_draw import drawing, drawn, drawn_together, quiet
 from .learned_folder import read_autoencoder
 from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
 from .learned_look import BATCH, Seams, distances, look, nearest, trained_on
@@ -140,7 +142,10 @@ class Evaluation:
     def __init__(
         self, model: Path, sets: Sets, judge: Judge, *, size: int, device: str, encoder: TextEncoder | None = None
     ) -> None:
+        encoder = encoder or TextEncoder()
         self.generator: DiffusersFolderGenerator = drawing(model, encoder, device)
+        self._instant = InstantGenerator(encoder)
+        self._instant.load(quiet(device))
         self._vae = read_autoencoder(model / "vae").to(device)
         self._sets, self._judge = sets, judge.to(device)
         self._size, self._device = size, device
@@ -154,6 +159,11 @@ class Evaluation:
     def _asked(self, name: str) -> Iterator[Any]:
         texts = self._sets.asked[name]
         return self._pictures([one.text for one in texts], [one.truth.seed for one in texts])
+
+    def _by_instant(self, name: str) -> Iterator[Tensor]:
+        asked = self._sets.asked[name]
+        seeds = [one.truth.seed for one in asked]
+        return Seams().batches(drawn(self._instant, [one.text for one in asked], size=self._size, seeds=seeds))
 
     def _true(self, name: str) -> Iterator[Tensor]:
         return self._sets.true[name].batches(BATCH, self._device)
@@ -169,6 +179,7 @@ class Evaluation:
         seams = Seams(side=int(self._vae.spatial_compression_ratio))
         looks = {
             "model": look(self._judge, seams.batches(self._asked("captions"))),
+            "instant": look(self._judge, self._by_instant("captions")),
             "autoencoder": look(self._judge, self._rebuilt("captions")),
             "truth": look(self._judge, self._true("captions")),
         }
@@ -181,6 +192,7 @@ class Evaluation:
         )
         return {
             "agreement": plain(agreement(texts, looks["model"].verdict).rows()),
+            "agreement_of_instant": plain(agreement(texts, looks["instant"].verdict).rows()),
             "agreement_of_autoencoder": plain(agreement(texts, looks["autoencoder"].verdict).rows()),
             "agreement_of_truth": plain(agreement(texts, looks["truth"].verdict).rows()),
             **{name: plain(rows) for name, rows in found.items()},
@@ -195,8 +207,12 @@ class Evaluation:
         if not texts:
             return {}
         model = judge_all(self._judge, Seams().batches(self._asked(name)))
-        truth = judge_all(self._judge, self._true(name))
-        return {name: plain(agreement(texts, model).rows()), f"{name}_of_truth": plain(agreement(texts, truth).rows())}
+        others = {
+            "instant": judge_all(self._judge, self._by_instant(name)),
+            "truth": judge_all(self._judge, self._true(name)),
+        }
+        own = {f"{name}_of_{who}": plain(agreement(texts, found).rows()) for who, found in others.items()}
+        return {name: plain(agreement(texts, model).rows()), **own}
 
     def blends(self) -> dict[str, Any]:
         """Whether both materials of a blend are seen."""
@@ -204,8 +220,12 @@ class Evaluation:
         if not texts:
             return {}
         model = judge_all(self._judge, Seams().batches(self._asked("blends")))
-        truth = judge_all(self._judge, self._true("blends"))
-        return {"blends": plain(both_seen(texts, model)), "blends_of_truth": plain(both_seen(texts, truth))}
+        others = {
+            "instant": judge_all(self._judge, self._by_instant("blends")),
+            "truth": judge_all(self._judge, self._true("blends")),
+        }
+        own = {f"blends_of_{who}": plain(both_seen(texts, found)) for who, found in others.items()}
+        return {"blends": plain(both_seen(texts, model)), **own}
 
     def spread(self, repeats: int) -> dict[str, Any]:
         """Spread of pictures of one caption, of the model and of the families with all parameters fixed."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .statistics import Estimate
@@ -17,6 +17,7 @@ _BLENDS = (
     ("both of five", "both among the five likeliest"),
     ("one", "the likeliest is one of them"),
 )
+_WHOSE = ("", "_of_instant", "_of_truth")
 _DISTANCES = (
     ("frechet", "Fréchet distance"),
     ("frechet_endless", "the same, of endlessly many"),
@@ -40,36 +41,36 @@ def summary(result: Mapping[str, Any]) -> str:
         f"{asked['chinese']} in Chinese, {asked['blends']} texts of two materials, {asked['spread']} × "
         f"{result['repeats']} pictures for the spread.",
         "",
-        "| | learned model | autoencoder alone | true materials | goal |",
-        "|---|---|---|---|---|",
+        "| | learned model | Instant | autoencoder alone | true materials | goal |",
+        "|---|---|---|---|---|---|",
     ]
 
-    def line(name: str, model: Any, alone: Any, truth: Any, digits: int, unit: str = "", goal: str = "") -> None:
-        cells = " | ".join(text(one, digits, unit) for one in (model, alone, truth))
+    def line(name: str, each: Sequence[Any], digits: int, unit: str = "", goal: str = "") -> None:
+        cells = " | ".join(text(one, digits, unit) for one in (*each, None, None, None, None)[:4])
         lines.append(f"| {name} | {cells} | {goal} |")
 
+    whose = ("agreement", "agreement_of_instant", "agreement_of_autoencoder", "agreement_of_truth")
     for name in ("material", "color", "attributes"):
-        own = [result[key].get(name) for key in ("agreement", "agreement_of_autoencoder", "agreement_of_truth")]
-        line(f"{name} agrees", *own, 1, " %", f"{GOALS[name]:g} %")
+        line(f"{name} agrees", [result[key].get(name) for key in whose], 1, " %", f"{GOALS[name]:g} %")
     for name, title in _DISTANCES:
-        found = result[name]
-        line(title, found["model"], found["autoencoder"], found["truth"], 3)
+        line(title, [result[name][who] for who in ("model", "instant", "autoencoder", "truth")], 3)
     for name, title in _SETS:
         for what in ("material", "color", "attributes"):
-            own, true = result.get(name, {}).get(what), result.get(f"{name}_of_truth", {}).get(what)
+            own, instant, true = (result.get(f"{name}{who}", {}).get(what) for who in _WHOSE)
             if own is not None:
-                line(f"{title}: {what} agrees", own, None, true, 1, " %", f"{GOALS[what]:g} %")
+                line(f"{title}: {what} agrees", (own, instant, None, true), 1, " %", f"{GOALS[what]:g} %")
     for name, title in _BLENDS:
         if "blends" in result:
-            line(f"blends: {title}", result["blends"][name], None, result["blends_of_truth"][name], 1, " %")
+            own, instant, true = (result[f"blends{who}"][name] for who in _WHOSE)
+            line(f"blends: {title}", (own, instant, None, true), 1, " %")
     found = result["diversity"]
-    line("spread within a prompt", found["model"], None, found["truth"], 3)
+    line("spread within a prompt", (found["model"], None, None, found["truth"]), 3)
     for name, value in result["seams"].items():
-        line(f"seam ratio, {name}", value, None, None, 3, "", SEAM_GOAL)
+        line(f"seam ratio, {name}", (value,), 3, "", SEAM_GOAL)
     for name, value in result["seams_of_blocks"].items():
-        line(f"the same among borders of the decoder's blocks, {name}", value, None, None, 3)
+        line(f"the same among borders of the decoder's blocks, {name}", (value,), 3)
     for name, found in result["nearest"].items():
         title = "copies of training samples" if name == "copies" else f"nearest training sample, {name}"
         digits, unit = (1, " %") if name == "copies" else (3, "")
-        line(title, found["model"], None, found["truth"], digits, unit, "not above true materials")
+        line(title, (found["model"], None, None, found["truth"]), digits, unit, "not above true materials")
     return "\n".join(lines) + "\n"
