@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from texloom.training.learned_judge import Targets, balance
+from texloom.training.learned_look import distances
 from texloom.training.reconstruction import grid_cost, reconstruction_loss
 from torch import Tensor
 
@@ -66,3 +68,16 @@ class TestBalance:
         nothing = torch.zeros(3)
         found = balance(Targets(nothing.long(), torch.zeros(3, 3), nothing, torch.zeros(3, 1), torch.ones(3, 1)))
         torch.testing.assert_close(found, torch.full((3, 1), 0.5))
+
+
+def test_distances_do_not_depend_on_how_large_a_judges_numbers_are() -> None:
+    """Beside what they are far from, and of themselves."""
+    rng = np.random.default_rng(0)
+    reference, near, far = rng.normal(size=(60, 8)), rng.normal(size=(60, 8)), rng.normal(1.0, 1.5, size=(60, 8))
+    found, scaled = (
+        distances({name: one * size + size for name, one in (("near", near), ("far", far))}, reference * size + size)
+        for size in (1.0, 40.0)
+    )
+    for kind in ("frechet", "kernel"):
+        assert scaled[kind]["far"].mean == pytest.approx(found[kind]["far"].mean, rel=1e-6)
+        assert found[kind]["near"].high < found[kind]["far"].low

@@ -42,7 +42,7 @@ from .learned_draw import quiet
 from .learned_evaluate import add_truth_arguments, grammar_of, reference_orders, settle
 from .learned_folder import read_autoencoder, read_network
 from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
-from .learned_metrics import frechet, kernel, resampled
+from .learned_look import distances
 from .statistics import Estimate
 from .tiles import Tiles
 from .true_materials import true_materials
@@ -144,6 +144,7 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     with torch.no_grad(), circular([vae]):
         pictures = (vae.decode(part.to(device)).sample for part in torch.cat(made).split(8))
         verdict = judge_all(judge, pictures)
+    apart = distances({"drawn": verdict.features}, ground.features)
     return {
         "network": type(network).__name__,
         "parameters": sum(value.numel() for value in network.parameters()),
@@ -153,8 +154,7 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
         "loss": loss,
         "words": words,
         "agreement": {name: vars(value) for name, value in agreement(ground.captions, verdict).rows().items()},
-        "frechet": vars(resampled(frechet, verdict.features, ground.features)),
-        "kernel": vars(resampled(kernel, verdict.features, ground.features)),
+        **{kind: vars(found["drawn"]) for kind, found in apart.items() if kind in ("frechet", "kernel")},
     }
 
 

@@ -20,7 +20,7 @@ from ..engine.generator import GeneratedImage
 from ..engine.learned_channels import CHANNELS
 from .learned_draw import channels_of
 from .learned_judge import Judge, Verdict, judge_all
-from .learned_metrics import Features, endless, frechet, kernel, nearest_correlation, resampled
+from .learned_metrics import Features, endless, frechet, in_units_of, kernel, nearest_correlation, resampled
 from .shards import shards
 from .statistics import Estimate, estimate, seam_estimate, seam_gradients
 from .tiles import VALIDATION_STRIDE
@@ -136,7 +136,10 @@ def nearest(looks: Mapping[str, Look], known: Tensor, device: str) -> dict[str, 
 
 
 def distances(features: Mapping[str, Features], reference: Features) -> dict[str, dict[str, Estimate]]:
-    """Distances of sets from one reference: Fréchet at this number of samples and of endlessly many, and kernel."""
+    """Distances of sets from one reference: Fréchet at this number of samples and of endlessly many, and kernel; in units
+    of the reference's deviation."""
+    features = {name: in_units_of(reference, one) for name, one in features.items()}
+    reference = in_units_of(reference, reference)
     return {
         "frechet": {name: resampled(frechet, one, reference) for name, one in features.items()},
         "frechet_endless": {name: endless(one, reference) for name, one in features.items()},

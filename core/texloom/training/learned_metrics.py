@@ -16,6 +16,13 @@ from .statistics import Estimate
 Features = NDArray[np.float64]
 
 
+def in_units_of(reference: Features, features: Features) -> Features:
+    """Features around the mean of ``reference`` and in its root mean square deviation: how large a judge's numbers happen
+    to be says nothing, but decides what the kernel's distance is of."""
+    size = float(np.sqrt(reference.var(0).mean())) or 1.0
+    return (features - reference.mean(0)) / size
+
+
 def frechet(first: Features, second: Features) -> float:
     """Fréchet distance of two sets of features, taken as normal (M. Heusel et al., 2017).
 
