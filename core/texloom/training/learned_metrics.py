@@ -17,8 +17,10 @@ Features = NDArray[np.float64]
 
 
 def in_units_of(reference: Features, features: Features) -> Features:
-    """Features around the mean of ``reference`` and in its root mean square deviation: how large a judge's numbers happen
-    to be says nothing, but decides what the kernel's distance is of."""
+    """Features around the mean of ``reference`` and in its root mean square deviation.
+
+    How large a judge's numbers happen to be says nothing, but decides what the kernel's distance is of.
+    """
     size = float(np.sqrt(reference.var(0).mean())) or 1.0
     return (features - reference.mean(0)) / size
 
