@@ -136,8 +136,8 @@ def nearest(looks: Mapping[str, Look], known: Tensor, device: str) -> dict[str, 
 
 
 def distances(features: Mapping[str, Features], reference: Features) -> dict[str, dict[str, Estimate]]:
-    """Distances of sets from one reference, in units of its deviation: Fréchet at this number of samples and of endlessly
-    many, and kernel."""
+    """Distances of sets from one reference, in units of its deviation: Fréchet at this number of samples and of
+    endlessly many, and kernel."""
     features = {name: in_units_of(reference, one) for name, one in features.items()}
     reference = in_units_of(reference, reference)
     return {
