@@ -123,7 +123,46 @@ def test_chosen_tests_in_a_window_are_one_run(script: ModuleType, monkeypatch: p
     ran: list[list[Any]] = []
     monkeypatch.setattr(script, "run", lambda command, **options: ran.append(command))
     assert script.main(["--only", "gui", "--", "-k", "undo"]) == 0
-    assert [command[3:] for command in ran] == [["tests/gui", "-q", "-rs", "-p", "no:cacheprovider", "-k", "undo"]]
+    given = ["tests/gui", "-q", "-rs", *script.SLOWEST, "-p", "no:cacheprovider", "-k", "undo"]
+    assert [command[3:] for command in ran] == [given]
+
+
+@pytest.mark.parametrize(("chosen", "wanted"), [(None, {"5.2": "1", "4.3": "0"}), ("0", {"5.2": "0", "4.3": "0"})])
+def test_one_window_sets_the_engine_up(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, chosen: str | None, wanted: dict[str, str]
+) -> None:
+    """That takes minutes whatever the Blender, unless none shall."""
+    monkeypatch.delenv("TEXLOOM_TEST_BLENDER", raising=False)
+    monkeypatch.delenv("TEXLOOM_TEST_SETUP", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TEXLOOM_TEST_SETUP", chosen)
+    ran: dict[str, str] = {}
+    monkeypatch.setattr(script, "window_blenders", lambda *_: {"5.2": "one blender", "4.3": "another blender"})
+
+    def run(command: list[Any], *, env: dict[str, str], **options: Any) -> None:
+        name = "5.2" if env["TEXLOOM_TEST_BLENDER"].startswith("one") else "4.3"
+        ran[name] = env["TEXLOOM_TEST_SETUP"]
+
+    monkeypatch.setattr(script, "run", run)
+    assert script.main(["--only", "gui"]) == 0
+    assert ran == wanted
+
+
+def test_what_takes_long_runs_in_the_oldest_and_the_newest(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: dict[str, list[Any]] = {}
+
+    def run(command: list[Any], **options: Any) -> None:
+        ran[str(command[0])] = command[2:]
+
+    monkeypatch.setattr(script, "run", run)
+    monkeypatch.setattr(script, "ensure_environment", lambda name, packages: Path(name))
+    assert script.main(["--only", "blender"]) == 0
+    assert {name: "not ends" in command for name, command in ran.items()} == {
+        "bpy-4.2": False, "bpy-4.5": True, "bpy-5.0": False,
+    }  # fmt: skip
+    ran.clear()
+    assert script.main(["--only", "blender", "--blender", "4.5"]) == 0
+    assert "not ends" not in ran["bpy-4.5"]
 
 
 def test_systems_with_a_window_are_made_while_earlier_stages_run(
