@@ -285,6 +285,7 @@ def evaluate(
         "repeats": repeats,
         "size": size,
         "steps": info.default_steps,
+        "beside": "instant",
         "asked": {name: len(texts) for name, texts in sets.asked.items()} | {"spread": len(sets.spread)},
     }
     parts = Parts(out, key)
