@@ -134,12 +134,12 @@ class TestFlow:
         options = flow.Options(steps=200, batch=16)
         trainer = flow.Trainer([learned, large], options, config=NETWORK)
         seen = {4: 0, 8: 0}
-        kept = trainer._loss
 
         def loss(noisy: torch.Tensor, *rest: Any) -> torch.Tensor:
             assert len(noisy) == {4: 16, 8: 4}[noisy.shape[-1]]
             seen[noisy.shape[-1]] += len(noisy)
-            return kept(noisy, *rest)
+            # What it learns says nothing here.
+            return 0.0 * next(trainer.network.parameters()).sum()
 
         monkeypatch.setattr(trainer, "_loss", loss)
         for _ in range(100):
