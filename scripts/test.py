@@ -206,6 +206,7 @@ def gui(made: Made, extra: list[str]) -> None:
         runs: Runs = {}
         for name, command in blenders.items():
             env = clean_environment(TEXLOOM_TEST_ZIP=archive, TEXLOOM_TEST_PYTHON=str(worker))
+            env |= {key: value for key, value in os.environ.items() if key == "TEXLOOM_TEST_ALL"}
             # One of them sets the engine up as users do, which takes minutes whatever the Blender.
             env["TEXLOOM_TEST_SETUP"] = os.environ.get("TEXLOOM_TEST_SETUP", "1" if name == max(blenders) else "0")
             if pictures:
