@@ -132,8 +132,6 @@ def test_one_window_sets_the_engine_up(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, chosen: str | None, wanted: dict[str, str]
 ) -> None:
     """That takes minutes whatever the Blender, unless none shall."""
-    monkeypatch.delenv("TEXLOOM_TEST_BLENDER", raising=False)
-    monkeypatch.delenv("TEXLOOM_TEST_SETUP", raising=False)
     if chosen is not None:
         monkeypatch.setenv("TEXLOOM_TEST_SETUP", chosen)
     ran: dict[str, str] = {}

@@ -42,7 +42,7 @@ from .learned_draw import quiet
 from .learned_evaluate import add_truth_arguments, grammar_of, reference_orders, settle
 from .learned_folder import read_autoencoder, read_network
 from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
-from .learned_look import distances
+from .learned_metrics import frechet, in_units_of, kernel, resampled
 from .statistics import Estimate
 from .tiles import Tiles
 from .true_materials import true_materials
@@ -144,7 +144,7 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
     with torch.no_grad(), circular([vae]):
         pictures = (vae.decode(part.to(device)).sample for part in torch.cat(made).split(8))
         verdict = judge_all(judge, pictures)
-    apart = distances({"drawn": verdict.features}, ground.features)
+    drawn, reference = (in_units_of(ground.features, one) for one in (verdict.features, ground.features))
     return {
         "network": type(network).__name__,
         "parameters": sum(value.numel() for value in network.parameters()),
@@ -154,7 +154,8 @@ def measure(model: Path, ground: Ground, vae: Any, judge: Judge) -> dict[str, An
         "loss": loss,
         "words": words,
         "agreement": {name: vars(value) for name, value in agreement(ground.captions, verdict).rows().items()},
-        **{kind: vars(found["drawn"]) for kind, found in apart.items() if kind in ("frechet", "kernel")},
+        "frechet": vars(resampled(frechet, drawn, reference)),
+        "kernel": vars(resampled(kernel, drawn, reference)),
     }
 
 

@@ -18,7 +18,7 @@ from ..engine.context import SilentContext
 from ..engine.denoising import Run
 from ..engine.diffusers_folder import DiffusersFolderGenerator
 from ..engine.drawn_frame import drawn_frame
-from ..engine.generator import GeneratedImage
+from ..engine.generator import GeneratedImage, Generator
 from ..engine.learned_channels import Surface, to_channels
 from ..engine.learned_text import planned
 from ..engine.material_plan import tile_width
@@ -47,12 +47,19 @@ def drawing(model: Path, encoder: TextEncoder | None = None, device: str | None 
 
 
 def drawn(
-    generator: DiffusersFolderGenerator, prompts: Sequence[str], *, size: int, seeds: Sequence[int], **options: Any
+    generator: Generator,
+    prompts: Sequence[str],
+    *,
+    size: int,
+    seeds: Sequence[int],
+    device: str | None = None,
+    **options: Any,
 ) -> Iterator[GeneratedImage]:
     """One picture for each prompt and its seed; ``options`` are further fields of the request."""
+    context = quiet(device)
     for prompt, seed in zip(prompts, seeds, strict=True):
         request = GenerationRequest(prompt=prompt, width=size, height=size, seed=seed, **options)
-        yield next(iter(generator.generate(request, quiet())))
+        yield next(iter(generator.generate(request, context)))
 
 
 def drawn_together(
@@ -70,9 +77,7 @@ def drawn_together(
     """
     model, context = generator.opened, quiet(device)
     if together < 2 or model.encoder is None:
-        for prompt, seed in zip(prompts, seeds, strict=True):
-            request = GenerationRequest(prompt=prompt, width=size, height=size, seed=seed)
-            yield next(iter(generator.generate(request, context)))
+        yield from drawn(generator, prompts, size=size, seeds=seeds, device=device)
         return
     parameters = dict(inspect.signature(type(model.pipeline).__call__).parameters)
     steps, guidance = model.info.default_steps, model.info.default_guidance_scale

@@ -40,7 +40,7 @@ from .evaluate import CHINESE_PROMPTS, load_prompts
 from .heads import report
 from .learned_draw import drawing, drawn, drawn_together, quiet
 from .learned_folder import read_autoencoder
-from .learned_judge import Judge, add_judge_arguments, judge_all, judge_for
+from .learned_judge import Judge, Verdict, add_judge_arguments, judge_all, judge_for
 from .learned_look import BATCH, Seams, distances, look, nearest, trained_on
 from .learned_metrics import spread_of
 from .learned_state import default_device
@@ -163,7 +163,14 @@ class Evaluation:
     def _by_instant(self, name: str) -> Iterator[Tensor]:
         asked = self._sets.asked[name]
         seeds = [one.truth.seed for one in asked]
-        return Seams().batches(drawn(self._instant, [one.text for one in asked], size=self._size, seeds=seeds))
+        texts = [one.text for one in asked]
+        return Seams().batches(drawn(self._instant, texts, size=self._size, seeds=seeds, device=self._device))
+
+    def _verdicts(self, name: str) -> dict[str, Verdict]:
+        """What the judge sees, by whose pictures they are, as :mod:`.learned_table` calls them."""
+        whose = {"": Seams().batches(self._asked(name)), "_of_instant": self._by_instant(name)}
+        whose["_of_truth"] = self._true(name)
+        return {who: judge_all(self._judge, pictures) for who, pictures in whose.items()}
 
     def _true(self, name: str) -> Iterator[Tensor]:
         return self._sets.true[name].batches(BATCH, self._device)
@@ -206,26 +213,16 @@ class Evaluation:
         texts = self._sets.asked[name]
         if not texts:
             return {}
-        model = judge_all(self._judge, Seams().batches(self._asked(name)))
-        others = {
-            "instant": judge_all(self._judge, self._by_instant(name)),
-            "truth": judge_all(self._judge, self._true(name)),
-        }
-        own = {f"{name}_of_{who}": plain(agreement(texts, found).rows()) for who, found in others.items()}
-        return {name: plain(agreement(texts, model).rows()), **own}
+        found = self._verdicts(name)
+        return {f"{name}{who}": plain(agreement(texts, verdict).rows()) for who, verdict in found.items()}
 
     def blends(self) -> dict[str, Any]:
         """Whether both materials of a blend are seen."""
         texts = self._sets.asked["blends"]
         if not texts:
             return {}
-        model = judge_all(self._judge, Seams().batches(self._asked("blends")))
-        others = {
-            "instant": judge_all(self._judge, self._by_instant("blends")),
-            "truth": judge_all(self._judge, self._true("blends")),
-        }
-        own = {f"blends_of_{who}": plain(both_seen(texts, found)) for who, found in others.items()}
-        return {"blends": plain(both_seen(texts, model)), **own}
+        found = self._verdicts("blends")
+        return {f"blends{who}": plain(both_seen(texts, verdict)) for who, verdict in found.items()}
 
     def spread(self, repeats: int) -> dict[str, Any]:
         """Spread of pictures of one caption, of the model and of the families with all parameters fixed."""
