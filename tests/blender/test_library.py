@@ -25,16 +25,17 @@ def module(texloom: ModuleType, name: str) -> Any:
 @pytest.fixture
 def library(texloom: ModuleType, tmp_path: Path) -> Iterator[Path]:
     """An empty library that the add-on uses."""
-    preferences = bpy.context.preferences.addons[texloom.__name__].preferences
+    addons = bpy.context.preferences.addons
     folder = tmp_path / "library"
     folder.mkdir()
-    preferences.library = str(folder)
+    addons[texloom.__name__].preferences.library = str(folder)
     state = bpy.context.window_manager.texloom_library
     for name in ("search", "favourites", "kind", "sort", "rows", "first", "selected", "variation"):
         state.property_unset(name)
     yield folder
     module(texloom, "library_view").watcher().close()
-    preferences.library = ""
+    # Asked for anew: those from before are freed memory once a test has disabled the add-on.
+    addons[texloom.__name__].preferences.library = ""
 
 
 @pytest.fixture
