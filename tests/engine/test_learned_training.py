@@ -29,7 +29,6 @@ from texloom.training import (
 from texloom.training.captions import Grammar, reserved_text
 from texloom.training.colors import difference
 from texloom.training.learned_folder import read_autoencoder, write_folder
-from texloom.training.learned_judge import Judge, load_judge, save_judge, train_judge
 from texloom.training.learned_metrics import frechet, kernel, nearest_correlation, resampled, spread_of
 from texloom.training.recaption import recaption, true_fact
 from texloom.training.tiles import Tiles
@@ -446,29 +445,6 @@ class TestMetrics:
 
 
 class TestEvaluation:
-    def test_the_judge_learns_and_is_kept(self, tiles: Tiles, tmp_path: Path) -> None:
-        judge = train_judge(tiles, steps=3, batch=4)
-        save_judge(judge, tmp_path / "judge.safetensors")
-        again = load_judge(tmp_path / "judge.safetensors")
-        assert again.names == tuple(sorted({row["family"] for row in tiles.rows}))
-        truth = tiles.whole([0, 1])
-        with torch.no_grad():
-            torch.testing.assert_close(judge(truth)[1], again(truth)[1])
-        (tmp_path / "other.safetensors").write_bytes(b"no")
-        with pytest.raises(ModelInvalidError, match="holds no judge"):
-            load_judge(tmp_path / "other.safetensors")
-        further = train_judge(tiles, steps=1, batch=4, judge=again)
-        with torch.no_grad():
-            assert not torch.equal(judge(truth)[1], further(truth)[1])
-
-    def test_the_judge_does_not_care_where_things_lie(self, tiles: Tiles) -> None:
-        torch.manual_seed(0)
-        judge = Judge(["a", "b"]).eval()
-        truth = tiles.whole([3])
-        with torch.no_grad():
-            one, two = judge.features(truth), judge.features(truth.roll((16, 32), (-2, -1)))
-        assert float((one - two).abs().max()) < 0.35 * float(one.abs().max())
-
     def test_all_figures_by_one_command(self, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         torch.manual_seed(0)
         write_folder(

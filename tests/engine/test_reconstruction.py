@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the learned model's autoencoder is trained by, and what its judge is."""
+"""What the learned model's autoencoder is trained by, and what its judge's distances are."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from texloom.training.learned_judge import Targets, balance
 from texloom.training.learned_look import distances
 from texloom.training.reconstruction import grid_cost, reconstruction_loss
 from torch import Tensor
@@ -54,20 +53,6 @@ class TestGrid:
         weave = 0.1 * torch.tensor([1.0, -1.0]).repeat(128)
         woven, grainy = (grid_cost(fine + one, fine) for one in (weave, 0.1 * _grain(1)[:1, :1, :1]))
         assert float(woven) > 1.3 * float(grainy)
-
-
-class TestBalance:
-    def test_who_has_an_attribute_counts_as_much_as_who_lacks_it(self) -> None:
-        attributes = torch.tensor([[0.9], [0.0], [0.05], [0.0], [0.7]])
-        told = torch.tensor([[1.0], [1.0], [1.0], [1.0], [0.0]])
-        nothing = torch.zeros(5)
-        found = balance(Targets(nothing.long(), torch.zeros(5, 3), nothing, attributes, told))[:, 0]
-        torch.testing.assert_close(found, torch.tensor([2.0, 2 / 3, 2 / 3, 2 / 3, 0.0]))
-
-    def test_what_nobody_has_counts_on_one_side_only(self) -> None:
-        nothing = torch.zeros(3)
-        found = balance(Targets(nothing.long(), torch.zeros(3, 3), nothing, torch.zeros(3, 1), torch.ones(3, 1)))
-        torch.testing.assert_close(found, torch.full((3, 1), 0.5))
 
 
 def test_distances_do_not_depend_on_how_large_a_judges_numbers_are() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..engine.color_names import categories, meaning, parse_name
 from ..engine.procedural.family import Family, families
-from ..engine.procedural.parameters import Choice, Color, Number, Value
+from ..engine.procedural.parameters import Choice, Color, Lab, Number, Value
 from ..engine.procedural.weathering import ATTRIBUTES
 from .blended import blended
 from .captions import Grammar
+from .colors import NEAR, difference
 from .evaluate import Prompt, number_is_right
 from .learned_judge import Verdict
 from .statistics import Estimate, estimate
@@ -123,8 +124,9 @@ class Agreement:
 def agreement(texts: Sequence[Asked], verdict: Verdict) -> Agreement:
     """Compare what texts say with what the judge saw.
 
-    A color is right when people would call both by a common basic term; an attribute when it is on the right side
-    (see :func:`.evaluate.number_is_right`).
+    A color is right when people would call both by a common basic term, or when they are near each other, since many
+    have no such term (teal, beige, olive); an attribute when it is on the right side (see
+    :func:`.evaluate.number_is_right`).
     """
     found = Agreement()
     for index, asked in enumerate(texts):
@@ -136,12 +138,16 @@ def agreement(texts: Sequence[Asked], verdict: Verdict) -> Agreement:
                 continue
             if isinstance(item, Color) and item.name == "color":
                 assert isinstance(said, tuple)
-                found.color.append(float(bool(categories(said) & categories(verdict.color[index]))))
+                found.color.append(float(_same_color(said, verdict.color[index])))
             elif isinstance(item, Number) and item.name in ATTRIBUTES:
                 assert isinstance(said, (int, float))
                 seen = item.from_unit(verdict.attributes[index][item.name])
                 found.attributes.append(float(number_is_right(item, float(said), seen)))
     return found
+
+
+def _same_color(said: Lab, seen: Lab) -> bool:
+    return bool(categories(said) & categories(seen)) or difference(said, seen) <= NEAR
 
 
 def both_seen(texts: Sequence[Asked], verdict: Verdict) -> dict[str, Estimate]:

@@ -15,6 +15,9 @@ from ..engine.color_names import BASIC, MODIFIERS, ColorName, pigment, rows, tab
 from ..engine.procedural.color import Lab, lab_to_srgb
 from ..engine.procedural.parameters import Rng
 
+NEAR = 12.0
+"""CIEDE2000 up to which two colors pass for the same one: tones of a wall differ by as much."""
+
 _NEUTRAL = frozenset({"grey", "gray", "black", "white"})
 
 

@@ -29,7 +29,7 @@ from ..engine.wording import read_prompts
 from ..errors import TexloomError
 from .batches import Encoder
 from .captions import Caption, Grammar
-from .colors import difference
+from .colors import NEAR, difference
 from .heads import MODEL_FOLDER, default_encoder
 from .related import stems
 from .statistics import Estimate, estimate, seam_ratio
@@ -181,7 +181,7 @@ def score_prompts(head: Head, encoder: Encoder, prompts: Sequence[Prompt]) -> Sc
             wanted, got = meaning(color, family, key), values[key]
             assert isinstance(got, tuple)
             score.color.append(difference(wanted, got))
-            if score.color[-1] > 12:
+            if score.color[-1] > NEAR:
                 score.wrong.append(f"{prompt.text!r}: {key} {word} ({lab_to_hex(wanted)}) read as {lab_to_hex(got)}")
         for key, wanted_text in prompt.attributes.items():
             right = _prompt_attribute(family.parameter(key), wanted_text, values.get(key))
