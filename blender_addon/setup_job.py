@@ -61,7 +61,7 @@ class SetupState:
         def work() -> Check:
             chosen = wanted or environment.detect_accelerator()
             extra = (extras.QUANTIZATION,) if quantization and chosen == environment.Accelerator.CUDA else ()
-            plan = environment.make_plan(accelerator=chosen, extra=extra)
+            plan = environment.make_plan(accelerator=chosen, extra=(*extra, *environment.extras_to_keep(chosen)))
             return environment.set_up(plan, self._report, self._cancelled, online=online)
 
         return self._start(work, "Preparing")

@@ -234,8 +234,9 @@ def _setup(arguments: argparse.Namespace, show: Show) -> int:
             settings.load().replace(engine_python=str(found.python)).save()
         show.check(found)
         return EXIT_OK
-    chosen = environment.Accelerator(arguments.accelerator) if arguments.accelerator else None
-    plan = environment.make_plan(base_python=arguments.base_python, accelerator=chosen, extra=arguments.extra)
+    chosen = environment.Accelerator(arguments.accelerator or environment.detect_accelerator())
+    extra = [*arguments.extra, *environment.extras_to_keep(chosen)]
+    plan = environment.make_plan(base_python=arguments.base_python, accelerator=chosen, extra=extra)
     if arguments.dry_run:
         show.plan(plan)
         return EXIT_OK

@@ -64,6 +64,25 @@ def test_it_is_asked_for_as_on_the_command_line(
     assert plans == [(build, ()), (build, ("quantization",) if build == "cuda" else ())]
 
 
+def test_what_is_there_stays_without_the_switch(
+    options: Any,
+    plans: list[tuple[str, tuple[str, ...]]],
+    online: None,
+    texloom: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Somebody installed it on the command line; setting up again from the panel does not take it away."""
+    environment = module(texloom, "core.texloom.runtime.environment")
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    for name in ("torchao", "bitsandbytes"):
+        (packages / name).mkdir(parents=True)
+    monkeypatch.setattr(environment, "find_python", lambda **_: tmp_path / "bin" / "python")
+    for options.accelerator in ("cuda", "cpu"):
+        assert bpy.ops.texloom.setup_engine() == {"FINISHED"}
+    assert plans == [("cuda", ("quantization",)), ("cpu", ())]
+
+
 def test_where_it_is_shown(options: Any, texloom: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setup, environment = module(texloom, "setup_job"), module(texloom, "core.texloom.runtime.environment")
     preferences = module(texloom, "preferences")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from texloom import catalog_rows, settings
+from texloom import catalog_rows, cli, settings
 from texloom.errors import CancelledError, EngineBrokenError, EngineMissingError, OfflineError
 from texloom.runtime import environment, environment_use, extras
 from texloom.runtime.environment import Accelerator, Plan, SetupProgress, Step
@@ -93,6 +93,28 @@ def test_what_an_environment_has_is_seen_without_running_it(bare: Path, tmp_path
         assert extras.has_package(root / "bin" / "python", "torchao")
         assert extras.has_package(root / "bin" / "python", "bitsandbytes") is False
     assert extras.has_package(Path(sys.executable), "pytest")
+
+
+def test_setting_up_again_keeps_the_extras_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "lib" / "python3.13" / "site-packages"
+    python = tmp_path / "bin" / "python"
+    monkeypatch.setenv("TEXLOOM_PYTHON", str(python))
+    (packages / "torchao").mkdir(parents=True)
+    assert extras.there(python) == environment.extras_to_keep(Accelerator.CUDA) == ()
+    (packages / "bitsandbytes").mkdir()
+    assert extras.there(python) == environment.extras_to_keep(Accelerator.CUDA) == ("quantization",)
+    # Other builds of torch cannot use it.
+    assert environment.extras_to_keep(Accelerator.CPU) == ()
+    asked: list[list[str]] = []
+
+    def make_plan(*, extra: list[str], **_: object) -> Plan:
+        asked.append(extra)
+        return Plan(folder=Path("engine"), base_python=Path("python"), accelerator=Accelerator.CPU, steps=())
+
+    monkeypatch.setattr(environment, "make_plan", make_plan)
+    assert cli.main(["setup", "--accelerator", "cuda", "--dry-run"]) == 0
+    assert cli.main(["setup", "--accelerator", "cpu", "--dry-run"]) == 0
+    assert asked == [["quantization"], []]
 
 
 def test_a_base_that_is_no_python_or_too_old(tmp_path: Path) -> None:

@@ -184,6 +184,15 @@ def make_plan(
     return Plan(folder=where, base_python=base, accelerator=chosen, steps=steps)
 
 
+def extras_to_keep(accelerator: Accelerator) -> tuple[str, ...]:
+    """Extras of the engine in use that one for ``accelerator`` can have too: whoever sets up again loses nothing.
+
+    Raises:
+        StorageError: the settings are damaged.
+    """
+    return extras.there(find_python(use_current=False)) if accelerator == Accelerator.CUDA else ()
+
+
 def set_up(
     plan: Plan,
     report: Callable[[SetupProgress], None],

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ QUANTIZATION: Final = "quantization"
 """Weights in 8 bits (torchao) and 4 bits (bitsandbytes), on NVIDIA graphics cards."""
 
 EXTRAS: Final = (QUANTIZATION,)
+_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {QUANTIZATION: ("torchao", "bitsandbytes")}
 COMMAND: Final = "texloom setup --extra quantization"
 
 
@@ -31,6 +33,11 @@ def lock(name: str, accelerator: str) -> Path:
             advice="Set the engine up for CUDA, or without this extra.",
         )
     return Path(__file__).with_name("locks") / "extras" / f"{name}.txt"
+
+
+def there(python: Path | None) -> tuple[str, ...]:
+    """Extras that an environment has, all of whose packages it has; none where that cannot be told."""
+    return tuple(name for name in EXTRAS if all(has_package(python, package) for package in _PACKAGES[name]))
 
 
 def has_package(python: Path | None, name: str) -> bool | None:

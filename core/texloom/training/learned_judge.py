@@ -208,13 +208,28 @@ def train_judge(
 ) -> Judge:
     """Learn from the training part of a corpus: each tile as it is, and ``varied`` times with some of it soft or
     grainy, so that what a material is does not hang on its finest grain."""
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     # Two materials at once are neither; they are what the judge is asked about.
     train = np.array([index for index in tiles.split()[0] if "second" not in tiles.rows[int(index)]])
     names = sorted({row["family"] for row in tiles.rows})
     truth = targets_of([tiles.rows[int(index)] for index in train], names)
+    torch.manual_seed(seed)
     statistics, parts = _all_seen(tiles, train, rng, device, varied)
+    return _learned(names, statistics, parts, truth, rng, steps=steps, batch=batch)
+
+
+def _learned(
+    names: Sequence[str],
+    statistics: Tensor,
+    parts: Tensor,
+    truth: Targets,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    batch: int,
+) -> Judge:
+    """A judge of what :func:`_all_seen` gives and the truth of it."""
+    device = statistics.device
     judge = Judge(names, statistics.shape[2]).to(device)
     judge.mean.copy_(statistics[0].mean(0))
     judge.scale.copy_(statistics[0].std(0) + 1e-3)
@@ -223,7 +238,7 @@ def train_judge(
     began = time.monotonic()
     judge.train()
     for step in range(steps):
-        chosen = torch.from_numpy(rng.choice(len(train), size=batch))
+        chosen = torch.from_numpy(rng.choice(len(weights), size=batch))
         which = torch.from_numpy(rng.choice(len(statistics), size=batch))
         for group in optimizer.param_groups:
             group["lr"] = _RATE * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
@@ -262,8 +277,9 @@ def _all_seen(
 def _varied(channels: Tensor, rng: np.random.Generator) -> Tensor:
     """Channels [B, 6, H, W], most of them softer, with grain, or both."""
     count = len(channels)
-    soft = torch.from_numpy(rng.random((count, 1, 1, 1)) * (rng.random((count, 1, 1, 1)) < 0.7)).to(channels)
-    channels = channels.lerp(F.avg_pool2d(F.pad(channels, (1, 1, 1, 1), mode="circular"), 3, 1), soft)
+    for share in (0.7, 0.35):
+        soft = torch.from_numpy(rng.random((count, 1, 1, 1)) * (rng.random((count, 1, 1, 1)) < share)).to(channels)
+        channels = channels.lerp(F.avg_pool2d(F.pad(channels, (1, 1, 1, 1), mode="circular"), 3, 1), soft)
     grain = torch.from_numpy(_GRAIN * rng.random((count, 1, 1, 1)) * (rng.random((count, 1, 1, 1)) < 0.5)).to(channels)
     return channels + grain * torch.randn_like(channels)
 

@@ -28,6 +28,9 @@ PARTS: Final = 8
 PART_NUMBERS: Final = 13
 """Numbers of a part: its share of the tile, means and deviations of OKLab, height, roughness and metallic."""
 
+_UNSEEN = 0.02
+"""Deviations up to which nobody sees a channel's waves, a hundredth of its range: what they look like tells nothing."""
+
 _SCALES = 5
 _ANGLES = 4  # Of filters: a quarter turn apart are the first and the third.
 _FINEST = 0.36  # Waves a pixel in the middle of the finest band.
@@ -72,11 +75,11 @@ def _values(pixels: Tensor) -> list[Tensor]:
     mean, deviation, skew, tails = _moments(pixels)
     ordered = pixels.sort(dim=2).values
     places = [round(level * (count - 1)) for level in _LEVELS]
-    centered = (pixels - mean[..., None]) / (deviation[..., None] + 1e-3)
+    centered = (pixels - mean[..., None]) / (deviation[..., None] + _UNSEEN)
     together = centered @ centered.transpose(1, 2) / count
     above = torch.triu_indices(channels, channels, 1, device=pixels.device)
     return [
-        mean, (deviation + 1e-4).log(), _pressed(skew), tails.log1p(), ordered[..., places].flatten(1),
+        mean, (deviation + _UNSEEN).log(), _pressed(skew), tails.log1p(), ordered[..., places].flatten(1),
         together[:, above[0], above[1]],
     ]  # fmt: skip
 
@@ -95,8 +98,8 @@ def _conditions(pixels: Tensor) -> list[Tensor]:
 def _directions(answer: Tensor) -> list[Tensor]:
     """How strong a band [B, angles, h, w] is, how much it hangs on direction, and how unevenly it is spread."""
     mean, deviation, skew, _ = _moments(answer.flatten(2))
-    strength = (mean + 1e-4).log()
-    uneven = (deviation + 1e-4).log() - strength
+    strength = (mean + _UNSEEN / 2.0).log()
+    uneven = (deviation + _UNSEEN / 2.0).log() - strength
     average = strength.mean(1, keepdim=True)
     straight = strength[:, 0] + strength[:, 2] - strength[:, 1] - strength[:, 3]
     return [
@@ -113,10 +116,10 @@ def _directions(answer: Tensor) -> list[Tensor]:
 def _envelope(size: Tensor) -> list[Tensor]:
     """At which distances a band's strength [B, h, w] comes and goes, and whether it does so regularly."""
     power = _power(size)
-    whole = size.mean((1, 2)).square() + 1e-8
+    whole = size.mean((1, 2)).square() + _UNSEEN**2 / 4.0
     radius = _radius(size.shape[-1], size.device)
     found = [(power * _ring(radius, low, 2.0 * low)).sum((1, 2)) / whole for low in _WAVES]
-    return [*((value + 1e-5).log()[:, None] for value in found), *_regularity(power)]
+    return [*((value + 1e-3).log()[:, None] for value in found), *_regularity(power)]
 
 
 def _rings(spectrum: Tensor) -> list[Tensor]:
@@ -127,13 +130,13 @@ def _rings(spectrum: Tensor) -> list[Tensor]:
     radius = _radius(side, spectrum.device)
     edges = [0.5 * 2.0 ** (step / 2.0) for step in range(_HALF_OCTAVES + 1)]
     sums = [(power * _ring(radius, low, high)).sum((1, 2)) for low, high in itertools.pairwise(edges)]
-    return [*((value + 1e-7).log()[:, None] for value in sums), *_regularity(power)]
+    return [*((value + _UNSEEN**2 / 100.0).log()[:, None] for value in sums), *_regularity(power)]
 
 
 def _regularity(power: Tensor) -> list[Tensor]:
     """The shares that the strongest wave and the strongest few have of all power [B, h, w]."""
     flat = power.flatten(1)
-    whole = flat.sum(1, keepdim=True) + 1e-9
+    whole = flat.sum(1, keepdim=True) + _UNSEEN**2 / 4.0
     return [flat.topk(count, dim=1).values.sum(1, keepdim=True) / whole for count in (1, _PEAKS)]
 
 
@@ -188,14 +191,13 @@ def _power(picture: Tensor) -> Tensor:
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Mean, deviation, skewness and kurtosis along the last axis."""
+    """Mean, deviation, skewness and kurtosis along the last axis; what is flat has neither of the last two."""
     mean = values.mean(-1)
     off = values - mean[..., None]
     square = off.square()
-    variance = square.mean(-1)
-    # What is flat has no shape.
-    deviation = variance.sqrt() + 1e-4
-    return mean, variance.sqrt(), (square * off).mean(-1) / deviation**3, square.square().mean(-1) / deviation**4
+    deviation = square.mean(-1).sqrt()
+    unit = deviation + _UNSEEN
+    return mean, deviation, (square * off).mean(-1) / unit**3, square.square().mean(-1) / unit**4
 
 
 def _pressed(values: Tensor) -> Tensor:
@@ -204,8 +206,8 @@ def _pressed(values: Tensor) -> Tensor:
 
 def _correlation(one: Tensor, two: Tensor) -> Tensor:
     one, two = one - one.mean(1, keepdim=True), two - two.mean(1, keepdim=True)
-    size = (one.square().mean(1) * two.square().mean(1)).sqrt() + 1e-5
-    return ((one * two).mean(1) / size)[:, None]
+    sizes = (one.square().mean(1).sqrt() + _UNSEEN / 4.0) * (two.square().mean(1).sqrt() + _UNSEEN / 4.0)
+    return ((one * two).mean(1) / sizes)[:, None]
 
 
 def palette(channels: Tensor) -> Tensor:
