@@ -102,6 +102,18 @@ class TestForecast:
         assert generator._memory.plan is not None and generator._memory.plan.weights == sum(whole.values())
         assert {role_of(key) for key in networks} >= {DENOISER, TEXT}
 
+    @pytest.mark.parametrize("name", [*tiny_families.NAMES, *tiny_families.FROM_PICTURES])
+    def test_only_linear_layers_get_smaller_by_a_package(self, name: str, folders: Callable[[str], Path]) -> None:
+        """Convolutions and tables of words stay as they are, in bitsandbytes and in torchao."""
+        generator = DiffusersFolderGenerator(folders(name))
+        generator.load(Notes())
+        parts = {part.name: part for part in parts_of(read_folder(folders(name)))}
+        for key, network in generator._pipeline.components.items():
+            if isinstance(network, nn.Module) and role_of(key) in (TEXT, DENOISER):
+                layers = [layer for at, layer in network.named_modules() if not at.endswith("lm_head")]
+                linear = {layer.weight.data_ptr(): layer.weight for layer in layers if isinstance(layer, nn.Linear)}
+                assert parts[key].weights - parts[key].rigid == sum(weight.numel() for weight in linear.values()), key
+
     @pytest.mark.parametrize("wraps", [False, True])
     def test_decoding_is_counted_without_decoding(self, wraps: bool, stable_diffusion: Path) -> None:
         folder = read_folder(stable_diffusion)
@@ -176,6 +188,19 @@ class TestForecast:
             assert all(ranks.get(plan.way, plan.rank) == plan.rank for plan in left if plan.quantization != FLOAT8)
         single = replace(hollow("z-image"), quantizes=False)
         assert not any(p.quantization for p in memory_plan.plans(single, SQUARE, device="cuda", precision=BFLOAT16))
+
+    def test_convolutions_keep_their_size_in_four_bits(
+        self, hollow: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """2.23 of the 2.57 billion weights of SDXL's network are of linear layers."""
+        monkeypatch.setattr(memory_plan, "_installed", lambda package: True)
+        model = replace(hollow("sdxl"), parts=tuple(p for p in hollow("sdxl").parts if p.role == DENOISER))
+        (found,) = (
+            plan.weights
+            for plan in memory_plan.plans(model, SQUARE, device="cuda", precision=BFLOAT16)
+            if plan.quantization == NF4
+        )
+        assert found / GB == pytest.approx(2.233 * 0.56 + 0.335 * 2, abs=0.01)
 
     def test_larger_pictures_take_more(self, hollow: Callable[[str], Model]) -> None:
         large = Demand(width=2048, height=2048, decoded_width=2048, decoded_height=2048, batch=2)

@@ -45,6 +45,12 @@ _WHOLE: Final[Mapping[str, str]] = {
     r"(cond_stage_model|conditioner\.embedders\.\d+|text_encoders\.[^.]+)\.": TEXT,
 }
 """How names begin in checkpoints of whole models, and the part that they are of; empty: the one that draws."""
+_LINEAR: Final = re.compile(
+    r"(?!(.*\.)?(embed_tokens|token_embedding|position_embedding|word_embeddings|pos_embed|wte|shared|lm_head"
+    r"|relative_attention_bias|token_embd)\.weight$).*\.weight$"
+)
+"""Names of tensors of two axes that are weights of linear layers: no tables that are looked up, nor the copies of such
+at the end of language models."""
 _TEXT_TOKENS: Final = 512
 _LAYER_MAPS: Final = 3.0
 _UNET_MAPS: Final = 24
@@ -64,6 +70,7 @@ class Part:
         held: numbers a latent that it hands to the network that draws, and that are there while that draws.
         exact: whether its weights stay in the plan's precision where a plan makes those of its role smaller.
         packed: bytes a weight, where its file has them in few bits and they stay so; else 0.
+        rigid: how many are no weights of linear layers, so that packages for fewer bits leave them as they are.
     """
 
     name: str
@@ -75,6 +82,7 @@ class Part:
     held: int = 0
     exact: bool = False
     packed: float = 0.0
+    rigid: int = 0
 
 
 def parts_of(folder: ModelFolder, skipped: tuple[str, ...] = ()) -> tuple[Part, ...]:
@@ -283,7 +291,11 @@ def _part(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Part:
         for key, shape in shapes.items()
         if len(shape) == 2 and not any(word in key for word in ("modulation", "norm", "embed", "relative", "shared"))
     ]
-    return Part(name=name, role=role_of(name), weights=sum(sizes), largest=max(sizes), widest=max(wide, default=0))
+    rigid = [math.prod(shape) for key, shape in shapes.items() if len(shape) != 2 or not _LINEAR.match(key)]
+    return Part(
+        name=name, role=role_of(name), weights=sum(sizes), largest=max(sizes), widest=max(wide, default=0),
+        rigid=sum(rigid),
+    )  # fmt: skip
 
 
 def _stored(file: Path) -> str:

@@ -318,8 +318,11 @@ def _forecast(way: MemoryPlan, model: Model, demand: Demand, device: str) -> Mem
     def kept(part: Part) -> int:
         if part.packed:
             return round(part.weights * part.packed)
-        shrinks = part.role in small and not part.exact
-        return round(part.weights * (QUANTIZED_BYTES[way.quantization] if shrinks else size))
+        if part.role not in small or part.exact:
+            return part.weights * size
+        # Of convolutions and tables of words nothing gets smaller but in 8 bits without a package.
+        rigid = part.rigid if way.quantization in PACKAGES else 0
+        return round((part.weights - rigid) * QUANTIZED_BYTES[way.quantization] + rigid * size)
 
     parts = (*model.parts, *demand.extra)
     by_role = {role: [part for part in parts if part.role == role] for role in (TEXT, DENOISER)}
