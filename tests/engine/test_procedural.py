@@ -127,3 +127,21 @@ def test_wear_is_seen(name: str) -> None:
         for amount in (0.0, 0.75)
     )
     assert float((worn.float() - new.float()).abs().mean()) > 4.0
+
+
+@pytest.mark.parametrize("name", ["bricks", "painted_metal", "bark", "fabric", "diamond_plate"])
+def test_what_lies_on_a_material_is_no_metal(name: str) -> None:
+    """Dirt, dust, moss, snow and water are none, and so what is none stays that, wherever they lie."""
+    family = families()[name]
+    values = family.sample(np.random.default_rng(3)) | {"wear": 0.0, "cracks": 0.0}
+    lying = ("dirt", "moss", "dust", "snow", "wetness")
+
+    def metal(amount: float) -> torch.Tensor:
+        given = {**values} | {key: amount for key in lying if family.parameter(key)}
+        return draw(
+            family, given, width=64, height=64, width_m=family.tile_width_m, seed=5, supersample=False
+        ).metallic.float()
+
+    bare, covered = metal(0.0), metal(0.9)
+    assert bool((covered <= bare).all())
+    assert float(covered.mean()) < 0.9 * float(bare.mean()) or not bare.any()

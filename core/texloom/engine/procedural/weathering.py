@@ -138,7 +138,7 @@ def dirt(canvas: Canvas, s: Surface, amount: float) -> None:
     mask = clamp01((s.cavity * 0.75 + blotch * 0.55 + runs * 0.3) * grain * amount).mul_(0.85)
     s.paint(_DIRT, mask)
     s.set_roughness(0.85, mask * 0.8)
-    s.set_metallic(0.1, mask * 0.8)
+    s.set_metallic(0.0, mask * 0.8)
 
 
 def moss(canvas: Canvas, s: Surface, amount: float) -> None:
@@ -167,7 +167,7 @@ def dust(canvas: Canvas, s: Surface, amount: float) -> None:
     mask = clamp01(film * specks).mul_(0.25 + 0.55 * amount)
     s.paint(_DUST, mask)
     s.set_roughness(0.95, clamp01(film * (0.5 + 0.5 * amount)))
-    s.set_metallic(0.1, mask)
+    s.set_metallic(0.0, mask)
 
 
 def snow(canvas: Canvas, s: Surface, amount: float) -> None:
