@@ -54,6 +54,7 @@ _DECAY = 0.05
 _SMOOTHED = 0.05
 _GRAIN = 0.06  # Channels.
 _RANKED = 5
+_HOW_MUCH = 1.5
 _LACKED = 0.1  # Up to which an attribute is not there.
 _TOGETHER = 32  # Tiles whose statistics are worked out at once.
 _FARTHEST = 5.0  # Deviations that a number counts for at most.
@@ -247,7 +248,9 @@ def _learned(
         share = weights[chosen].to(device)
         loss = F.cross_entropy(family, wanted.family, label_smoothing=_SMOOTHED)
         loss = loss + ((color - wanted.color).abs().mean(1) * wanted.colored).mean()
+        # The first says whether it is there, the second how much of it.
         off = F.binary_cross_entropy(attributes, wanted.attributes, reduction="none")
+        off = off + _HOW_MUCH * (attributes - wanted.attributes).abs()
         loss = loss + 2.0 * (off * share).sum() / share.sum().clamp(min=1.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
